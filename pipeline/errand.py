@@ -1,0 +1,85 @@
+"""What the doors call: many plans in turn, and the tables and lines that the user reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import host, recipes, request, workspace
+from pipeline.build import destination, do, finished, prepare
+from pipeline.build import build as build_one
+from pipeline.errors import HostError, PackagingError
+from pipeline.model import Built, Plan
+from pipeline.report import Report
+
+
+def build(root: Path, plans: Sequence[Plan], *, offline: bool) -> None:
+    """Build every plan, going on after a failure; the first failure is raised in the end."""
+    place, report = workspace.locate(root), Report()
+    failures: list[PackagingError] = []
+    for plan in plans:
+        report.line(plan.nevra)
+        began = time.monotonic()
+        try:
+            _show(build_one(plan, place, report, offline=offline), time.monotonic() - began, report)
+        except PackagingError as problem:
+            failures.append(problem)
+            if len(plans) > 1:
+                report.line(str(problem))
+    if failures and len(plans) > 1:
+        report.line(f"{len(plans) - len(failures)} built, {len(failures)} failed")
+    if failures:
+        raise failures[0]
+
+
+def step(root: Path, plans: Sequence[Plan], name: str, *, offline: bool) -> None:
+    """Do one step, and what is missing before it, for every plan."""
+    place, report = workspace.locate(root), Report()
+    for plan in plans:
+        report.line(plan.label)
+        report.line(f"  {do(plan, place, report, name, offline=offline)}")
+
+
+def show_grid(root: Path) -> None:
+    """Recipes by dists: the release number of what is built, or a dash."""
+    place, report = workspace.locate(root), Report()
+    dists = recipes.dists(root)
+    report.line("  ".join([f"{'mimalloc':<10}", *(f"{dist:<18}" for dist in dists)]).rstrip())
+    for version in recipes.versions(root):
+        cells = [_cell(root, place, version, dist) for dist in dists]
+        report.line("  ".join([f"{version:<10}", *(f"{cell:<18}" for cell in cells)]).rstrip())
+
+
+def show_host(root: Path) -> None:
+    """Needed programs, and what the environment pins. Raises HostError where one is missing."""
+    report = Report()
+    found = host.programs(root)
+    for program in found:
+        told = program.version if program.path else f"missing; in package {program.package}"
+        report.line(f"{program.name:<14} {told:<36} {program.need:<9} {program.purpose}")
+    for name, version in host.pinned().items():
+        report.line(f"{name:<14} {version:<36} {'needed':<9} pinned in requirements.txt")
+    missing = [program for program in found if program.missing and program.need == "needed"]
+    if missing:
+        raise HostError(
+            "missing: " + ", ".join(program.name for program in missing),
+            hint="./bootstrap invoke doctor",
+        )
+
+
+def _show(built: Built, seconds: float, report: Report) -> None:
+    took = f"built in {seconds:.1f} s" if built.fresh else "up to date"
+    report.line(f"  {took}: {built.rpm}")
+    report.line(f"  {built.size} bytes, sha256 {built.sha256}")
+
+
+def _cell(root: Path, place: workspace.Workspace, version: str, dist: str) -> str:
+    states = []
+    for arch in recipes.build_root(root, dist).machine:
+        plan = request.plan(root, version, dist, arch)
+        if finished(plan, prepare(plan, place)):
+            states.append(f"{arch} {plan.recipe.release}")
+        elif destination(plan, place).exists():
+            states.append(f"{arch} outdated")
+    return ", ".join(states) or "-"

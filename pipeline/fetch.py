@@ -1,0 +1,141 @@
+"""The fetch step: the first source that can be had, verified, kept in a cache by its content."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from pipeline import origins
+from pipeline.checksum import sha256_of
+from pipeline.errors import FetchError, PackagingError, VerifyError
+from pipeline.model import Handed, Plan, Source
+from pipeline.report import Report
+from pipeline.workspace import Site, Workspace, locked, place, place_text, remove
+
+NAME = "fetch"
+
+
+def run(plan: Plan, site: Site, report: Report) -> None:
+    """Put the release's archive, and the note of where it came from, into the step's room.
+
+    A pinned archive is held to its checksum here; what the user hands over is held, as everything
+    is, to the identity of its tree after it is unpacked. Raises FetchError or VerifyError.
+    """
+    if plan.handed:
+        told = {"kind": plan.handed.kind, "reference": plan.handed.seal}
+        _delivered(plan, plan.handed, site, report)
+    else:
+        source, entry = _pinned(plan, site, report)
+        told = {"kind": source.kind, "reference": source.reference}
+        shutil.copyfile(entry, site.archive)
+    if site.archive.exists():
+        told["sha256"] = sha256_of(site.archive)
+    place_text(json.dumps(told, indent=2) + "\n", site.fetched)
+
+
+def _delivered(plan: Plan, given: Handed, site: Site, report: Report) -> None:
+    limit, log = plan.package.limits.download, site.log(NAME)
+    name = f"mimalloc-{plan.recipe.version}"
+    origins.deliver(given, site.archive, name, limit=limit, report=report, log=log)
+    if not site.archive.exists():
+        return
+    got = sha256_of(site.archive)
+    for source in plan.recipe.source:
+        # Kept, so that it has to be handed over only once.
+        if source.sha256 == got and not _cached(source, site.workspace, report):
+            place(site.archive, _entry(source, site.workspace))
+
+
+def _pinned(plan: Plan, site: Site, report: Report) -> tuple[Source, Path]:
+    sources = plan.recipe.source
+    for source in sources:
+        entry = _cached(source, site.workspace, report)
+        if entry:
+            return source, entry
+    reasons: list[PackagingError] = []
+    if not site.offline:
+        for source in sources:
+            try:
+                with locked(site.workspace.cache / "locks", source.sha256):
+                    return source, _obtained(source, plan, site, report)
+            except (FetchError, VerifyError) as problem:
+                reasons.append(problem)
+                report.line(f"  {problem.what}")
+    raise _nothing(plan, site, reasons)
+
+
+def _entry(source: Source, workspace: Workspace) -> Path:
+    return workspace.cache / "sha256" / source.sha256
+
+
+def _cached(source: Source, workspace: Workspace, report: Report) -> Path | None:
+    """The cache's entry, checked again: what was verified once may have been altered since."""
+    entry = _entry(source, workspace)
+    if not entry.is_file():
+        return None
+    if not entry.is_symlink() and sha256_of(entry) == source.sha256:
+        return entry
+    aside = _set_aside(entry, source, workspace)
+    report.line(f"  a cached source had been altered; set aside as {aside}")
+    return None
+
+
+def _obtained(source: Source, plan: Plan, site: Site, report: Report) -> Path:
+    workspace = site.workspace
+    entry = _cached(source, workspace, report)
+    if entry:
+        return entry
+    part = workspace.cache / "parts" / source.sha256
+    part.parent.mkdir(parents=True, exist_ok=True)
+    limit, log = plan.package.limits.download, site.log(NAME)
+    resumed = origins.obtain(source, part, limit=limit, report=report, log=log)
+    if resumed and sha256_of(part) != source.sha256:
+        # The beginning may have been another file's; once more from there before it is condemned.
+        part.unlink()
+        origins.obtain(source, part, limit=limit, report=report, log=log)
+    got = sha256_of(part)
+    if got != source.sha256:
+        raise VerifyError(
+            "checksum mismatch, the file is set aside",
+            expected=f"sha256 {source.sha256}",
+            got=f"sha256 {got}",
+            file=_set_aside(part, source, workspace),
+        )
+    entry = _entry(source, workspace)
+    place(part, entry)
+    part.unlink()
+    return entry
+
+
+def _set_aside(file: Path, source: Source, workspace: Workspace) -> Path:
+    aside = workspace.cache / "rejected" / f"{source.sha256[:16]}-{source.kind}"
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    remove(aside)
+    file.rename(aside)
+    return aside
+
+
+def _nothing(plan: Plan, site: Site, reasons: list[PackagingError]) -> PackagingError:
+    version = plan.recipe.version
+    upstream = next((source for source in plan.recipe.source if source.url), None)
+    hint = f"invoke fetch --version {version} --source TARBALL|FOLDER|GIT-REPOSITORY|URL"
+    if upstream:
+        hint += f"\nthe tarball is {upstream.url}\nwith sha256 {upstream.sha256}"
+    if site.offline:
+        wanted = [f"{s.kind} {s.reference} sha256 {s.sha256}" for s in plan.recipe.source]
+        return FetchError(
+            f"mimalloc {version} is not in the cache, and --offline forbids to fetch it",
+            file=site.workspace.cache,
+            detail="\n".join(wanted),
+            hint=hint,
+        )
+    mismatch = any(isinstance(reason, VerifyError) for reason in reasons)
+    lines = []
+    for source, reason in zip(plan.recipe.source, reasons, strict=True):
+        lines.append(f"{source.kind} {source.reference}")
+        lines += [f"  {line.strip()}" for line in reason.lines()]
+    error = VerifyError if mismatch else FetchError
+    return error(
+        f"no source of mimalloc {version} could be had", detail="\n".join(lines), hint=hint
+    )

@@ -1,0 +1,51 @@
+"""The patch step: our changes on a copy of the tree, in the recipe's order, with no fuzz."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pipeline import process
+from pipeline.checksum import sha256_of
+from pipeline.errors import PatchError
+from pipeline.model import Plan
+from pipeline.report import Report
+from pipeline.workspace import Site
+
+NAME = "patch"
+
+
+def files(root: Path, plan: Plan) -> list[Path]:
+    """The patch files of a plan, in order."""
+    return [root / "patches" / plan.recipe.version / patch.file for patch in plan.recipe.patch]
+
+
+def run(plan: Plan, site: Site, report: Report) -> None:
+    """Apply the recipe's patches. Raises PatchError for a wrong checksum or a hunk that fails."""
+    target = site.patched
+    shutil.copytree(site.tree, target)
+    shutil.copyfile(site.fetched, site.origin)
+    for file, pinned in zip(files(site.workspace.root, plan), plan.recipe.patch, strict=True):
+        _hold_to_checksum(file, pinned.sha256)
+        process.run(
+            ["patch", "--strip=1", "--fuzz=0", "--force", "--no-backup-if-mismatch", "-i", file],
+            log=site.log(NAME),
+            error=PatchError,
+            what=f"{file.name} does not apply to mimalloc {plan.recipe.version}",
+            cwd=target,
+            hint=f"write {file.name} anew against the tree in {site.tree}",
+        )
+
+
+def _hold_to_checksum(file: Path, expected: str) -> None:
+    if not file.is_file():
+        raise PatchError("no such patch", file=file)
+    got = sha256_of(file)
+    if got != expected:
+        raise PatchError(
+            f"{file.name} is not the one that the recipe pins",
+            expected=f"sha256 {expected}",
+            got=f"sha256 {got}",
+            file=file,
+            hint="restore it, or pin the new one in the recipe",
+        )

@@ -1,0 +1,214 @@
+"""TOML to model: recipes, build roots, instruction sets, compilers; every complaint at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cattrs
+from cattrs.errors import BaseValidationError
+from packaging.version import InvalidVersion, Version
+
+from pipeline.errors import RecipeError, RequestError
+from pipeline.model import BuildRoot, Compiler, Isa, Package, Plan, Recipe, Source
+
+Model = TypeVar("Model")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def versions(root: Path) -> list[str]:
+    """The versions with a recipe, oldest first."""
+    found = [file.stem for file in (root / "recipes").glob("[0-9]*.toml")]
+    try:
+        return sorted(found, key=Version)
+    except InvalidVersion as problem:
+        raise RecipeError(
+            f"a recipe's file name is not a version: {problem}", file=root / "recipes"
+        ) from problem
+
+
+def dists(root: Path) -> list[str]:
+    """The dists with a build root, oldest first."""
+    found = [file.stem for file in (root / "buildroot").glob("*.toml")]
+    return sorted(found, key=lambda name: (len(name), name))
+
+
+def toolchains(root: Path) -> list[str]:
+    """The kinds of compiler that can be asked for."""
+    return sorted(file.stem for file in (root / "buildroot" / "toolchains").glob("*.toml"))
+
+
+def known(kind: str, name: str, names: Iterable[str]) -> str:
+    """``name`` itself, where it is one of ``names``; else an error that suggests the nearest."""
+    names = list(names)
+    if name in names:
+        return name
+    if not _WORD.fullmatch(name):
+        raise RequestError(
+            f"{name!r} is not a {kind}",
+            expected="letters, digits, dots and dashes",
+            hint="invoke list",
+        )
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    raise RequestError(
+        f"unknown {kind} {name}" + (f"; did you mean {' or '.join(near)}?" if near else ""),
+        expected=f"one of {', '.join(names)}",
+        got=name,
+        hint="invoke list",
+    )
+
+
+def package(root: Path) -> Package:
+    """What all releases share."""
+    return _load(root / "recipes" / "package.toml", Package, lambda _: ())
+
+
+def recipe(root: Path, version: str) -> Recipe:
+    """The recipe of a known version."""
+    file = root / "recipes" / f"{version}.toml"
+    return _load(file, Recipe, lambda found: _faults_of_recipe(found, version))
+
+
+def build_root(root: Path, dist: str) -> BuildRoot:
+    """The build root of a known dist."""
+    file = root / "buildroot" / f"{dist}.toml"
+    return _load(file, BuildRoot, lambda found: _faults_of_root(root, found, dist))
+
+
+def isa(root: Path, arch: str, level: str) -> Isa:
+    """A level of an architecture's instruction set."""
+    return _load(root / "buildroot" / "isa" / f"{arch}.toml", dict[str, Isa])[level]
+
+
+def compiler(root: Path, name: str) -> Compiler:
+    """A known kind of compiler."""
+    return _load(root / "buildroot" / "toolchains" / f"{name}.toml", Compiler, extra={"name": name})
+
+
+def manifest(root: Path, plan: Plan) -> tuple[str, ...]:
+    """The paths that the package must list, in order; build-id lines are templates."""
+    file = manifest_file(root, plan)
+    try:
+        return tuple(file.read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError as problem:
+        raise RecipeError(
+            f"no manifest for {plan.recipe.version} on {plan.root.dist}", file=file
+        ) from problem
+
+
+def manifest_file(root: Path, plan: Plan) -> Path:
+    """Where a package's manifest is."""
+    name = f"{plan.recipe.version}.{plan.root.dist}.txt"
+    return root / "recipes" / "manifests" / name
+
+
+# --- what a well-typed file may still get wrong --------------------------------------------------
+
+
+def _faults_of_recipe(found: Recipe, version: str) -> Iterator[str]:
+    if found.version != version:
+        yield f"version: the file's name says {version}, got {found.version}"
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", found.tree):
+        yield f"tree: expected sha256:<64 hex digits>, got {found.tree!r}"
+    if found.released.utcoffset() is None:
+        yield "released: a time with its offset, such as 2022-04-14T23:54:04Z"
+    if not found.library.startswith(f"{found.soname}."):
+        yield f"library: expected {found.soname}.<minor>, got {found.library!r}"
+    if not found.source:
+        yield "source: at least one"
+    for number, source in enumerate(found.source, 1):
+        yield from (f"source {number}: {fault}" for fault in _faults_of_source(source))
+    for patch in found.patch:
+        if not _SHA256.fullmatch(patch.sha256):
+            yield f"patch {patch.file}: sha256: expected 64 hex digits, got {patch.sha256!r}"
+        if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.patch", patch.file):
+            yield f"patch: expected NNNN-slug.patch, got {patch.file!r}"
+    releases = [change.release for change in found.changelog]
+    if not releases or releases != sorted(set(releases), reverse=True):
+        yield f"changelog: releases from the newest down, each once, got {releases}"
+
+
+def _faults_of_source(source: Source) -> Iterator[str]:
+    given = [kind for kind in ("url", "sdist", "debian") if getattr(source, kind)]
+    if len(given) != 1:
+        yield f"exactly one of url, sdist, debian, got {given or 'none'}"
+    if not _SHA256.fullmatch(source.sha256):
+        yield f"sha256: expected 64 hex digits, got {source.sha256!r}"
+    if source.url and not source.url.startswith("https://"):
+        yield f"url: expected https://..., got {source.url!r}"
+    if source.sdist and not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!_-]+", source.sdist):
+        yield f"sdist: expected name==version, got {source.sdist!r}"
+    if source.debian and not re.fullmatch(r"[a-z0-9.+-]+=[A-Za-z0-9.+~:-]+", source.debian):
+        yield f"debian: expected name=version, got {source.debian!r}"
+
+
+def _faults_of_root(root: Path, found: BuildRoot, dist: str) -> Iterator[str]:
+    if found.dist != dist:
+        yield f"dist: the file's name says {dist}, got {found.dist}"
+    if not re.fullmatch(r"\d+\.\d+", found.glibc):
+        yield f"glibc: expected major.minor, got {found.glibc!r}"
+    for arch, machine in found.machine.items():
+        levels = root / "buildroot" / "isa" / f"{arch}.toml"
+        if not levels.is_file():
+            yield f"machine.{arch}: no such instruction set: {levels}"
+        elif machine.isa not in _toml(levels):
+            yield f"machine.{arch}.isa: {machine.isa!r} is not a level in {levels}"
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def _load(
+    file: Path,
+    model: type[Model],
+    faults: Callable[[Model], Iterable[str]] = lambda _: (),
+    extra: Mapping[str, object] | None = None,
+) -> Model:
+    table = {**_toml(file), **(extra or {})}
+    try:
+        found = _converter().structure(table, model)
+    except BaseValidationError as problem:
+        complaints = [text.replace(" @ $", ": ") for text in cattrs.transform_error(problem, "$")]
+        raise _unusable(file, complaints) from problem
+    complaints = list(faults(found))
+    if complaints:
+        raise _unusable(file, complaints)
+    return found
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as problem:
+        raise RecipeError("no such file", file=file) from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise _unusable(file, [str(problem)]) from problem
+
+
+def _unusable(file: Path, complaints: list[str]) -> RecipeError:
+    return RecipeError(
+        f"{file.name} cannot be used", detail="\n".join(complaints), file=file, hint="correct it"
+    )
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    """Takes exactly the types that TOML has: nothing is turned into a string or a number."""
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
+    for kind in (str, int, datetime, date):
+        converter.register_structure_hook(kind, _exactly)
+    return converter
+
+
+def _exactly(value: object, kind: type) -> object:
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}, got {value!r}")
+    return value

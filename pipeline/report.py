@@ -1,0 +1,36 @@
+"""What the user sees while it runs: live on a terminal, plain lines on a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Report:
+    """Prints one line for each step, and shows how far a download is."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
+
+    def line(self, text: str) -> None:
+        """A line of news."""
+        print(f"{self.prefix}{text}", flush=True)
+
+    def step(self, name: str, seconds: float | None, note: str = "") -> None:
+        """A step that has been done in ``seconds``, or (None) had been done before."""
+        took = "up to date" if seconds is None else f"{seconds:6.1f} s"
+        self.line(f"  {name:<10} {took:>10}  {note}".rstrip())
+
+    @contextmanager
+    def download(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Yields a function to be told of each arrived chunk, in bytes."""
+        if not sys.stdout.isatty():
+            yield lambda _: None
+            return
+        from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+        columns = ("  {task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, transient=True) as progress:
+            task = progress.add_task(name, total=total)
+            yield lambda size: progress.update(task, advance=size)

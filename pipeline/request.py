@@ -1,0 +1,87 @@
+"""What the user asked for, as plans: defaults, comma lists and ``all``, every name looked up."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline import origins, recipes
+from pipeline.errors import RequestError
+from pipeline.model import Plan
+
+EVERY = "all"
+
+
+def plans(
+    root: Path,
+    *,
+    version: str | None = None,
+    dist: str | None = None,
+    arch: str | None = None,
+    toolchain: str = "zig",
+    source: str | None = None,
+) -> list[Plan]:
+    """The plans of a request; ``version``, ``dist`` and ``arch`` may be comma lists or ``all``."""
+    default = recipes.package(root).default
+    versions = _names("version", version or default.version, recipes.versions(root))
+    wanted = _names("dist", dist or default.dist, recipes.dists(root))
+    if source and len(versions) > 1:
+        raise RequestError(
+            "--source hands over one release", expected="one version", got=", ".join(versions)
+        )
+    return [
+        plan(root, each, name, machine, toolchain=toolchain, source=source)
+        for each in versions
+        for name in wanted
+        for machine in _architectures(root, name, arch)
+    ]
+
+
+def plan(
+    root: Path,
+    version: str,
+    dist: str,
+    arch: str,
+    *,
+    toolchain: str = "zig",
+    source: str | None = None,
+) -> Plan:
+    """One plan. Raises RequestError for an unknown name, RecipeError for unusable data."""
+    package = recipes.package(root)
+    recipe = recipes.recipe(root, recipes.known("version", version, recipes.versions(root)))
+    build_root = recipes.build_root(root, recipes.known("dist", dist, recipes.dists(root)))
+    machine = build_root.machine[recipes.known("arch", arch, build_root.machine)]
+    compiler = recipes.compiler(
+        root, recipes.known("toolchain", toolchain, recipes.toolchains(root))
+    )
+    if not compiler.target and arch != platform.machine():
+        raise RequestError(
+            "the native toolchain builds for this machine only",
+            expected=platform.machine(),
+            got=arch,
+            hint="leave out --toolchain",
+        )
+    return Plan(
+        package=package,
+        recipe=recipe,
+        root=build_root,
+        arch=arch,
+        compiler=compiler,
+        isa=recipes.isa(root, arch, machine.isa),
+        handed=origins.handed(source, version, package) if source else None,
+    )
+
+
+def _architectures(root: Path, dist: str, arch: str | None) -> list[str]:
+    machines = recipes.build_root(root, dist).machine
+    return _names("arch", arch or platform.machine(), machines)
+
+
+def _names(kind: str, asked: str, names: Iterable[str]) -> list[str]:
+    names = list(names)
+    if asked == EVERY:
+        return names
+    return list(
+        dict.fromkeys(recipes.known(kind, name.strip(), names) for name in asked.split(","))
+    )

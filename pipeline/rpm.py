@@ -1,0 +1,116 @@
+"""The package step: render the spec, and let rpmbuild wrap up the staged files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pipeline import process
+from pipeline.errors import HostError, PackageError
+from pipeline.model import Plan
+from pipeline.report import Report
+from pipeline.workspace import Site
+
+SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
+ATTRIBUTES = Path("recipes") / "fileattrs"
+
+
+def version() -> str:
+    """The version of the host's rpmbuild, such as ``4.18.0``."""
+    told = process.read(["rpmbuild", "--version"], error=HostError, what="rpmbuild does not run")
+    return told.split()[-1]
+
+
+def run(plan: Plan, site: Site, report: Report) -> None:
+    """Write the RPM into the step's room. Raises PackageError with rpmbuild's last lines."""
+    room, root = site.room("package"), site.workspace.root
+    spec = room / f"{plan.package.name}.spec"
+    spec.write_text(render(plan, root, site.stage), encoding="utf-8")
+    macros = room / "macros"
+    macros.write_text(_macros(plan, site), encoding="utf-8")
+    config = process.read(
+        ["rpm", "--eval", "%{_rpmconfigdir}"], error=HostError, what="rpm does not run"
+    ).strip()
+    attributes = room / "fileattrs"
+    shutil.copytree(root / ATTRIBUTES, attributes)
+    # Relative to the room, because a colon in the checkout's path would split the list.
+    read_instead = [
+        f"{config}/macros",
+        f"{config}/platform/%{{_target}}/macros",
+        *(str(file.relative_to(room)) for file in sorted(attributes.glob("*.attr"))),
+        macros.name,
+    ]
+    process.run(
+        [
+            *("rpmbuild", "-bb", "--nodeps", "--with", "prebuilt", "--target", plan.arch),
+            *("--rcfile", f"{config}/rpmrc", "--macros", ":".join(read_instead), spec),
+        ],
+        log=site.log("package"),
+        error=PackageError,
+        what=f"rpmbuild cannot make {plan.nevra}",
+        cwd=room,
+        env={"HOME": str(room), "SOURCE_DATE_EPOCH": _moment(plan)},
+    )
+
+
+def render(plan: Plan, root: Path, stage: Path) -> str:
+    """The spec of a plan, whose file list is what was staged."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Environment(
+        loader=FileSystemLoader(root / SPEC.parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - a spec, not a page
+    )
+    return templates.get_template(SPEC.name).render(_words(plan, stage))
+
+
+def _words(plan: Plan, stage: Path) -> dict[str, Any]:
+    package, recipe = plan.package, plan.recipe
+    prefix = stage / package.prefix.lstrip("/")
+    folders = [prefix, *(entry for entry in sorted(prefix.rglob("*")) if _is_folder(entry))]
+    files = [entry for entry in sorted(prefix.rglob("*")) if not _is_folder(entry)]
+    return {
+        "plan": plan,
+        "package": package,
+        "recipe": recipe,
+        "summary": package.summary.format(version=recipe.version),
+        "description": package.description.format(version=recipe.version),
+        "folders": [_installed(entry, stage) for entry in folders],
+        "files": [_installed(entry, stage) for entry in files],
+        "library": str(plan.library),
+        "links": set(plan.links),
+    }
+
+
+def _is_folder(entry: Path) -> bool:
+    return entry.is_dir() and not entry.is_symlink()
+
+
+def _installed(entry: Path, stage: Path) -> str:
+    return f"/{entry.relative_to(stage).as_posix()}"
+
+
+def _macros(plan: Plan, site: Site) -> str:
+    """rpmbuild's settings: ours last, so that no file of the host or the user has a say."""
+    room = site.room("package")
+    places = {
+        "_topdir": room / "top",
+        "_tmppath": room / "tmp",
+        "_dbpath": room / "db",
+        "_rpmdir": site.packages,
+        "_fileattrsdir": room / "fileattrs",
+        "staged": site.stage,
+    }
+    (room / "tmp").mkdir()
+    settings = {name: str(place).replace("%", "%%") for name, place in places.items()}
+    settings |= {**plan.package.macros, **plan.root.rpm.macros}
+    return "".join(f"%{name} {value}\n" for name, value in settings.items())
+
+
+def _moment(plan: Plan) -> str:
+    return str(int(plan.recipe.released.timestamp()))

@@ -1,0 +1,120 @@
+"""Which compiler, for which floor: its command, its flags, its environment, its cmake file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from pipeline import process
+from pipeline.errors import ConfigureError, HostError
+from pipeline.model import Flags, Plan
+from pipeline.workspace import Workspace
+
+# Names of the host's own compiler, the preferred first.
+_NATIVE = ("gcc", "clang", "cc")
+
+
+def command(plan: Plan) -> tuple[str, ...]:
+    """The compiler as an argument list: the program and what it must always be given."""
+    if not plan.compiler.target:
+        return (_native(),)
+    target = plan.compiler.target.format(arch=plan.arch, glibc=plan.root.glibc)
+    return (str(zig()), "cc", "-target", target)
+
+
+def flags(plan: Plan) -> Flags:
+    """All flags of a plan: the compiler's own, the instruction set's, the build root's."""
+    parts = (
+        plan.compiler.flags,
+        Flags(compile=plan.compiler.isa[plan.machine.isa]),
+        plan.root.flags,
+        plan.machine.flags,
+    )
+    return Flags(
+        compile=tuple(flag for part in parts for flag in part.compile),
+        link=tuple(flag for part in parts for flag in part.link),
+    )
+
+
+def environment(plan: Plan, workspace: Workspace) -> Mapping[str, str]:
+    """What the compiler and cmake must find in their environment."""
+    zig_cache = str(workspace.cache / "zig" / installed_version("ziglang"))
+    return {
+        "SOURCE_DATE_EPOCH": str(int(plan.recipe.released.timestamp())),
+        "ZIG_GLOBAL_CACHE_DIR": zig_cache,
+        "ZIG_LOCAL_CACHE_DIR": zig_cache,
+    }
+
+
+def versions(plan: Plan) -> dict[str, str]:
+    """The versions of the tools that decide what is compiled, by name."""
+    found = {name: installed_version(name) for name in ("cmake", "ninja")}
+    if plan.compiler.target:
+        return {"zig": installed_version("ziglang"), **found}
+    return {Path(_native()).name: _native_version(_native()), **found}
+
+
+def cmake_file(plan: Plan) -> str:
+    """The text of cmake's toolchain file: the compiler, and no look at the host's libraries."""
+    compiler = " ".join(_quoted(word) for word in command(plan))
+    lines = [
+        "set(CMAKE_SYSTEM_NAME Linux)",
+        f"set(CMAKE_SYSTEM_PROCESSOR {plan.arch})",
+        f"set(CMAKE_C_COMPILER {compiler})",
+        # Nothing in C++ is compiled; zig's own C++ driver would build a whole libc++ for a probe.
+        f"set(CMAKE_CXX_COMPILER {compiler})",
+        'set(CMAKE_FIND_ROOT_PATH "${CMAKE_CURRENT_LIST_DIR}/no-such-folder")',
+        *(f"set(CMAKE_FIND_ROOT_PATH_MODE_{kind} ONLY)" for kind in ("LIBRARY", "INCLUDE")),
+    ]
+    if plan.compiler.target:
+        lines += [
+            f"set(CMAKE_AR {_quoted(str(zig()))})",
+            'set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> ar qcD <TARGET> <LINK_FLAGS> <OBJECTS>")',
+            'set(CMAKE_C_ARCHIVE_FINISH "")',
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def zig() -> Path:
+    """The compiler out of its Python package, without the interpreter in between."""
+    import ziglang
+
+    return Path(ziglang.__file__).parent / "zig"
+
+
+def cmake() -> Path:
+    """cmake out of its Python package."""
+    import cmake as package
+
+    return Path(package.CMAKE_BIN_DIR) / "cmake"
+
+
+def ninja() -> Path:
+    """ninja out of its Python package."""
+    import ninja as package
+
+    return Path(package.BIN_DIR) / "ninja"
+
+
+def _quoted(word: str) -> str:
+    """A cmake argument in which nothing is special."""
+    return f"[==[{word}]==]"
+
+
+@cache
+def _native() -> str:
+    found = next((path for name in _NATIVE if (path := shutil.which(name))), None)
+    if not found:
+        raise HostError("no compiler on this host", expected=" or ".join(_NATIVE))
+    return found
+
+
+@cache
+def _native_version(compiler: str) -> str:
+    text = process.read(
+        [compiler, "--version"], error=ConfigureError, what=f"{compiler} does not tell its version"
+    )
+    return text.splitlines()[0]

@@ -1,0 +1,172 @@
+"""The unpack step: archives, safely; only what the build reads, and only if it is what was tagged."""
+
+from __future__ import annotations
+
+import lzma
+import re
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from pipeline.checksum import identity_of
+from pipeline.errors import RequestError, UnpackError, VerifyError
+from pipeline.model import Limits, Package, Plan
+from pipeline.report import Report
+from pipeline.workspace import Site
+
+# The files that tell where in an archive the release's own tree starts.
+_MARKS = ("CMakeLists.txt", "include/mimalloc.h")
+_BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
+
+
+def run(plan: Plan, site: Site, report: Report) -> None:
+    """Unpack the fetched source and hold it to the recipe: identity first, then its own version.
+
+    Raises UnpackError for a broken or hostile archive, VerifyError for the wrong content.
+    """
+    target = site.tree
+    target.mkdir()
+    if plan.handed and plan.handed.kind == "folder":
+        _copy(Path(plan.handed.location), target, plan.package)
+    else:
+        _unpack(site.archive, target, plan)
+    _hold_to_identity(plan, target)
+    _hold_to_version(plan, target)
+
+
+def _unpack(archive: Path, target: Path, plan: Plan) -> None:
+    try:
+        with tarfile.open(archive, mode="r:*") as opened:
+            members = list(_judged(opened, target, plan.package.limits))
+            base = _base(member.name for member in members if member.isreg())
+            for member in members:
+                path = _within(member.name, base)
+                if path is None or not plan.package.reads(path):
+                    continue
+                if member.isdir():
+                    continue
+                if not member.isreg():
+                    raise _hostile(member, "a link where a file should be")
+                _write(opened, member, target / path)
+    except _BROKEN as problem:
+        if isinstance(problem, OSError) and problem.errno is not None:
+            raise
+        raise UnpackError(
+            "the archive is truncated or broken",
+            got=str(problem) or type(problem).__name__,
+            file=archive,
+            hint="hand over another one with --source",
+        ) from problem
+
+
+def _judged(opened: tarfile.TarFile, target: Path, limits: Limits) -> Iterator[tarfile.TarInfo]:
+    """The members, as long as all of them are harmless; the whole archive counts, used or not."""
+    size, seen = 0, set()
+    for count, member in enumerate(opened, 1):
+        size += member.size
+        if size > limits.unpacked or count > limits.entries:
+            raise UnpackError(
+                "the archive is too large",
+                expected=f"at most {limits.unpacked} bytes in {limits.entries} entries",
+                got=f"{size} bytes or more in {count} entries or more",
+            )
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts:
+            raise _hostile(member, "a path out of its folder")
+        if member.isreg() and path in seen:
+            raise _hostile(member, "the same path twice")
+        seen.add(path)
+        try:
+            tarfile.data_filter(member, str(target))
+        except tarfile.FilterError as problem:
+            raise _hostile(member, str(problem)) from problem
+        yield member
+
+
+def _hostile(member: tarfile.TarInfo, why: str) -> UnpackError:
+    return UnpackError(
+        f"the archive holds what no release holds: {member.name!r}",
+        got=why,
+        hint="do not trust where it came from",
+    )
+
+
+def _base(names: Iterable[str]) -> PurePosixPath:
+    """The folder of the release's tree: the shallowest that has all of the marks."""
+    found: dict[PurePosixPath, set[str]] = {}
+    for name in names:
+        for mark in _MARKS:
+            if name == mark or name.endswith(f"/{mark}"):
+                folder = PurePosixPath(name.removesuffix(mark).rstrip("/") or ".")
+                found.setdefault(folder, set()).add(mark)
+    whole = [folder for folder, marks in found.items() if len(marks) == len(_MARKS)]
+    if not whole:
+        raise UnpackError("no mimalloc in it", expected=" and ".join(_MARKS), got="neither")
+    return min(whole, key=lambda folder: (len(folder.parts), str(folder)))
+
+
+def _within(name: str, base: PurePosixPath) -> PurePosixPath | None:
+    path = PurePosixPath(name)
+    return path.relative_to(base) if path.is_relative_to(base) else None
+
+
+def _write(opened: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> None:
+    content = opened.extractfile(member)
+    assert content is not None, "a regular file has content"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with content, file.open("xb") as sink:
+        shutil.copyfileobj(content, sink)
+    if file.stat().st_size != member.size:
+        raise tarfile.ReadError(f"{member.name} ends early")
+
+
+def _copy(folder: Path, target: Path, package: Package) -> None:
+    if not all((folder / mark).is_file() for mark in _MARKS):
+        raise RequestError("not a mimalloc tree", expected=" and ".join(_MARKS), file=folder)
+    for file in sorted(folder.rglob("*")):
+        path = PurePosixPath(file.relative_to(folder).as_posix())
+        if not package.reads(path) or file.is_dir():
+            continue
+        if file.is_symlink():
+            raise UnpackError("a link where a file should be", file=file)
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target / path)
+
+
+def _hold_to_identity(plan: Plan, found: Path) -> None:
+    got = identity_of(found)
+    if got != plan.recipe.tree:
+        raise VerifyError(
+            f"this is not mimalloc {plan.recipe.version} as upstream tagged it",
+            expected=plan.recipe.tree,
+            got=got,
+            file=found,
+            hint=f"invoke unpack --version {plan.recipe.version}, without --source,\n"
+            "then diff -r that tree with this one",
+        )
+
+
+def _hold_to_version(plan: Plan, found: Path) -> None:
+    """The version that the tree gives itself: in its header, and in what cmake installs."""
+    header = (found / "include" / "mimalloc.h").read_text(encoding="utf-8", errors="replace")
+    told = re.search(r"#define\s+MI_MALLOC_VERSION\s+(\d+)", header)
+    if not told or int(told[1]) != plan.recipe.mi_version:
+        raise VerifyError(
+            "the header tells another version",
+            expected=f"MI_MALLOC_VERSION {plan.recipe.mi_version}",
+            got=told[1] if told else "none",
+            file=found / "include" / "mimalloc.h",
+        )
+    config = found / "cmake" / "mimalloc-config-version.cmake"
+    text = config.read_text(encoding="utf-8", errors="replace")
+    parts = [re.search(rf"mi_version_{part}\s+(\d+)", text) for part in ("major", "minor", "patch")]
+    version = ".".join(part[1] for part in parts if part)
+    if version != plan.recipe.version:
+        raise VerifyError(
+            "cmake's version file tells another version",
+            expected=plan.recipe.version,
+            got=version or "none",
+            file=config,
+        )

@@ -1,0 +1,56 @@
+"""The check step: gather the facts of the RPM, try its files, and judge."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline import recipes
+from pipeline.errors import CheckError
+from pipeline.model import Plan
+from pipeline.report import Report
+from pipeline.smoke import trials
+from pipeline.workspace import Site
+
+_SHORTEST_HOST_NAME = 4
+
+
+def run(plan: Plan, site: Site, report: Report) -> None:
+    """Hold the RPM to its recipe and build root. Raises CheckError with every finding."""
+    # The disassembler and the ELF reader take time to load: only when there is something to judge.
+    from pipeline.checks import judge
+    from pipeline.facts import read
+
+    rpm = site.packages / f"{plan.nevra}.rpm"
+    facts = read(plan, rpm, site.room("check"), tuple(host_words(site)))
+    if facts.library:
+        facts = replace(facts, trials=trials.run(plan, site))
+    findings = judge(facts, plan, recipes.manifest(site.workspace.root, plan), trials.names())
+    lines = [line for finding in findings for line in finding.lines()]
+    with site.log("check").open("a", encoding="utf-8") as log:
+        log.writelines(f"{trial.name}: {trial.output}\n" for trial in facts.trials)
+        log.writelines(f"{line}\n" for line in lines)
+    if findings:
+        raise CheckError(
+            f"{rpm.name} is not fit to leave: {len(findings)} finding(s)",
+            detail="\n".join(lines),
+            file=rpm,
+            hint="rpm -qlp, rpm -qip and readelf -a show what the findings are about",
+        )
+
+
+def host_words(site: Site) -> Iterator[str]:
+    """What must not be in a package: folders of the build, and the name of the host.
+
+    A name that upstream's own text holds is no trace: a host may be called ``linux``.
+    """
+    workspace = site.workspace
+    for folder in (workspace.root, workspace.cache, Path.home()):
+        if len(folder.parts) > 1:
+            yield str(folder)
+    name = socket.gethostname()
+    text = b"".join(f.read_bytes() for f in site.patched.rglob("*") if f.is_file())
+    if len(name) >= _SHORTEST_HOST_NAME and name.encode() not in text:
+        yield name

@@ -1,0 +1,204 @@
+"""Where files live (cache, work, dist), who may touch them now, and how one gets its final name."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import WorkspaceError
+
+CACHE_VARIABLE = "MIMALLOC_CACHE"
+
+# The layout of cache and work folders. A change of it gets a new number, and so new folders.
+FORMAT = "v1"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folders of one checkout, and the cache that all checkouts of a user share."""
+
+    root: Path
+    cache: Path
+
+    @property
+    def work(self) -> Path:
+        """Rooms of the steps; all of it can be made again."""
+        return self.root / "work" / FORMAT
+
+    @property
+    def dist(self) -> Path:
+        """Finished packages, and nothing else."""
+        return self.root / "dist"
+
+    @property
+    def locks(self) -> Path:
+        """Lock files, outside the work folder: cleaning must not pull one from under a build."""
+        return self.root / ".locks"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The rooms of one plan: for every step a folder named by the digest of what it depends on."""
+
+    workspace: Workspace
+    keys: Mapping[str, str]
+    offline: bool = False
+
+    def room(self, step: str) -> Path:
+        """The folder that the step works in."""
+        return self.workspace.work / step / self.keys[step][:16]
+
+    def log(self, step: str) -> Path:
+        """What the step's programs printed."""
+        return self.room(step) / "log"
+
+    def done(self, step: str) -> Path:
+        """The stamp that the step is complete; written last."""
+        return self.room(step) / "done"
+
+    # What a step leaves for those after it.
+
+    @property
+    def archive(self) -> Path:
+        """The fetched archive; there is none where the user handed over a folder."""
+        return self.room("fetch") / "archive"
+
+    @property
+    def fetched(self) -> Path:
+        """JSON: where the source came from."""
+        return self.room("fetch") / "origin.json"
+
+    @property
+    def tree(self) -> Path:
+        """The release as upstream tagged it: the files of its identity, and no others."""
+        return self.room("unpack") / "tree"
+
+    @property
+    def patched(self) -> Path:
+        """The tree with our changes in it."""
+        return self.room("patch") / "tree"
+
+    @property
+    def origin(self) -> Path:
+        """JSON: where the patched tree came from; it stays when the source is fetched no more."""
+        return self.room("patch") / "origin.json"
+
+    @property
+    def build(self) -> Path:
+        """cmake's build folder."""
+        return self.room("configure") / "build"
+
+    @property
+    def stage(self) -> Path:
+        """The root that the release is installed below."""
+        return self.room("stage") / "root"
+
+    @property
+    def packages(self) -> Path:
+        """The folder of the RPM that rpmbuild wrote, not yet checked."""
+        return self.room("package") / "rpms"
+
+    @property
+    def unpacked(self) -> Path:
+        """The files out of that RPM."""
+        return self.room("check") / "root"
+
+
+def locate(root: Path) -> Workspace:
+    """The workspace of the checkout at ``root``, with the user's cache folder."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Workspace(root, Path(chosen).expanduser().absolute() / FORMAT)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        cache = Path(base).expanduser()
+    except RuntimeError as problem:
+        raise WorkspaceError(
+            "no home folder, so no place for the cache",
+            hint=f"{CACHE_VARIABLE}=/some/folder invoke ...",
+        ) from problem
+    return Workspace(root, cache.absolute() / "mimalloc-custom" / FORMAT)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn what the file system refuses into an error that says where, and what to do."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in _FULL + _CLOSED:
+            raise
+        where = problem.filename or "the work, cache or dist folder"
+        full = problem.errno in _FULL
+        raise WorkspaceError(
+            "no room left to write" if full else "not allowed to read or write",
+            got=problem.strerror or "",
+            file=where,
+            hint="free some space, then run the same command again"
+            if full
+            else f"make it writable, or set {CACHE_VARIABLE} where it is the cache",
+        ) from problem
+
+
+@contextmanager
+def locked(
+    folder: Path,
+    name: str,
+    *,
+    shared: bool = False,
+    waiting: Callable[[], None] | None = None,
+) -> Iterator[None]:
+    """Hold the lock ``name`` of a folder, alone or shared; the kernel lets go of it when the process ends.
+
+    ``waiting`` is called once, where somebody else holds it and we have to wait.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    with (folder / f"{name}.lock").open("a") as handle:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting:
+                waiting()
+            fcntl.flock(handle, kind)
+        yield
+
+
+def place(source: Path, target: Path) -> None:
+    """Give a complete file its final name, from whichever file system it comes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _named(target, lambda half: shutil.copyfile(source, half))
+
+
+def place_text(text: str, target: Path) -> None:
+    """Write a text under its final name, in one move."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _named(target, lambda half: half.write_text(text, encoding="utf-8"))
+
+
+def _named(target: Path, write: Callable[[Path], object]) -> None:
+    half = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        write(half)
+        with half.open("rb") as handle:
+            os.fsync(handle.fileno())
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder and all in it, where it is there."""
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder)
+    else:
+        folder.unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""The doors for `invoke`: each parses, calls once, prints. What happens behind is in pipeline/."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from invoke import Collection, Context, Exit, Task, task
+
+from pipeline.errors import Interrupted, PackagingError
+
+ROOT = Path(__file__).resolve().parent
+
+WHICH = {
+    "version": "mimalloc release, a comma list, or all (default: see recipes/package.toml)",
+    "dist": "dist such as el7, a comma list, or all (default: see recipes/package.toml)",
+    "arch": "architecture, a comma list, or all (default: this host's)",
+    "toolchain": "zig (default) or native, the host's own compiler",
+    "source": "tarball, folder, git repository or URL to take the release from",
+    "offline": "use the cache and never the network",
+}
+
+
+def door(body: Callable[..., None]) -> Callable[..., None]:
+    """Print what a user can cause as a message with its exit code, never as a traceback."""
+
+    @functools.wraps(body)
+    def guarded(*args: Any, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, _terminated)
+        try:
+            body(*args, **options)
+        except PackagingError as problem:
+            raise Exit(str(problem), problem.exit_code) from None
+        except KeyboardInterrupt:
+            problem = Interrupted("nothing half-made was kept", hint="the same command goes on")
+            raise Exit(str(problem), problem.exit_code) from None
+        except BrokenPipeError:
+            # Whoever read our output has gone; so do we, with nothing left to flush.
+            sys.stderr.close()
+            raise Exit(code=0) from None
+
+    return guarded
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@task(default=True, help=WHICH)
+@door
+def build(
+    c: Context,
+    version: str = "",
+    dist: str = "",
+    arch: str = "",
+    toolchain: str = "zig",
+    source: str = "",
+    offline: bool = False,
+) -> None:
+    """Make packages: every step, every check, then the RPM in dist/<dist>/<arch>/."""
+    from pipeline import errand, request
+
+    plans = request.plans(
+        ROOT, version=version, dist=dist, arch=arch, toolchain=toolchain, source=source
+    )
+    errand.build(ROOT, plans, offline=offline)
+
+
+def _step(name: str, purpose: str) -> Task[Any]:
+    def body(
+        c: Context,
+        version: str = "",
+        dist: str = "",
+        arch: str = "",
+        toolchain: str = "zig",
+        source: str = "",
+        offline: bool = False,
+    ) -> None:
+        from pipeline import errand, request
+
+        plans = request.plans(
+            ROOT, version=version, dist=dist, arch=arch, toolchain=toolchain, source=source
+        )
+        errand.step(ROOT, plans, name, offline=offline)
+
+    body.__doc__ = purpose
+    return task(door(body), name=name, help=WHICH)
+
+
+# The names are those of pipeline.build.STEPS; a unit test holds the two together.
+PURPOSES = {
+    "fetch": "Fetch and verify the release's source.",
+    "unpack": "Unpack it safely, and hold it to its identity.",
+    "patch": "Apply our patches.",
+    "configure": "Configure with cmake.",
+    "compile": "Compile and link.",
+    "stage": "Install below a root of our own.",
+    "package": "Wrap up the staged files with rpmbuild -bb.",
+    "check": "Hold the RPM to its recipe and build root.",
+}
+
+
+@task(name="list")
+@door
+def list_(c: Context) -> None:
+    """Show recipes by dists, and which packages are built."""
+    from pipeline import errand
+
+    errand.show_grid(ROOT)
+
+
+@task
+@door
+def doctor(c: Context) -> None:
+    """Show each program that is needed, its version, and what to install."""
+    from pipeline import errand
+
+    errand.show_host(ROOT)
+
+
+@task(help={"everything": "also the finished packages and the user's cache of sources"})
+@door
+def clean(c: Context, everything: bool = False) -> None:
+    """Remove the work folder."""
+    from pipeline import build, workspace
+    from pipeline.report import Report
+
+    build.clean(workspace.locate(ROOT), Report(), everything=everything)
+
+
+namespace = Collection(build, list_, doctor, clean)
+for _name, _purpose in PURPOSES.items():
+    namespace.add_task(_step(_name, _purpose))
