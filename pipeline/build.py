@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline import cmake, fetch, patch, recipes, rpm, toolchain, unpack, verdict
+from pipeline import check, cmake, fetch, patch, recipes, rpm, toolchain, unpack
 from pipeline.checksum import digest, digest_of_files, sha256_of
 from pipeline.model import Built, Plan
 from pipeline.report import Report
@@ -33,7 +33,7 @@ STEPS = (
     Step("compile", cmake.compile),
     Step("stage", cmake.stage),
     Step("package", rpm.run),
-    Step("check", verdict.run),
+    Step("check", check.run),
 )
 
 
@@ -54,6 +54,7 @@ def keys(plan: Plan, root: Path) -> dict[str, str]:
         plan.root.glibc,
         plan.arch,
         toolchain.versions(plan),
+        digest_of_files(toolchain.support(plan, root)),
     )
     staged = digest(configured, package.modes, recipe.released, recipe.library)
     packaged = digest(staged, replace(plan, handed=None), rpm.version(), _templates(root))

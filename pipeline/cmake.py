@@ -34,12 +34,14 @@ def configure(plan: Plan, site: Site, report: Report) -> None:
     room, log = site.room("configure"), site.log("configure")
     toolchain_file = room / "toolchain.cmake"
     toolchain_file.write_text(toolchain.cmake_file(plan), encoding="utf-8")
+    linked = _support(plan, site)
     process.run(
         [
             *(toolchain.cmake(), "-G", "Ninja", "-S", site.patched, "-B", site.build),
             f"-DCMAKE_MAKE_PROGRAM={toolchain.ninja()}",
             f"-DCMAKE_TOOLCHAIN_FILE={toolchain_file}",
             *(f"-D{name}={value}" for name, value in options(plan).items()),
+            f"-DCMAKE_C_STANDARD_LIBRARIES={' '.join(linked)}",
         ],
         log=log,
         error=ConfigureError,
@@ -48,6 +50,23 @@ def configure(plan: Plan, site: Site, report: Report) -> None:
         hint="correct the options in the recipe",
     )
     _refuse_ignored(plan, log)
+
+
+def _support(plan: Plan, site: Site) -> list[str]:
+    """Compile what the toolchain adds to the library; the answer is quoted for a link line."""
+    objects = []
+    for source in toolchain.support(plan, site.workspace.root):
+        target = site.room("configure") / f"{source.stem}.o"
+        flags = toolchain.flags(plan).compile
+        process.run(
+            [*toolchain.command(plan), *flags, "-fPIC", "-c", source, "-o", target],
+            log=site.log("configure"),
+            error=ConfigureError,
+            what=f"{source.name} does not compile",
+            env=toolchain.environment(plan, site.workspace),
+        )
+        objects.append(f'"{target}"')
+    return objects
 
 
 def _refuse_ignored(plan: Plan, log: Path) -> None:

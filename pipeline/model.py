@@ -62,7 +62,8 @@ class Recipe:
     ``released`` is the time of the tagged commit (UTC) and the only time that a package holds.
     ``tree`` is the identity of the files that a build reads, as ``sha256:<hex>``. ``library`` is
     the file name of the shared library. ``folders`` says how a removal leaves no folder behind:
-    the package owns them, or sweeps the empty ones in ``%postun``.
+    the package owns them, or sweeps the empty ones in ``%postun``. ``unmarked`` are hardening
+    traits that this release is compiled with, but that leave no mark in its library.
     """
 
     version: str
@@ -75,6 +76,7 @@ class Recipe:
     source: tuple[Source, ...]
     changelog: tuple[Change, ...]
     folders: Folders = "owned"
+    unmarked: tuple[str, ...] = ()
     cmake: Mapping[str, str] = field(default_factory=dict)
     patch: tuple[Patch, ...] = ()
 
@@ -220,12 +222,16 @@ class Isa:
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """A kind of compiler: ``target`` names machine and C library, ``isa`` has flags per level."""
+    """A kind of compiler: ``target`` names machine and C library, ``isa`` has flags per level.
+
+    ``support`` are C files below ``buildroot/toolchains/<name>/`` that the library is linked with.
+    """
 
     name: str
     flags: Flags
     isa: Mapping[str, tuple[str, ...]]
     target: str = ""
+    support: tuple[str, ...] = ()
 
 
 # --- one package to be made ----------------------------------------------------------------------

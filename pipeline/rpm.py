@@ -108,6 +108,7 @@ def _macros(plan: Plan, site: Site) -> str:
     }
     (room / "tmp").mkdir()
     settings = {name: str(place).replace("%", "%%") for name, place in places.items()}
+    settings |= {"vendor": plan.package.vendor, "packager": plan.package.packager}
     settings |= {**plan.package.macros, **plan.root.rpm.macros}
     return "".join(f"%{name} {value}\n" for name, value in settings.items())
 

@@ -39,6 +39,12 @@ def flags(plan: Plan) -> Flags:
     )
 
 
+def support(plan: Plan, root: Path) -> list[Path]:
+    """The C files that the toolchain adds to the library."""
+    folder = root / "buildroot" / "toolchains" / plan.compiler.name
+    return [folder / name for name in plan.compiler.support]
+
+
 def environment(plan: Plan, workspace: Workspace) -> Mapping[str, str]:
     """What the compiler and cmake must find in their environment."""
     zig_cache = str(workspace.cache / "zig" / installed_version("ziglang"))

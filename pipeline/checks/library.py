@@ -38,10 +38,14 @@ def exports(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Fin
 
 
 def hardening(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The library has every trait that the build root demands, on this machine."""
+    """The library has every trait that the build root demands, on this machine.
+
+    Left out are traits that leave no mark in the release at hand; its recipe names them.
+    """
     if facts.library is None:
         return
-    wanted = (*plan.root.hardening, *plan.machine.hardening)
+    demanded = (*plan.root.hardening, *plan.machine.hardening)
+    wanted = [trait for trait in demanded if trait not in plan.recipe.unmarked]
     missing = [trait for trait in wanted if trait not in facts.library.hardening]
     if missing:
         got = f"without {', '.join(missing)}"

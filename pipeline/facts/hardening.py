@@ -25,6 +25,8 @@ def traits(elf: ELFFile, tags: Mapping[str, int], wanted: Collection[str]) -> fr
     """The traits found. ``tags`` are the dynamic tags, ``wanted`` the names of symbols needed.
 
     What leaves no trace in the file, such as the probes against stack clashes, is not among them.
+    ``fortify`` shows only where a call was left to be checked at run time: a library in which the
+    compiler has proved all of them safe does not have it.
     """
     flags, flags_1 = tags.get("DT_FLAGS", 0), tags.get("DT_FLAGS_1", 0)
     stacks = [part["p_flags"] for part in elf.iter_segments("PT_GNU_STACK")]

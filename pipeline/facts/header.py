@@ -14,7 +14,8 @@ from pipeline.process import read as output_of
 # Bits of a dependency's flags (rpmsenseFlags in rpm's rpmds.h), in the order that rpm prints them.
 _SENSE = ((1 << 1, "<"), (1 << 2, ">"), (1 << 3, "="))
 
-# The tag with the body of a scriptlet, by its name in a spec; that of its program ends in PROG.
+# The tag with the body of a scriptlet, by its name in a spec; that of its program ends in PROG,
+# without the S.
 _SCRIPTLETS = {
     "pretrans": "PRETRANS",
     "pre": "PREIN",
@@ -111,7 +112,7 @@ def _scriptlets(columns: Mapping[str, list[str]]) -> Mapping[str, Scriptlet]:
     found = {}
     for name, tag in _SCRIPTLETS.items():
         # A scriptlet may be nothing but its program, as in `%post -p /sbin/ldconfig`.
-        program, body = columns.get(f"{tag}PROG", []), columns.get(tag, [])
+        program, body = columns.get(f"{tag.removesuffix('S')}PROG", []), columns.get(tag, [])
         if program or body:
             found[name] = Scriptlet(" ".join(program), "\n".join(body))
     return found

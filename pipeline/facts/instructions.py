@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-import capstone  # type: ignore[import-untyped]
+import capstone
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import ziglang  # type: ignore[import-untyped]
 
 from pipeline import checks, facts, recipes
-from pipeline.model import Finding, Plan, Trial
-
-ROOT = Path(__file__).parents[2]
-ZIG = Path(ziglang.__file__).parent / "zig"
-PLACE = "/home/builder/mimalloc"
-
-# Stands in for mimalloc: every symbol that must be there, and what the hardening flags look for.
-SOURCE = """
-#include <string.h>
-{exports}
-static __thread char block[{tls}];
-char *mi_block(int n) {{ return block + n; }}
-void mi_copy(const char *from, unsigned n) {{
-  char to[64];
-  memcpy(to, from, n);
-  __asm__ volatile("" :: "r"(to) : "memory");
-}}
-"""
+from pipeline.model import Flags, Machine
+from tests.build.stand_in import PLACE, ROOT, Fault, judged, packaged, planned
 
 AVX2 = """
 typedef int lanes __attribute__((vector_size(32)));
@@ -51,146 +33,11 @@ WRITABLE_CODE = """
 __asm__(".section .wx,\\"awx\\",@progbits\\n.globl mi_wx\\nmi_wx: ret\\n");
 """
 
-SPEC = """
-Name: {plan.package.name}
-Version: {plan.recipe.version}
-Release: {plan.release}
-Summary: {summary}
-License: {plan.package.license}
-URL: {plan.package.url}
-Vendor: {plan.package.vendor}
-Packager: {plan.package.packager}
-Requires: {plan.recipe.soname}()(64bit)
-Provides: {plan.recipe.soname}()(64bit)
-{tags}
-%description
-{description}
-%install
-cp -a {stage}/. "$RPM_BUILD_ROOT"
-{scriptlets}
-%files
-%defattr(-,root,root,-)
-{prefix}
-%changelog
-* {day} {plan.package.packager} - {plan.recipe.version}-{plan.recipe.release}
-{notes}
-"""
-
-PKG_CONFIG = """prefix={plan.package.prefix}
-libdir=${{prefix}}/{plan.package.libdir}
-
-Name: libmimalloc
-Description: stands in for mimalloc
-Version: {plan.recipe.version}
-Libs: -L${{libdir}} -lmimalloc
-Libs.private: {private}
-"""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What one package does differently."""
-
-    code: str = ""
-    compile: tuple[str, ...] = ()
-    link: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    isa: tuple[str, ...] | None = None
-    glibc: str = ""
-    tls: int = 8
-    hidden: tuple[str, ...] = ()
-    private: str = "-lpthread"
-    tags: str = ""
-    scriptlets: str = ""
-    macros: Mapping[str, str] = field(default_factory=dict)
-    spoil: Callable[[Path], object] = lambda _: None
-
-
-def planned(dist: str) -> Plan:
-    """What the real recipes and build roots demand of the default release."""
-    package = recipes.package(ROOT)
-    return Plan(
-        package=package,
-        recipe=recipes.recipe(ROOT, package.default.version),
-        root=recipes.build_root(ROOT, dist),
-        arch="x86_64",
-        compiler=recipes.compiler(ROOT, "zig"),
-        isa=recipes.isa(ROOT, "x86_64", "x86-64"),
-    )
-
-
-def stage(plan: Plan, fault: Fault, work: Path) -> Path:
-    """Compile the stand-in and lay it out as an installation."""
-    root = work / "stage"
-    libraries = root / str(plan.package.libraries).lstrip("/")
-    (libraries / "pkgconfig").mkdir(parents=True)
-    names = [name for name in plan.package.overrides if name not in fault.hidden]
-    defined = "\n".join(f"void {name}(void) {{}}" for name in names)
-    source = work / "fake.c"
-    source.write_text(SOURCE.format(exports=defined, tls=fault.tls) + fault.code)
-    target = plan.compiler.target.format(arch=plan.arch, glibc=fault.glibc or plan.root.glibc)
-    isa = plan.compiler.isa[plan.machine.isa] if fault.isa is None else fault.isa
-    parts = (plan.compiler.flags, plan.root.flags, plan.machine.flags)
-    flags = [*isa, *(flag for part in parts for flag in (*part.compile, *part.link))]
-    kept = [flag for flag in flags if flag not in fault.without]
-    own = ["-fPIC", "-fno-builtin", "-w", "-ftls-model=initial-exec", *fault.compile, *fault.link]
-    output = libraries / plan.recipe.library
-    soname = f"-Wl,-soname,{plan.recipe.soname}"
-    command = [ZIG, "cc", "-target", target, "-shared", soname, *kept, *own, source, "-o", output]
-    subprocess.run([str(part) for part in command], check=True, cwd=work)
-    for path, to in plan.links.items():
-        (root / path.lstrip("/")).symlink_to(to)
-    text = PKG_CONFIG.format(plan=plan, private=fault.private)
-    (libraries / "pkgconfig" / "mimalloc.pc").write_text(text)
-    for file in sorted(root.rglob("*")):
-        if not file.is_symlink():
-            file.chmod(0o755 if file.is_dir() or file == output else 0o644)
-    fault.spoil(root)
-    return root
-
-
-def packaged(plan: Plan, fault: Fault, work: Path) -> Path:
-    """The stand-in as an RPM."""
-    change, version = plan.recipe.changelog[0], plan.recipe.version
-    spec = work / "fake.spec"
-    text = SPEC.format(
-        plan=plan,
-        summary=plan.package.summary.format(version=version),
-        description=plan.package.description.format(version=version),
-        stage=stage(plan, fault, work),
-        prefix=plan.package.prefix,
-        day=f"{change.date:%a %b %d %Y}",
-        notes="\n".join(f"- {note}" for note in change.notes),
-        tags=fault.tags,
-        scriptlets=fault.scriptlets,
-    )
-    spec.write_text(text)
-    own = {"_topdir": str(work / "top"), "_rpmdir": str(work), "dist": f".{plan.root.dist}"}
-    # This host's generators would add what the dist's own do not.
-    own |= {"__pkgconfig_provides": "%{nil}", "__pkgconfig_requires": "%{nil}"}
-    macros = {**plan.package.macros, **plan.root.rpm.macros, **own, **fault.macros}
-    defines = [part for name, value in macros.items() for part in ("--define", f"{name} {value}")]
-    epoch = str(int(plan.recipe.released.timestamp()))
-    environment = {"HOME": str(work), "PATH": "/usr/bin:/bin", "SOURCE_DATE_EPOCH": epoch}
-    command = ["rpmbuild", "-bb", "--target", plan.arch, *defines, spec]
-    subprocess.run(
-        [str(part) for part in command], check=True, cwd=work, env=environment, capture_output=True
-    )
-    return next(work.glob("*.rpm"))
-
-
-def judged(plan: Plan, fault: Fault, work: Path) -> list[Finding]:
-    """What is wrong with the stand-in, the manifest and the trials apart."""
-    rpm = packaged(plan, fault, work)
-    found = facts.read(rpm, work / "scratch", library=plan.library, needles=[PLACE])
-    tried = replace(found, trials=(Trial("loads", True, ""),))
-    return checks.judge(tried, plan, tried.listing)
-
 
 @pytest.mark.parametrize("dist", ["el7", "el8"])
 def test_nothing_is_wrong_with_the_stand_in(dist: str, tmp_path: Path) -> None:
     """Without a fault there is no finding, so each finding below is due to its fault."""
-    assert judged(planned(dist), Fault(), tmp_path) == []
+    assert [] == judged(planned(dist), Fault(), tmp_path)
 
 
 FAULTS = {
@@ -241,13 +88,116 @@ FAULTS = {
     "malloc left to the C library": (Fault(hidden=("malloc",)), {"exports": "without malloc"}),
 }
 
+LIBRARIES = "usr/local/nginx-dep/lib64"
+
+
+def relinked(root: Path, to: str) -> None:
+    """Have the link for linkers lead elsewhere."""
+    link = root / LIBRARIES / "libmimalloc.so"
+    link.unlink()
+    link.symlink_to(to)
+
+
+FAULTS |= {
+    "a private file": (
+        Fault(spoil=lambda root: (root / LIBRARIES / "pkgconfig/mimalloc.pc").chmod(0o600)),
+        {"modes": "expected 0644, got 0600"},
+    ),
+    "an old file": (
+        Fault(spoil=lambda root: os.utime(root / LIBRARIES / "pkgconfig/mimalloc.pc", (1, 1))),
+        {"modes": "got 1"},
+    ),
+    "an absolute link": (
+        Fault(spoil=lambda root: relinked(root, f"/{LIBRARIES}/libmimalloc.so.3")),
+        {"links": "a relative link"},
+    ),
+    "a dangling link": (
+        Fault(spoil=lambda root: relinked(root, "libmimalloc.so.9")),
+        {"links": "libmimalloc.so.9"},
+    ),
+    "a scriptlet": (
+        Fault(scriptlets="%post -p /sbin/ldconfig"),
+        {"scriptlets": "%post", "requires": "/sbin/ldconfig"},
+    ),
+    "an epoch": (Fault(tags="Epoch: 1"), {"metadata": "EPOCH"}),
+    "a weak dependency": (Fault(tags="Recommends: nginx"), {"requires": "Recommends: nginx"}),
+    "an obsolete": (Fault(tags="Obsoletes: jemalloc"), {"requires": "Obsoletes: jemalloc"}),
+    "another payload": (
+        Fault(macros={"_binary_payload": "w9.gzdio"}),
+        {"features": "expected xz 9, got gzip 9"},
+    ),
+    "a host's name": (
+        Fault(macros={"_buildhost": "box"}),
+        {"metadata": "expected reproducible.invalid, got box"},
+    ),
+    "the host's clock": (
+        Fault(macros={"use_source_date_epoch_as_buildtime": "0"}),
+        {"metadata": "BUILDTIME"},
+    ),
+}
+
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_of_the_library_is_caught(name: str, tmp_path: Path) -> None:
+def test_a_fault_is_caught(name: str, tmp_path: Path) -> None:
     """The check that is for the fault names it, and no other check speaks."""
     fault, expected = FAULTS[name]
     found = judged(planned("el8"), fault, tmp_path)
-    assert {finding.check for finding in found} == set(expected)
+    assert set(expected) == {finding.check for finding in found}
     for check, words in expected.items():
         told = [line for finding in found if finding.check == check for line in finding.lines()]
         assert words in "\n".join(told)
+
+
+def test_a_zstd_payload_is_caught_for_el7(tmp_path: Path) -> None:
+    """The rpm of el7 knows no zstd, so a package packed with it cannot be installed there."""
+    fault = Fault(macros={"_binary_payload": "w19.zstdio"})
+    found = judged(planned("el7"), fault, tmp_path)
+    assert {"features"} == {finding.check for finding in found}
+    assert "rpmlib(PayloadIsZstd)" in found[0].got
+
+
+@pytest.mark.parametrize(
+    ("code", "trait"),
+    [(TEXT_RELOCATION, "no-text-relocations"), (WRITABLE_CODE, "code-not-writable")],
+    ids=["text relocation", "writable code"],
+)
+def test_code_that_changes_is_caught(code: str, trait: str, tmp_path: Path) -> None:
+    """Where a build root demands it, code that the loader or anyone writes to is refused."""
+    plan = planned("el8")
+    plan = replace(plan, root=replace(plan.root, hardening=(trait,)))
+    found = judged(plan, Fault(code, link=("-Wl,-z,notext",)), tmp_path)
+    told = [finding.got for finding in found if finding.check == "hardening"]
+    assert [f"without {trait}"] == told
+
+
+def test_atomics_of_a_newer_arm_are_caught(tmp_path: Path) -> None:
+    """A library made for armv8.1 stops with an illegal instruction on an armv8.0 processor."""
+    plan = planned("el8")
+    machine = Machine("armv8-a", Flags(("-mbranch-protection=standard",)), ("branch-protection",))
+    root = replace(plan.root, machine={"aarch64": machine})
+    root = replace(root, libraries=(*root.libraries, "ld-linux-aarch64.so.1"))
+    known = recipes.isa(ROOT, "aarch64", "armv8-a")
+    plan = replace(plan, arch="aarch64", root=root, isa=replace(known, foreign=("swp*",)))
+    assert [] == judged(plan, Fault(SWAP), tmp_path / "good")
+    found = judged(plan, Fault(SWAP, isa=("-mcpu=generic+lse",)), tmp_path / "bad")
+    assert ["swpal (1)"] == [finding.got for finding in found]
+
+
+def test_a_missing_file_is_caught(tmp_path: Path) -> None:
+    """The finding shows the manifest's difference; build-id lines come from the library itself."""
+    plan = planned("el8")
+    rpm = packaged(plan, Fault(), tmp_path)
+    found = facts.read(rpm, tmp_path / "scratch", library=plan.library)
+    assert found.library is not None
+    identity = found.library.build_id
+    head, tail = identity[:2], identity[2:]
+    folder = "/usr/lib/.build-id/"
+    template = {
+        f"{folder}{head}": f"{folder}{{build_id[:2]}}",
+        f"{folder}{head}/{tail}": f"{folder}{{build_id[:2]}}/{{build_id[2:]}}",
+    }
+    assert set(template) <= set(found.listing)
+    manifest = tuple(template.get(line, line) for line in found.listing)
+    assert [] == list(checks.files.manifest(found, plan, manifest))
+    (finding,) = checks.files.manifest(found, plan, (*manifest, "/usr/local/nginx-dep/more"))
+    assert "-/usr/local/nginx-dep/more" in finding.got.splitlines()

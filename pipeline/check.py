@@ -24,10 +24,12 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     from pipeline.facts import read
 
     rpm = site.packages / f"{plan.nevra}.rpm"
-    facts = read(plan, rpm, site.room("check"), tuple(host_words(site)))
-    if facts.library:
-        facts = replace(facts, trials=trials.run(plan, site))
-    findings = judge(facts, plan, recipes.manifest(site.workspace.root, plan), trials.names())
+    words = tuple(host_words(site))
+    facts = read(rpm, site.room("check"), library=plan.library, needles=words)
+    # Without a library there is nothing to run, and that the trials are missing is a finding.
+    ran = trials.run(plan, site) if facts.library else ()
+    facts = replace(facts, trials=ran, required=trials.NAMES)
+    findings = judge(facts, plan, recipes.manifest(site.workspace.root, plan))
     lines = [line for finding in findings for line in finding.lines()]
     with site.log("check").open("a", encoding="utf-8") as log:
         log.writelines(f"{trial.name}: {trial.output}\n" for trial in facts.trials)

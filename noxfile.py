@@ -1,0 +1,63 @@
+"""The doors for `nox`: what is run, and nothing of how. Plain `nox` runs every session.
+
+Sessions share the environment that `./bootstrap` made from the lock file, and the packages that
+`invoke build` made before: what one session has built, the next finds up to date.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "tests", "build", "manifest", "smoke", "rpmlint"]
+
+# The releases whose sources come from package registries, and so can be built anywhere.
+RELEASES = "2.0.9,3.4.3"
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and types."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Unit tests: seconds, no network, no compiler."""
+    session.run("pytest", "tests/unit", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
+    session.run(
+        "pytest", "tests/build", "--ignore=tests/build/test_smoke.py", "--durations=5", *session.posargs
+    )
+
+
+@nox.session
+def smoke(session: nox.Session) -> None:
+    """Real programs on the library out of the RPM, and what must fail that."""
+    session.run("pytest", "tests/build/test_smoke.py", *session.posargs)
+
+
+@nox.session
+def manifest(session: nox.Session) -> None:
+    """`rpm -qlp` of what is built against the manifests."""
+    session.run("invoke", "build", "--version", RELEASES, "--dist", "all")
+    session.run("invoke", "manifest", "--version", RELEASES, "--dist", "all")
+
+
+@nox.session
+def rpmlint(session: nox.Session) -> None:
+    """A second opinion on package and spec; every filter is explained in tests/rpmlint.toml."""
+    session.run("invoke", "build", "--version", RELEASES, "--dist", "all")
+    packages = sorted(str(file) for file in (ROOT / "dist").glob("*/*/*.rpm"))
+    specs = sorted(str(file) for file in (ROOT / "work").glob("*/package/*/*.spec"))
+    session.run("rpmlint", "--strict", "-c", "tests/rpmlint.toml", *packages, *specs, external=True)

@@ -1,0 +1,95 @@
+"""Real packages for the tests: built once, in the checkout's own workspace, and shared."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pipeline import build, request, workspace
+from pipeline.errors import FetchError
+from pipeline.model import Built, Plan
+from pipeline.report import Report
+
+ROOT = Path(__file__).resolve().parents[2]
+ARCH = "x86_64"
+SEED = "2.0.6"
+DISTS = ("el7", "el8")
+
+# Their sources come from the Python index and from Debian's archives.
+REACHABLE = ("2.0.9", "3.4.3")
+EVERY = [(version, dist) for version in (SEED, *REACHABLE) for dist in DISTS]
+
+Package = Callable[[str, str], Built]
+
+_absent: dict[str, str] = {}
+
+
+@cache
+def _built(version: str, dist: str) -> Built:
+    plan = request.plan(ROOT, version, dist, ARCH)
+    return build.build(plan, workspace.locate(ROOT), Report())
+
+
+@pytest.fixture(scope="session")
+def package() -> Package:
+    """Builds a package, or finds it up to date; skips, and says so loudly, without a source."""
+
+    def built(version: str, dist: str) -> Built:
+        try:
+            return _built(version, dist)
+        except FetchError as problem:
+            _absent[version] = problem.what
+            pytest.skip(f"mimalloc {version}: its source is not at hand")
+
+    return built
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """A package whose source is reachable."""
+    return request.plan(ROOT, "2.0.9", "el7", ARCH)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project to break; its work and dist folders are its own."""
+    target = tmp_path / "checkout"
+    target.mkdir()
+    for name in ("recipes", "patches", "buildroot", "pipeline"):
+        shutil.copytree(ROOT / name, target / name)
+    for name in ("tasks.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, target / name)
+    return target
+
+
+@pytest.fixture
+def invoke(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `invoke` in the copy, as a user does."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["invoke", *arguments],
+            cwd=checkout,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """A release that could not be tested is told where nobody can miss it."""
+    for version, reason in _absent.items():
+        terminalreporter.section(f"mimalloc {version} WAS NOT TESTED", sep="!", red=True, bold=True)
+        terminalreporter.line(reason)
+        terminalreporter.line(f"hand it over once: invoke fetch --version {version} --source ...")

@@ -1,0 +1,165 @@
+"""A package that stands in for a real one: made in half a second, with one fault if need be."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import ziglang
+
+from pipeline import checks, facts, recipes
+from pipeline.model import Finding, Plan, Trial
+
+ROOT = Path(__file__).parents[2]
+ZIG = Path(ziglang.__file__).parent / "zig"
+PLACE = "/home/builder/mimalloc"
+
+# Stands in for mimalloc: every symbol that must be there, and what the hardening flags look for.
+SOURCE = """
+#include <string.h>
+{exports}
+static __thread char block[{tls}];
+char *mi_block(int n) {{ return block + n; }}
+void mi_copy(const char *from, unsigned n) {{
+  char to[64];
+  memcpy(to, from, n);
+  __asm__ volatile("" :: "r"(to) : "memory");
+}}
+"""
+
+SPEC = """
+Name: {plan.package.name}
+Version: {plan.recipe.version}
+Release: {plan.release}
+Summary: {summary}
+License: {plan.package.license}
+URL: {plan.package.url}
+Vendor: {plan.package.vendor}
+Packager: {plan.package.packager}
+Requires: {plan.recipe.soname}()(64bit)
+Provides: {plan.recipe.soname}()(64bit)
+{tags}
+%description
+{description}
+%install
+cp -a {stage}/. "$RPM_BUILD_ROOT"
+{scriptlets}
+%files
+%defattr(-,root,root,-)
+{prefix}
+%changelog
+* {day} {plan.package.packager} - {plan.recipe.version}-{plan.recipe.release}
+{notes}
+"""
+
+PKG_CONFIG = """prefix={plan.package.prefix}
+libdir=${{prefix}}/{plan.package.libdir}
+
+Name: libmimalloc
+Description: stands in for mimalloc
+Version: {plan.recipe.version}
+Libs: -L${{libdir}} -lmimalloc
+Libs.private: {private}
+"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What one package does differently."""
+
+    code: str = ""
+    compile: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    isa: tuple[str, ...] | None = None
+    glibc: str = ""
+    tls: int = 8
+    hidden: tuple[str, ...] = ()
+    private: str = "-lpthread"
+    tags: str = ""
+    scriptlets: str = ""
+    macros: Mapping[str, str] = field(default_factory=dict)
+    spoil: Callable[[Path], object] = lambda _: None
+
+
+def planned(dist: str) -> Plan:
+    """What the real recipes and build roots demand of the default release."""
+    package = recipes.package(ROOT)
+    return Plan(
+        package=package,
+        recipe=recipes.recipe(ROOT, package.default.version),
+        root=recipes.build_root(ROOT, dist),
+        arch="x86_64",
+        compiler=recipes.compiler(ROOT, "zig"),
+        isa=recipes.isa(ROOT, "x86_64", "x86-64"),
+    )
+
+
+def stage(plan: Plan, fault: Fault, work: Path) -> Path:
+    """Compile the stand-in and lay it out as an installation."""
+    root = work / "stage"
+    libraries = root / str(plan.package.libraries).lstrip("/")
+    (libraries / "pkgconfig").mkdir(parents=True)
+    names = [name for name in plan.package.overrides if name not in fault.hidden]
+    defined = "\n".join(f"void {name}(void) {{}}" for name in names)
+    source = work / "fake.c"
+    source.write_text(SOURCE.format(exports=defined, tls=fault.tls) + fault.code)
+    target = plan.compiler.target.format(arch=plan.arch, glibc=fault.glibc or plan.root.glibc)
+    isa = plan.compiler.isa[plan.machine.isa] if fault.isa is None else fault.isa
+    parts = (plan.compiler.flags, plan.root.flags, plan.machine.flags)
+    flags = [*isa, *(flag for part in parts for flag in (*part.compile, *part.link))]
+    kept = [flag for flag in flags if flag not in fault.without]
+    own = ["-fPIC", "-fno-builtin", "-w", "-ftls-model=initial-exec", *fault.compile, *fault.link]
+    output = libraries / plan.recipe.library
+    soname = f"-Wl,-soname,{plan.recipe.soname}"
+    command = [ZIG, "cc", "-target", target, "-shared", soname, *kept, *own, source, "-o", output]
+    subprocess.run([str(part) for part in command], check=True, cwd=work)
+    for path, to in plan.links.items():
+        (root / path.lstrip("/")).symlink_to(to)
+    text = PKG_CONFIG.format(plan=plan, private=fault.private)
+    (libraries / "pkgconfig" / "mimalloc.pc").write_text(text)
+    for file in sorted(root.rglob("*")):
+        if not file.is_symlink():
+            file.chmod(0o755 if file.is_dir() or file == output else 0o644)
+    fault.spoil(root)
+    return root
+
+
+def packaged(plan: Plan, fault: Fault, work: Path) -> Path:
+    """The stand-in as an RPM."""
+    change, version = plan.recipe.changelog[0], plan.recipe.version
+    spec = work / "fake.spec"
+    text = SPEC.format(
+        plan=plan,
+        summary=plan.package.summary.format(version=version),
+        description=plan.package.description.format(version=version),
+        stage=stage(plan, fault, work),
+        prefix=plan.package.prefix,
+        day=f"{change.date:%a %b %d %Y}",
+        notes="\n".join(f"- {note}" for note in change.notes),
+        tags=fault.tags,
+        scriptlets=fault.scriptlets,
+    )
+    spec.write_text(text)
+    own = {"_topdir": str(work / "top"), "_rpmdir": str(work), "dist": f".{plan.root.dist}"}
+    # This host's generators would add what the dist's own do not.
+    own |= {"__pkgconfig_provides": "%{nil}", "__pkgconfig_requires": "%{nil}"}
+    macros = {**plan.package.macros, **plan.root.rpm.macros, **own, **fault.macros}
+    defines = [part for name, value in macros.items() for part in ("--define", f"{name} {value}")]
+    epoch = str(int(plan.recipe.released.timestamp()))
+    environment = {"HOME": str(work), "PATH": "/usr/bin:/bin", "SOURCE_DATE_EPOCH": epoch}
+    command = ["rpmbuild", "-bb", "--target", plan.arch, *defines, spec]
+    subprocess.run(
+        [str(part) for part in command], check=True, cwd=work, env=environment, capture_output=True
+    )
+    return next(work.glob("*.rpm"))
+
+
+def judged(plan: Plan, fault: Fault, work: Path) -> list[Finding]:
+    """What is wrong with the stand-in, the manifest and the trials apart."""
+    rpm = packaged(plan, fault, work)
+    found = facts.read(rpm, work / "scratch", library=plan.library, needles=[PLACE])
+    tried = replace(found, trials=(Trial("loads", True, ""),))
+    return checks.judge(tried, plan, tried.listing)

@@ -1,0 +1,67 @@
+"""A package to be judged, and the ways in which tests make it a bad one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pipeline.checks import judge
+from pipeline.model import Facts, Finding, Plan
+
+
+@dataclass(frozen=True)
+class Case:
+    """A package to be judged: what is there, what was planned, what was listed beforehand."""
+
+    facts: Facts
+    plan: Plan
+    manifest: tuple[str, ...]
+
+    def findings(self) -> list[Finding]:
+        """What is wrong with it."""
+        return judge(self.facts, self.plan, self.manifest)
+
+    def told(self) -> list[str]:
+        """What is wrong with it, as the user sees it: a line for each finding."""
+        return [" ".join(finding.lines()) for finding in self.findings()]
+
+    def with_facts(self, **changes: object) -> Case:
+        """The same, but for some of the facts."""
+        return replace(self, facts=replace(self.facts, **changes))  # type: ignore[arg-type]
+
+    def with_library(self, **changes: object) -> Case:
+        """The same, but for something of the library."""
+        assert self.facts.library is not None
+        return self.with_facts(library=replace(self.facts.library, **changes))  # type: ignore[arg-type]
+
+    def with_header(self, **changes: object) -> Case:
+        """The same, but for something of the header."""
+        return self.with_facts(header=replace(self.facts.header, **changes))  # type: ignore[arg-type]
+
+    def with_tags(self, **changes: str) -> Case:
+        """The same, but for some tags of the header."""
+        return self.with_header(tags={**self.facts.header.tags, **changes})
+
+    def without_tag(self, name: str) -> Case:
+        """The same, without a tag."""
+        tags = {tag: value for tag, value in self.facts.header.tags.items() if tag != name}
+        return self.with_header(tags=tags)
+
+    def with_file(self, path: str, **changes: object) -> Case:
+        """The same, but for what the header tells of one path."""
+        found = [entry for entry in self.facts.header.files if entry.path == path]
+        assert found, path
+        files = (
+            replace(entry, **changes) if entry in found else entry  # type: ignore[arg-type]
+            for entry in self.facts.header.files
+        )
+        return self.with_header(files=tuple(files))
+
+    def with_recipe(self, **changes: object) -> Case:
+        """The same, but planned by another recipe."""
+        recipe = replace(self.plan.recipe, **changes)  # type: ignore[arg-type]
+        return replace(self, plan=replace(self.plan, recipe=recipe))
+
+    def with_root(self, **changes: object) -> Case:
+        """The same, but planned for another build root."""
+        root = replace(self.plan.root, **changes)  # type: ignore[arg-type]
+        return replace(self, plan=replace(self.plan, root=root))

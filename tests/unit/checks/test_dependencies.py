@@ -1,0 +1,121 @@
+"""Checks of what a package needs: symbol versions, libraries, capabilities."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.model import VersionedSymbol
+from tests.unit.checks.case import Case
+
+FOLDER = "/opt/dep/lib64"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "message"),
+    [
+        (
+            VersionedSymbol("memcpy", "GLIBC_2.34", "libc.so.6"),
+            "memcpy@GLIBC_2.34 from libc.so.6: expected GLIBC_2.17 or older (el5), got GLIBC_2.34",
+        ),
+        (
+            VersionedSymbol("", "GLIBC_ABI_DT_RELR", "libc.so.6"),
+            "GLIBC_ABI_DT_RELR from libc.so.6: "
+            "expected GLIBC_2.17 or older (el5), got GLIBC_ABI_DT_RELR",
+        ),
+        (
+            VersionedSymbol("secret", "GLIBC_PRIVATE", "libc.so.6"),
+            "secret@GLIBC_PRIVATE from libc.so.6: "
+            "expected GLIBC_2.17 or older (el5), got GLIBC_PRIVATE",
+        ),
+        (
+            VersionedSymbol("_Unwind_Resume", "GCC_3.0", "libgcc_s.so.1"),
+            "_Unwind_Resume@GCC_3.0 from libgcc_s.so.1: "
+            "expected GLIBC_2.17 or older (el5), got GCC_3.0",
+        ),
+        (
+            VersionedSymbol("nowhere", "", ""),
+            "nowhere: expected GLIBC_2.17 or older (el5), "
+            "got no version: no library that was linked with defines it",
+        ),
+    ],
+)
+def test_a_symbol_the_dist_lacks_is_named(
+    good: Case, symbol: VersionedSymbol, message: str
+) -> None:
+    """The finding has symbol, version and file: what one needs to find the culprit."""
+    assert [f"floor: {message}"] == good.with_library(symbols=(symbol,)).told()
+
+
+@pytest.mark.parametrize("version", ["2.2.5", "2.3.4", "2.9", "2.17"])
+def test_versions_are_compared_as_numbers(good: Case, version: str) -> None:
+    """2.9 is older than 2.17, though it sorts behind it as text."""
+    symbol = VersionedSymbol("f", f"GLIBC_{version}", "libc.so.6")
+    assert [] == good.with_library(symbols=(symbol,)).findings()
+
+
+def test_a_newer_version_in_requires_is_found(good: Case) -> None:
+    """Rpm would refuse the package, whatever the library needs in truth."""
+    newer = "libc.so.6(GLIBC_2.28)(64bit)"
+    requires = (*good.facts.header.requires, newer)
+    (told,) = good.with_header(requires=requires).told()
+    expected = "expected GLIBC_2.17 or older (el5), got GLIBC_2.28"
+    assert f"floor: Requires: {newer}: {expected}" == told
+
+
+def test_another_library_is_found(good: Case) -> None:
+    """What a base installation lacks is refused; rpm's own list of needs is held against it."""
+    told = good.with_library(needed=("libc.so.6", "libatomic.so.1")).told()
+    subject = "libraries: DT_NEEDED of libmimalloc.so.1.2"
+    assert f"{subject}: expected one of libc.so.6, libpthread.so.0, got libatomic.so.1" == told[0]
+    assert told[1].endswith("expected Requires: libatomic.so.1()(64bit), got none")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "got"),
+    [
+        ("a.pc", "Libs.private: -lpthread -latomic\n", "-latomic"),
+        ("a.pc", "Libs: /usr/lib64/libatomic.so.1\n", "/usr/lib64/libatomic.so.1"),
+        ("a.cmake", 'INTERFACE_LINK_LIBRARIES "-lpthread;atomic"', "atomic"),
+        ("a.cmake", 'INTERFACE_LINK_LIBRARIES "\\$<LINK_ONLY:atomic>"', "atomic"),
+        ("a.cmake", 'INTERFACE_LINK_LIBRARIES "/usr/lib/librt.a"', "/usr/lib/librt.a"),
+    ],
+)
+def test_build_files_name_no_library_of_the_host(
+    good: Case, path: str, text: str, got: str
+) -> None:
+    """Neither libatomic, which upstream's probe adds, nor the path of any library."""
+    (finding,) = good.with_facts(texts={f"{FOLDER}/{path}": text}).findings()
+    assert ("libraries", got) == (finding.check, finding.got)
+
+
+def test_build_files_may_speak_of_atomic(good: Case) -> None:
+    """Only what is linked with counts."""
+    text = "Description: an atomic allocator\nCflags: -I/opt/atomic\n"
+    assert [] == good.with_facts(texts={f"{FOLDER}/a.pc": text}).findings()
+
+
+@pytest.mark.parametrize(
+    "capability",
+    ["/bin/sh", "nginx", "librt.so.1()(64bit)", "rtld(OTHER)", "libmimalloc.so.2()(64bit)"],
+)
+def test_a_foreign_capability_is_found(good: Case, capability: str) -> None:
+    """Nothing but the C library, rpm and the package itself has to be there."""
+    requires = (*good.facts.header.requires, capability)
+    (told,) = good.with_header(requires=requires).told()
+    assert told.endswith(f"or libmimalloc.so.1()(64bit), got Requires: {capability}")
+
+
+@pytest.mark.parametrize("missing", ["libc.so.6()(64bit)", "libmimalloc.so.1()(64bit)"])
+def test_a_need_that_rpm_is_not_told_is_found(good: Case, missing: str) -> None:
+    """Rpm would install the package where it cannot run."""
+    requires = tuple(name for name in good.facts.header.requires if name != missing)
+    (told,) = good.with_header(requires=requires).told()
+    assert told.endswith(f"expected Requires: {missing}, got none")
+
+
+@pytest.mark.parametrize("tag", ["CONFLICTNAME", "OBSOLETENAME", "RECOMMENDNAME"])
+def test_a_bond_with_another_package_is_found(good: Case, tag: str) -> None:
+    """Installing ours must not add, remove or forbid another."""
+    (finding,) = good.with_tags(**{tag: "jemalloc\nnginx"}).findings()
+    assert "requires" == finding.check
+    assert finding.got.endswith("s: jemalloc, nginx")

@@ -1,0 +1,109 @@
+"""Checks of paths, modes, times and links."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.checks.case import Case
+
+FOLDER = "/opt/dep/lib64"
+LIBRARY = f"{FOLDER}/libmimalloc.so.1.2"
+
+
+def test_a_path_too_many_is_found(good: Case) -> None:
+    """The one finding shows the difference, with a sign before each path."""
+    listing = (*good.facts.listing, "/opt/dep/more")
+    (finding,) = good.with_facts(listing=listing).findings()
+    assert "manifest" == finding.check
+    assert "+/opt/dep/more" in finding.got.splitlines()
+
+
+def test_a_missing_path_is_found(good: Case) -> None:
+    """The manifest is exact in both directions."""
+    (finding,) = replace(good, manifest=(*good.manifest, "/opt/dep/more")).findings()
+    assert "-/opt/dep/more" in finding.got.splitlines()
+
+
+def test_another_order_is_found(good: Case) -> None:
+    """The manifest is what ``rpm -qlp`` prints, line by line."""
+    (finding,) = replace(good, manifest=good.manifest[::-1]).findings()
+    assert "manifest" == finding.check
+
+
+def test_the_build_id_is_that_of_the_library(good: Case) -> None:
+    """Build-id paths that belong to another library differ from the manifest."""
+    (finding,) = good.with_library(build_id="ff" * 20).findings()
+    lines = finding.got.splitlines()
+    assert "-/usr/lib/.build-id/ff" in lines
+    assert "+/usr/lib/.build-id/ab" in lines
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "message"),
+    [
+        (f"{FOLDER}/mimalloc.pc", 0o100755, "expected 0644, got 0755"),
+        (f"{FOLDER}/mimalloc.pc", 0o104644, "expected 0644, got 4644"),
+        (LIBRARY, 0o100644, "expected 0755, got 0644"),
+        ("/usr/lib/.build-id/ab", 0o040700, "expected 0755, got 0700"),
+    ],
+)
+def test_another_mode_is_found(good: Case, path: str, mode: int, message: str) -> None:
+    """Files, folders and the library have modes of their own; a set-uid bit counts."""
+    assert [f"modes: mode of {path}: {message}"] == good.with_file(path, mode=mode).told()
+
+
+def test_a_device_is_found(good: Case) -> None:
+    """A package of ours has files, folders and links only."""
+    path = f"{FOLDER}/mimalloc.pc"
+    (told,) = good.with_file(path, mode=0o020644).told()
+    assert f"modes: kind of {path}: expected a file, a folder or a link, got crw-r--r--" == told
+
+
+@pytest.mark.parametrize(("name", "got"), [("user", "me:root"), ("group", "root:me")])
+def test_another_owner_is_found(good: Case, name: str, got: str) -> None:
+    """Whoever builds, root owns."""
+    (told,) = good.with_file(LIBRARY, **{name: "me"}).told()
+    assert f"modes: owner of {LIBRARY}: expected root:root, got {got}" == told
+
+
+@pytest.mark.parametrize("mtime", [999_999_999, 1_000_000_001])
+def test_another_time_is_found(good: Case, mtime: int) -> None:
+    """Every path is exactly as old as the release, folders and links too."""
+    path = "/usr/lib/.build-id/ab"
+    (told,) = good.with_file(path, mtime=mtime).told()
+    expected = "1000000000 (the time of the release)"
+    assert f"modes: time of {path}: expected {expected}, got {mtime}" == told
+
+
+def test_a_link_that_leads_elsewhere_is_found(good: Case) -> None:
+    """The soname's link leads to the library, the linker's link to the soname."""
+    path = f"{FOLDER}/libmimalloc.so"
+    (told,) = good.with_file(path, link="libmimalloc.so.1.2").told()
+    expected = "expected a link to libmimalloc.so.1, got libmimalloc.so.1.2"
+    assert f"links: {path}: {expected}" == told
+
+
+def test_a_copy_in_place_of_a_link_is_found(good: Case) -> None:
+    """A file of the soname's name would stay behind when the library is replaced."""
+    path = f"{FOLDER}/libmimalloc.so.1"
+    (told,) = good.with_file(path, mode=0o100644, link="").told()
+    assert f"links: {path}: expected a link to libmimalloc.so.1.2, got no link" == told
+
+
+BUILD_ID_LINK = "/usr/lib/.build-id/ab/" + "cd" * 19
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (LIBRARY, "expected a relative link"),
+        ("../../../../opt/none", "expected a link to a path of the package"),
+        (f"../../../..{FOLDER}/mimalloc.pc", f"expected a link to {LIBRARY}"),
+    ],
+)
+def test_a_build_id_link_leads_to_the_library(good: Case, target: str, message: str) -> None:
+    """It is relative, does not dangle, and names the library that has the build-id."""
+    (told,) = good.with_file(BUILD_ID_LINK, link=target).told()
+    assert told.startswith(f"links: {BUILD_ID_LINK}: {message}")

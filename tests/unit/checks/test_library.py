@@ -1,0 +1,98 @@
+"""Checks of the shared library itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.checks.case import Case
+
+LIBRARY = "/opt/dep/lib64/libmimalloc.so.1.2"
+
+
+def test_a_missing_library_is_found(good: Case) -> None:
+    """The first thing that a package of a library must have."""
+    told = good.with_facts(library=None).told()
+    assert f"soname: {LIBRARY}: expected a shared library, got no such file" == told[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"machine": "aarch64"}, f"machine of {LIBRARY}: expected x86_64, got aarch64"),
+        (
+            {"soname": "libmimalloc.so.2"},
+            f"soname of {LIBRARY}: expected libmimalloc.so.1, got libmimalloc.so.2",
+        ),
+        ({"soname": ""}, f"soname of {LIBRARY}: expected libmimalloc.so.1, got none"),
+        ({"rpath": "$ORIGIN"}, f"search path of {LIBRARY}: expected none, got $ORIGIN"),
+    ],
+)
+def test_another_identity_is_found(good: Case, change: dict[str, str], message: str) -> None:
+    """A library of another machine or name, or one that searches folders of its own."""
+    assert [f"soname: {message}"] == good.with_library(**change).told()
+
+
+def test_missing_overrides_are_named(good: Case) -> None:
+    """Where one is missing, a program would get memory from two allocators."""
+    (told,) = good.with_library(exports=frozenset({"free"})).told()
+    assert told.endswith(
+        "expected the 3 symbols of the package's overrides, got without malloc, _Znwm"
+    )
+
+
+@pytest.mark.parametrize("missing", ["relro", "bind-now", "cet"])
+def test_a_missing_trait_is_named(good: Case, missing: str) -> None:
+    """What the dist demands everywhere, and what it demands on this machine."""
+    there = frozenset({"relro", "bind-now", "cet"} - {missing})
+    (told,) = good.with_library(hardening=there).told()
+    expected = f"expected relro, bind-now, cet, got without {missing}"
+    assert f"hardening: {LIBRARY}: {expected}" == told
+
+
+def test_a_trait_too_many_is_no_finding(good: Case) -> None:
+    """Harder than demanded is fine."""
+    assert good.facts.library is not None
+    more = good.facts.library.hardening | {"fortify"}
+    assert [] == good.with_library(hardening=more).findings()
+
+
+@pytest.mark.parametrize(
+    ("group", "counts", "got"),
+    [
+        ("avx2", {"vpaddd": 12, "vpand": 3}, "vpaddd (12), vpand (3)"),
+        ("bmi", {"tzcnt": 5, "andn": 2}, "andn (2)"),
+        ("undecoded", {".byte": 4}, ".byte (4)"),
+        ("", {"mov": 9, "popcnt": 2}, "popcnt (2)"),
+        ("", {"lock cmpxchg16b": 1}, "lock cmpxchg16b (1)"),
+        ("", {"ldaddal": 1, "ldar": 8}, "ldaddal (1)"),
+        ("sha", dict.fromkeys("abcdefg", 1), "a (1), b (1), c (1), d (1), e (1), 2 more"),
+    ],
+)
+def test_a_foreign_instruction_is_named(
+    good: Case, group: str, counts: dict[str, int], got: str
+) -> None:
+    """The finding has group, instruction and count; harmless ones do not count."""
+    (finding,) = good.with_library(instructions={group: counts}).findings()
+    assert ("instructions", got) == (finding.check, finding.got)
+    expected = f"instructions of {group or 'no group'} in libmimalloc.so.1.2"
+    assert expected == finding.subject
+
+
+def test_large_thread_local_storage_is_found(good: Case) -> None:
+    """One byte over the ceiling is too much; the ceiling itself is not."""
+    (told,) = good.with_library(tls=257).told()
+    expected = "expected 256 bytes or less, got 257 bytes"
+    assert f"tls: thread-local storage of {LIBRARY}: {expected}" == told
+
+
+def test_a_dynamic_model_is_found(good: Case) -> None:
+    """However small the storage is."""
+    (told,) = good.with_library(tls=1, static_tls=False).told()
+    assert told.endswith("expected the initial-exec model, got a model that asks the loader")
+
+
+def test_debug_sections_are_named(good: Case) -> None:
+    """They hold paths of the building host, and are of use to nobody who has not built it."""
+    (told,) = good.with_library(leftovers=(".symtab", ".debug_info")).told()
+    expected = "expected no debug sections, got .symtab, .debug_info"
+    assert f"stripped: sections of {LIBRARY}: {expected}" == told

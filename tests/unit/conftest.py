@@ -1,0 +1,127 @@
+"""What the unit tests share: no network, a plan, a scratch checkout, a server that misbehaves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import build, request, rpm
+from pipeline.model import Plan
+from pipeline.report import Report
+from pipeline.workspace import Site, Workspace
+from tests.unit import release, server
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost", None)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends a test that reaches out of this machine, in a way that no `except` of ours catches."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in LOOPBACK:
+            pytest.fail(f"a unit test reached for the network: {address}")
+        connect(self, address)
+
+    def guarded_look_up(host: Any, *rest: Any, **more: Any) -> Any:
+        if host not in LOOPBACK:
+            pytest.fail(f"a unit test reached for the network: {host}")
+        return look_up(host, *rest, **more)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes away what the user's environment would change."""
+    for name in os.environ:
+        if name.lower().endswith("_proxy") or name.startswith(("MIMALLOC_", "XDG_", "PIP_", "GIT_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Puts back what a door sets up for the signals that end it."""
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def project() -> Path:
+    """The checkout that is tested."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def real_plan() -> Plan:
+    """2.0.6 for el7, out of the real recipes."""
+    return request.plan(PROJECT, "2.0.6", "el7", "x86_64")
+
+
+@pytest.fixture
+def plan(real_plan: Plan) -> Plan:
+    """2.0.6 for el7, whose recipe is pinned to the tiny release and its tarball; no patches."""
+    upstream = release.source(release.tarball(), "https://upstream.invalid/v2.0.6.tar.gz")
+    return release.recast(real_plan, tree=release.identity(), source=(upstream,), patch=())
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A scratch checkout: the data of the project, none of its code."""
+    root = tmp_path / "checkout"
+    for name in ("recipes", "buildroot", "patches"):
+        shutil.copytree(PROJECT / name, root / name)
+    return root
+
+
+@pytest.fixture
+def workspace(checkout: Path, tmp_path: Path) -> Workspace:
+    """The workspace of the scratch checkout, with a cache of its own."""
+    return Workspace(root=checkout, cache=tmp_path / "cache")
+
+
+@pytest.fixture
+def room(workspace: Workspace) -> Callable[..., Site]:
+    """Makes the rooms of the named steps, and gives the site that they are in."""
+
+    def make(*steps: str, offline: bool = False) -> Site:
+        names = [step.name for step in build.STEPS]
+        site = Site(workspace, dict.fromkeys(names, "0" * 64), offline)
+        for step in steps:
+            site.room(step).mkdir(parents=True, exist_ok=True)
+        return site
+
+    return make
+
+
+@pytest.fixture
+def report() -> Report:
+    """A report that prints."""
+    return Report()
+
+
+@pytest.fixture
+def http() -> Iterator[server.Server]:
+    """A server on the loopback interface; a test sets its answers."""
+    with server.serving() as running:
+        yield running
+
+
+@pytest.fixture
+def rpmbuild(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host's rpmbuild has a version, and need not be there."""
+    monkeypatch.setattr(rpm, "version", lambda: "4.18.0")
