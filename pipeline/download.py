@@ -49,11 +49,16 @@ def download(
                 resumed = part.exists() and part.stat().st_size > 0
                 if wait is None:
                     raise FetchError(
-                        f"{url}: {problem}", got=f"{len(PAUSES) + 1} tries failed"
+                        f"{shown(url)}: {problem}", got=f"{len(PAUSES) + 1} tries failed"
                     ) from problem
-                report.line(f"  {url}: {problem}; trying again")
+                report.line(f"  {shown(url)}: {problem}; trying again")
                 pause(wait)
     raise AssertionError("unreachable")
+
+
+def shown(text: str) -> str:
+    """A URL, or a message with one in it, without the user name and the password."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
 def _transfer(session: requests.Session, url: str, part: Path, limit: int, report: Report) -> bool:
@@ -72,21 +77,23 @@ def _transfer(session: requests.Session, url: str, part: Path, limit: int, repor
             return resumed
     except (requests.ConnectionError, requests.Timeout, HTTPError) as problem:
         if _unreachable(problem):
-            raise FetchError(f"{url}: {_short(problem)}") from problem
+            raise FetchError(f"{shown(url)}: {_short(problem)}") from problem
         raise _Passing(_short(problem)) from problem
     except requests.RequestException as problem:
-        raise FetchError(f"{url}: {_short(problem)}") from problem
+        raise FetchError(shown(f"{url}: {_short(problem)}")) from problem
 
 
 def _judge(url: str, answer: requests.Response) -> None:
-    if urlsplit(url).scheme == "https" and urlsplit(answer.url).scheme != "https":
-        raise FetchError(f"{url}: redirected to {answer.url}", expected="https all the way")
+    for hop in (*answer.history[1:], answer):
+        if urlsplit(url).scheme == "https" and urlsplit(hop.url).scheme != "https":
+            told = shown(f"{url}: redirected to {hop.url}")
+            raise FetchError(told, expected="https all the way")
     if answer.status_code >= 500:
         raise _Passing(f"HTTP {answer.status_code} {answer.reason}")
     if answer.status_code == requests.codes.requested_range_not_satisfiable:
         return
     if answer.status_code >= 400:
-        raise FetchError(f"{url}: HTTP {answer.status_code} {answer.reason}")
+        raise FetchError(f"{shown(url)}: HTTP {answer.status_code} {answer.reason}")
 
 
 def _goes_on(answer: requests.Response, have: int) -> bool:
@@ -99,8 +106,11 @@ def _goes_on(answer: requests.Response, have: int) -> bool:
 
 def _receive(answer: requests.Response, part: Path, have: int, limit: int, report: Report) -> None:
     if answer.status_code == requests.codes.requested_range_not_satisfiable:
-        part.unlink()
+        part.unlink(missing_ok=True)
         raise _Passing("the server has fewer bytes than we; starting over")
+    if answer.status_code == requests.codes.partial_content and not have:
+        part.unlink(missing_ok=True)
+        raise _Passing("the server sends another part than we asked for; starting over")
     length = answer.headers.get("Content-Length")
     total = have + int(length) if length and length.isdigit() else None
     name = Path(urlsplit(answer.url).path).name
@@ -112,7 +122,7 @@ def _receive(answer: requests.Response, part: Path, have: int, limit: int, repor
                 sink.close()
                 part.unlink()
                 raise FetchError(
-                    f"{answer.url}: too large", expected=f"at most {limit} bytes", got="more"
+                    f"{shown(answer.url)}: too large", expected=f"at most {limit} bytes", got="more"
                 )
             sink.write(chunk)
             arrived(len(chunk))

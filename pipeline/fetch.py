@@ -35,6 +35,12 @@ def run(plan: Plan, site: Site, report: Report) -> None:
 
 
 def _delivered(plan: Plan, given: Handed, site: Site, report: Report) -> None:
+    if site.offline and given.kind == "url":
+        raise FetchError(
+            "--offline forbids to fetch the source that was handed over",
+            got=given.seal,
+            hint="leave out --offline, or hand over a file",
+        )
     limit, log = plan.package.limits.download, site.log(NAME)
     name = f"mimalloc-{plan.recipe.version}"
     origins.deliver(given, site.archive, name, limit=limit, report=report, log=log)

@@ -116,7 +116,7 @@ class Limits:
 class Package:
     """What all releases share: the names, the places and the promises of the package.
 
-    ``summary`` and ``description`` may hold ``{version}``. ``identity`` lists the files and the
+    ``summary`` and ``description`` may hold ``{version}``, and ``platform`` ``{arch}``. ``identity`` lists the files and the
     folders (with a final slash) of a release that a build reads; nothing else is unpacked.
     ``overrides`` are the symbols that the library must define itself.
     """
@@ -131,6 +131,7 @@ class Package:
     vendor: str
     packager: str
     build_host: str
+    platform: str
     identity: tuple[str, ...]
     overrides: tuple[str, ...]
     tls_ceiling: int

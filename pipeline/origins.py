@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from pipeline import process
 from pipeline.checksum import identity_of, sha256_of
-from pipeline.download import download
+from pipeline.download import download, shown
 from pipeline.errors import FetchError, RequestError
 from pipeline.model import Handed, Package, Source
 from pipeline.report import Report
@@ -55,7 +55,7 @@ def _sdist(requirement: str, part: Path, limit: int, report: Report) -> bool:
     try:
         best = finder.find_best_match(requirement, allow_yanked=True).best
     except (IndexTrouble, OSError, ValueError) as problem:
-        raise FetchError(f"{requirement}: the package index: {problem}") from problem
+        raise FetchError(shown(f"{requirement}: the package index: {problem}")) from problem
     if best is None or best.link is None:
         raise FetchError(f"{requirement}: not on the package index that pip is set up for")
     if best.link.is_file:
@@ -146,8 +146,14 @@ def _as_source_entries(text: str) -> str:
 def handed(location: str, version: str, package: Package) -> Handed:
     """What ``--source`` names: a URL, a tarball, a git repository (bare or not) or a folder."""
     if re.match(r"https?://", location):
-        return Handed("url", location, location)
-    path = Path(location).expanduser().absolute()
+        return Handed("url", location, shown(location))
+    try:
+        return _handed(Path(location).expanduser().absolute(), version, package)
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise RequestError("the source cannot be read", got=str(problem), file=location) from problem
+
+
+def _handed(path: Path, version: str, package: Package) -> Handed:
     if path.is_file():
         return Handed("archive", str(path), f"sha256:{sha256_of(path)}")
     if not path.is_dir():
@@ -160,7 +166,7 @@ def handed(location: str, version: str, package: Package) -> Handed:
 
 
 def _commit(repository: Path, tag: str) -> str:
-    argv = ["git", "-C", repository, "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}"]
+    argv: list[str | Path] = ["git", "-C", repository, "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}"]
     what = f"the repository has no tag {tag}, or git cannot read it"
     return process.read(argv, error=FetchError, what=f"{repository}: {what}").strip()
 

@@ -6,7 +6,8 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -87,7 +88,8 @@ def attempt(
 ) -> tuple[int, str, str]:
     """Exit code, output and error output of a program that may fail.
 
-    A code below 0 is the signal that ended it; after ``timeout`` seconds that is SIGKILL.
+    A code below 0 is the signal that ended it. After ``timeout`` seconds that is SIGTERM, and
+    SIGKILL where the program does not care.
     """
     command = [str(argument) for argument in argv]
     child = _start(command, subprocess.PIPE, subprocess.PIPE, cwd, environment(env), None)
@@ -100,6 +102,30 @@ def attempt(
         _end(child)
         raise
     return child.returncode, output.decode(errors="replace"), complaint.decode(errors="replace")
+
+
+@contextmanager
+def running(
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs while the caller works; afterwards it and all that it started have ended.
+
+    Its output joins ``log``, below the command. What its end means is for the caller to judge.
+    """
+    command = [str(argument) for argument in argv]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as sink:
+        sink.write(f"$ {shlex.join(command)}\n".encode())
+        sink.flush()
+        child = _start(command, sink, sink, cwd, environment(env), None)
+        try:
+            yield child
+        finally:
+            _end(child)
 
 
 def _run(
@@ -144,7 +170,7 @@ def _start(
             env=env,
             start_new_session=True,
         )
-    except (FileNotFoundError, PermissionError) as problem:
+    except OSError as problem:
         if cwd is not None and not cwd.is_dir():
             raise
         raise HostError(

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import cattrs
-from cattrs.errors import BaseValidationError
+from cattrs.cols import homogenous_tuple_structure_factory
+from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from packaging.version import InvalidVersion, Version
 
 from pipeline.errors import RecipeError, RequestError
@@ -124,8 +125,8 @@ def _faults_of_recipe(found: Recipe, version: str) -> Iterator[str]:
         yield f"library: expected {found.soname}.<minor>, got {found.library!r}"
     if not found.source:
         yield "source: at least one"
-    for number, source in enumerate(found.source, 1):
-        yield from (f"source {number}: {fault}" for fault in _faults_of_source(source))
+    for number, source in enumerate(found.source):
+        yield from (f"source[{number}]: {fault}" for fault in _faults_of_source(source))
     for patch in found.patch:
         if not _SHA256.fullmatch(patch.sha256):
             yield f"patch {patch.file}: sha256: expected 64 hex digits, got {patch.sha256!r}"
@@ -176,8 +177,7 @@ def _load(
     try:
         found = _converter().structure(table, model)
     except BaseValidationError as problem:
-        complaints = [text.replace(" @ $", ": ") for text in cattrs.transform_error(problem, "$")]
-        raise _unusable(file, complaints) from problem
+        raise _unusable(file, _complaints(problem)) from problem
     complaints = list(faults(found))
     if complaints:
         raise _unusable(file, complaints)
@@ -193,7 +193,21 @@ def _toml(file: Path) -> dict[str, Any]:
         raise _unusable(file, [str(problem)]) from problem
 
 
-def _unusable(file: Path, complaints: list[str]) -> RecipeError:
+def _complaints(problem: BaseValidationError) -> Iterator[str]:
+    for text in cattrs.transform_error(problem, "$", _told):
+        said, _, place = text.rpartition(" @ $")
+        yield f"{place.lstrip('.')}: {said}" if place else said
+
+
+def _told(problem: BaseException, kind: object) -> str:
+    if isinstance(problem, ForbiddenExtraKeysError):
+        return f"unknown key {', '.join(sorted(problem.extra_fields))}"
+    if isinstance(problem, KeyError):
+        return "missing"
+    return "expected a table" if isinstance(problem, AttributeError) else str(problem)
+
+
+def _unusable(file: Path, complaints: Iterable[str]) -> RecipeError:
     return RecipeError(
         f"{file.name} cannot be used", detail="\n".join(complaints), file=file, hint="correct it"
     )
@@ -205,6 +219,7 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind in (str, int, datetime, date):
         converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook_factory(_is_listing, _listing)
     return converter
 
 
@@ -212,3 +227,19 @@ def _exactly(value: object, kind: type) -> object:
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return value
+
+
+def _is_listing(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _listing(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    """A list from a list: a lone string would be taken for a list of its letters."""
+    inner = homogenous_tuple_structure_factory(kind, converter)
+
+    def structure(value: Any, kind: Any) -> Any:
+        if not isinstance(value, list):
+            raise TypeError(f"expected a list, got {value!r}")
+        return inner(value, kind)
+
+    return structure

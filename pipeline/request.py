@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline import origins, recipes
-from pipeline.errors import RequestError
+from pipeline.errors import RecipeError, RequestError
 from pipeline.model import Plan
 
 EVERY = "all"
@@ -55,6 +55,14 @@ def plan(
     compiler = recipes.compiler(
         root, recipes.known("toolchain", toolchain, recipes.toolchains(root))
     )
+    if machine.isa not in compiler.isa:
+        raise RecipeError(
+            f"toolchain {toolchain} has no flags for the instruction set of {dist} {arch}",
+            expected=f"{machine.isa} in [isa]",
+            got=", ".join(compiler.isa),
+            file=root / "buildroot" / "toolchains" / f"{toolchain}.toml",
+            hint="add it there",
+        )
     if not compiler.target and arch != platform.machine():
         raise RequestError(
             "the native toolchain builds for this machine only",

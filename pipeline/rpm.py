@@ -95,9 +95,23 @@ def _installed(entry: Path, stage: Path) -> str:
     return f"/{entry.relative_to(stage).as_posix()}"
 
 
+def settings(plan: Plan) -> dict[str, str]:
+    """rpmbuild's macros that decide what is in the package, whatever the host's own are."""
+    package = plan.package
+    return {
+        "_buildhost": package.build_host,
+        "_target_platform": package.platform.format(arch=plan.arch),
+        "packager": package.packager,
+        "vendor": package.vendor,
+        **package.macros,
+        **plan.root.rpm.macros,
+    }
+
+
 def _macros(plan: Plan, site: Site) -> str:
-    """rpmbuild's settings: ours last, so that no file of the host or the user has a say."""
+    """The macro file: where to work, then our settings; it is read last, so that they hold."""
     room = site.room("package")
+    (room / "tmp").mkdir()
     places = {
         "_topdir": room / "top",
         "_tmppath": room / "tmp",
@@ -106,11 +120,9 @@ def _macros(plan: Plan, site: Site) -> str:
         "_fileattrsdir": room / "fileattrs",
         "staged": site.stage,
     }
-    (room / "tmp").mkdir()
-    settings = {name: str(place).replace("%", "%%") for name, place in places.items()}
-    settings |= {"vendor": plan.package.vendor, "packager": plan.package.packager}
-    settings |= {**plan.package.macros, **plan.root.rpm.macros}
-    return "".join(f"%{name} {value}\n" for name, value in settings.items())
+    escaped = {name: str(place).replace("%", "%%") for name, place in places.items()}
+    macros = {**escaped, **settings(plan)}
+    return "".join(f"%{name} {value}\n" for name, value in macros.items())
 
 
 def _moment(plan: Plan) -> str:

@@ -18,8 +18,21 @@ CACHE_VARIABLE = "MIMALLOC_CACHE"
 # The layout of cache and work folders. A change of it gets a new number, and so new folders.
 FORMAT = "v1"
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# What the file system refuses, what that means to the user, and the way out.
+_FULL = ("no room left to write", "free some space, then run the same command again")
+_CLOSED = (
+    "not allowed to read or write",
+    f"make it writable, or set {CACHE_VARIABLE} where it is the cache",
+)
+_ODD = (
+    "a file or folder is not what it should be",
+    f"move it out of the way, or set {CACHE_VARIABLE} where it is the cache",
+)
+_REFUSALS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _FULL),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _CLOSED),
+    **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP), _ODD),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +129,15 @@ class Site:
 def locate(root: Path) -> Workspace:
     """The workspace of the checkout at ``root``, with the user's cache folder."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Workspace(root, Path(chosen).expanduser().absolute() / FORMAT)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        cache = Path(base).expanduser()
+        cache = Path(chosen or f"{base}/mimalloc-custom").expanduser()
     except RuntimeError as problem:
         raise WorkspaceError(
             "no home folder, so no place for the cache",
             hint=f"{CACHE_VARIABLE}=/some/folder invoke ...",
         ) from problem
-    return Workspace(root, cache.absolute() / "mimalloc-custom" / FORMAT)
+    return Workspace(root, cache.absolute() / FORMAT)
 
 
 @contextmanager
@@ -135,17 +146,14 @@ def guarded() -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if problem.errno not in _FULL + _CLOSED:
+        if problem.errno not in _REFUSALS:
             raise
-        where = problem.filename or "the work, cache or dist folder"
-        full = problem.errno in _FULL
+        what, hint = _REFUSALS[problem.errno]
         raise WorkspaceError(
-            "no room left to write" if full else "not allowed to read or write",
+            what,
             got=problem.strerror or "",
-            file=where,
-            hint="free some space, then run the same command again"
-            if full
-            else f"make it writable, or set {CACHE_VARIABLE} where it is the cache",
+            file=problem.filename or "the work, cache or dist folder",
+            hint=hint,
         ) from problem
 
 

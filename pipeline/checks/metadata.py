@@ -56,6 +56,7 @@ def _expected(plan: Plan) -> dict[str, str]:
         "RELEASE": plan.release,
         "ARCH": plan.arch,
         "OS": "linux",
+        "PLATFORM": package.platform.format(arch=plan.arch),
         "SUMMARY": package.summary.format(version=recipe.version),
         "DESCRIPTION": package.description.format(version=recipe.version),
         "URL": package.url,

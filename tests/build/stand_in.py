@@ -11,6 +11,7 @@ import ziglang
 
 from pipeline import checks, facts, recipes
 from pipeline.model import Finding, Plan, Trial
+from pipeline.rpm import settings
 
 ROOT = Path(__file__).parents[2]
 ZIG = Path(ziglang.__file__).parent / "zig"
@@ -36,8 +37,6 @@ Release: {plan.release}
 Summary: {summary}
 License: {plan.package.license}
 URL: {plan.package.url}
-Vendor: {plan.package.vendor}
-Packager: {plan.package.packager}
 Requires: {plan.recipe.soname}()(64bit)
 Provides: {plan.recipe.soname}()(64bit)
 {tags}
@@ -146,7 +145,7 @@ def packaged(plan: Plan, fault: Fault, work: Path) -> Path:
     own = {"_topdir": str(work / "top"), "_rpmdir": str(work), "dist": f".{plan.root.dist}"}
     # This host's generators would add what the dist's own do not.
     own |= {"__pkgconfig_provides": "%{nil}", "__pkgconfig_requires": "%{nil}"}
-    macros = {**plan.package.macros, **plan.root.rpm.macros, **own, **fault.macros}
+    macros = {**settings(plan), **own, **fault.macros}
     defines = [part for name, value in macros.items() for part in ("--define", f"{name} {value}")]
     epoch = str(int(plan.recipe.released.timestamp()))
     environment = {"HOME": str(work), "PATH": "/usr/bin:/bin", "SOURCE_DATE_EPOCH": epoch}

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import DISTS, EVERY, Package
+from tests.build.conftest import DISTS, EVERY, Package
 
 
 def rpm(root: Path, *arguments: str) -> str:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ARCH, DISTS, EVERY, REACHABLE, ROOT, SEED, Package
+from tests.build.conftest import ARCH, DISTS, EVERY, REACHABLE, ROOT, SEED, Package
 
 from pipeline import build, request, workspace
 from pipeline.model import Built

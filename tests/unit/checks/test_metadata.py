@@ -42,6 +42,7 @@ def test_a_header_of_another_package_is_found(good: Case) -> None:
         ("VENDOR", "vendor"),
         ("PACKAGER", PACKAGER),
         ("BUILDHOST", "host.invalid"),
+        ("PLATFORM", "x86_64-some-linux"),
         ("BUILDTIME", "1000000000"),
         ("SOURCERPM", "mimalloc-test-1.2-3.el5.src.rpm"),
     ],

@@ -1,0 +1,91 @@
+"""How a program is started on the library: the one place for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import process
+
+# Seconds after which a program has failed; each takes about one.
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The library that programs are run on.
+
+    ``library`` is the path that users preload, the link that is named as the soname; ``version`` is
+    what ``mi_version()`` must say.
+    """
+
+    library: Path
+    version: int
+
+    @property
+    def file(self) -> Path:
+        """The library itself: what the kernel maps, and so what ``/proc/PID/maps`` names."""
+        return self.library.resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A command, and the variables that it needs in its environment."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A program that has ended: its exit code (below 0: a signal), output and error output.
+
+    ``traces`` is what the loader told of each process that was started, by process id.
+    """
+
+    code: int
+    output: str
+    complaint: str
+    traces: Mapping[int, str]
+
+
+def start(argv: Sequence[str | Path], subject: Subject | None, traces: Path) -> Start:
+    """A program on the library, with loader and library telling what they do; or without it.
+
+    The loader writes into files below ``traces``, the library to the error output. An emulator for
+    the programs of another machine would go before the command here, and take the variables.
+    """
+    words = tuple(str(word) for word in argv)
+    if subject is None:
+        return Start(words, {})
+    env = {
+        "LD_PRELOAD": str(subject.library),
+        "LD_DEBUG": "bindings,libs",
+        "LD_DEBUG_OUTPUT": str(traces / "of"),
+        "MIMALLOC_VERBOSE": "1",
+    }
+    return Start(words, env)
+
+
+def attempt(
+    argv: Sequence[str | Path],
+    subject: Subject | None,
+    traces: Path,
+    env: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run a program to its end."""
+    traces.mkdir(parents=True, exist_ok=True)
+    begin = start(argv, subject, traces)
+    code, output, complaint = process.attempt(
+        begin.argv, env={**begin.env, **(env or {})}, timeout=PATIENCE
+    )
+    return Ran(code, output, complaint, told(traces))
+
+
+def told(traces: Path) -> dict[int, str]:
+    """What the loader wrote, by the id of the process that it wrote it for."""
+    return {
+        int(file.suffix[1:]): file.read_text(encoding="utf-8", errors="replace")
+        for file in sorted(traces.glob("of.*"))
+    }

@@ -1,0 +1,35 @@
+"""Probes: small C programs of ours, compiled as the package was compiled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline import process, toolchain
+from pipeline.errors import SmokeError
+from pipeline.model import Plan
+from pipeline.workspace import Workspace
+
+PROBES = Path(__file__).resolve().parent.parent / "probes"
+
+
+def build(
+    name: str, plan: Plan, workspace: Workspace, folder: Path, log: Path, parts: tuple[Path, ...] = ()
+) -> Path:
+    """A probe's program in ``folder``, linked with ``parts`` where there are any.
+
+    Raises SmokeError where it does not compile or link.
+    """
+    target = folder / "-".join([name, *(part.suffix[1:] for part in parts)])
+    argv = [
+        *(*toolchain.command(plan), "-std=gnu11", "-O1", "-g0"),
+        *(*plan.compiler.isa[plan.machine.isa], PROBES / f"{name}.c"),
+        *(*parts, "-o", target, "-lpthread", "-ldl"),
+    ]
+    process.run(
+        argv,
+        log=log,
+        error=SmokeError,
+        what=f"the probe {name} does not compile or link" + "".join(f" with {p}" for p in parts),
+        env=toolchain.environment(plan, workspace),
+    )
+    return target

@@ -1,0 +1,80 @@
+"""The smoke: every program on the library out of one package, and the verdict."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pipeline.errors import RequestError, SmokeError
+from pipeline.model import Plan, Trial
+from pipeline.report import Report
+from pipeline.smoke import probe, programs, server
+from pipeline.smoke.preload import Subject
+from pipeline.workspace import Workspace
+
+
+def run(
+    plan: Plan, files: Path, room: Path, workspace: Workspace, log: Path, report: Report
+) -> tuple[Trial, ...]:
+    """Run every program on the library of a package whose ``files`` are unpacked.
+
+    ``room`` is an empty folder to work in; ``log`` keeps the proofs. Raises SmokeError with every
+    claim that does not hold.
+    """
+    if plan.arch != platform.machine():
+        raise RequestError(
+            "programs of another architecture do not run on this machine",
+            expected=platform.machine(),
+            got=plan.arch,
+        )
+    library = subject(plan, files)
+    bench = room / "probes"
+    bench.mkdir()
+    threads = probe.build("threads", plan, workspace, bench, log)
+    trials = tuple(
+        _told(report, log, attempt)
+        for attempt in (
+            lambda: programs.python(library, room),
+            lambda: programs.threads(threads, library, room),
+            lambda: programs.pipeline(library, room),
+            lambda: server.trial(library, room),
+        )
+    )
+    judge(plan, trials, log)
+    return trials
+
+
+def subject(plan: Plan, files: Path) -> Subject:
+    """The library of a package, as its users name it."""
+    folder = files / plan.package.libraries.relative_to("/")
+    return Subject(folder / plan.recipe.soname, plan.recipe.mi_version)
+
+
+def judge(plan: Plan, trials: Iterable[Trial], log: Path) -> None:
+    """Raise SmokeError for the trials that failed, if any did."""
+    trials = tuple(trials)
+    failed = [trial for trial in trials if not trial.passed]
+    if not failed:
+        return
+    below = plan.package.libraries.relative_to("/") / plan.recipe.soname
+    raise SmokeError(
+        f"{len(failed)} of {len(trials)} programs do not run as they should on {plan.nevra}",
+        detail="\n".join(f"{t.name}: {line}" for t in failed for line in t.output.splitlines()),
+        file=log,
+        hint=f"rpm2cpio {plan.nevra}.rpm | cpio -idm\nLD_DEBUG=libs LD_PRELOAD=$PWD/{below} true",
+    )
+
+
+def _told(report: Report, log: Path, attempt: Callable[[], Trial]) -> Trial:
+    began = time.monotonic()
+    trial = attempt()
+    report.step(trial.name, time.monotonic() - began, "" if trial.passed else "FAILED")
+    with log.open("a", encoding="utf-8") as sink:
+        sink.write(f"{trial.name}: {'passed' if trial.passed else 'FAILED'}\n")
+        sink.writelines(f"  {line}\n" for line in trial.output.splitlines())
+    if trial.passed:
+        for line in trial.output.splitlines():
+            report.line(f"    {line}")
+    return trial

@@ -1,0 +1,133 @@
+"""`request`: what the user asks for, as plans."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from pipeline import recipes, request
+from pipeline.errors import PackagingError, RecipeError, RequestError
+from tests.unit import release
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This host has the architecture that every build root knows."""
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+
+def test_nothing_asked_is_the_default(project: Path) -> None:
+    """Without a word from the user, one package: the default release for the default dist."""
+    default = recipes.package(project).default
+    plans = request.plans(project)
+
+    assert [f"{default.version} {default.dist} x86_64"] == [plan.label for plan in plans]
+    assert "zig" == plans[0].compiler.name
+
+
+def test_lists_are_multiplied(project: Path) -> None:
+    """Each release for each dist, each once, in the order in which they were asked for."""
+    plans = request.plans(project, version="2.0.9, 2.0.6,2.0.9", dist="el8,el7")
+
+    assert ["2.0.9 el8", "2.0.9 el7", "2.0.6 el8", "2.0.6 el7"] == [
+        f"{plan.recipe.version} {plan.root.dist}" for plan in plans
+    ]
+
+
+def test_all_is_all_there_is(project: Path) -> None:
+    """`all` stands for every recipe, every build root, every architecture of it."""
+    plans = request.plans(project, version="all", dist="all", arch="all")
+
+    assert [
+        (version, dist, arch)
+        for version in recipes.versions(project)
+        for dist in recipes.dists(project)
+        for arch in recipes.build_root(project, dist).machine
+    ] == [(plan.recipe.version, plan.root.dist, plan.arch) for plan in plans]
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        ({"version": "2.0.66"}, "unknown version 2.0.66; did you mean 2.0.6"),
+        ({"version": "2.0.6,"}, "'' is not a version"),
+        ({"version": "$(id)"}, "'$(id)' is not a version"),
+        ({"dist": "el5"}, "unknown dist el5; did you mean el"),
+        ({"arch": "x86-64"}, "unknown arch x86-64; did you mean x86_64"),
+        ({"toolchain": "zigg"}, "unknown toolchain zigg; did you mean zig"),
+    ],
+)
+def test_unknown_name(project: Path, asked: dict[str, str], what: str) -> None:
+    """Whatever is not there is called by its name, before anything is done."""
+    with pytest.raises(RequestError) as caught:
+        request.plans(project, **asked)  # type: ignore[arg-type]
+
+    assert caught.value.what.startswith(what)
+    assert ("invoke list", 2) == (caught.value.hint, caught.value.exit_code)
+
+
+def test_native_toolchain_builds_for_this_machine_only(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host's compiler has no other target."""
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    with pytest.raises(RequestError) as caught:
+        request.plan(project, "2.0.6", "el7", "x86_64", toolchain="native")
+
+    assert ("riscv64", "x86_64") == (caught.value.expected, caught.value.got)
+    assert "leave out --toolchain" == caught.value.hint
+
+
+def test_source_is_of_one_release(project: Path, tmp_path: Path) -> None:
+    """One source cannot be two releases."""
+    with pytest.raises(RequestError) as caught:
+        request.plans(project, version="2.0.6,2.0.9", source=str(tmp_path))
+
+    assert "2.0.6, 2.0.9" == caught.value.got
+
+
+def test_source_goes_into_every_plan(project: Path, tmp_path: Path) -> None:
+    """One source may be packaged for several dists."""
+    release.unfold(tmp_path)
+    plans = request.plans(project, version="2.0.6", dist="el7,el8", source=str(tmp_path))
+
+    assert [str(tmp_path)] * 2 == [plan.handed.location for plan in plans if plan.handed]
+
+
+def test_source_that_is_not_there(project: Path, tmp_path: Path) -> None:
+    """The path that was looked at is shown, and what may stand there."""
+    with pytest.raises(RequestError) as caught:
+        request.plans(project, version="2.0.6", source=str(tmp_path / "nowhere"))
+
+    assert str(tmp_path / "nowhere") == caught.value.got
+    assert "a tarball, a folder, a repository or a URL" == caught.value.expected
+
+
+@pytest.mark.parametrize("source", ["~no-such-user/mimalloc.tar.gz", "forbidden"])
+def test_source_that_cannot_be_looked_at(
+    project: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """Neither a home folder nor a file that is out of reach ends in a traceback."""
+
+    def refuse(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    if source == "forbidden":
+        monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(PackagingError) as caught:
+        request.plans(project, version="2.0.6", source=source)
+
+    assert source in str(caught.value)
+
+
+def test_toolchain_without_the_instruction_set(checkout: Path) -> None:
+    """A build root whose level no compiler knows is found before anything is compiled."""
+    file = checkout / "buildroot" / "toolchains" / "zig.toml"
+    file.write_text(file.read_text().replace("\nx86-64 =", "\nx86-63 ="))
+    with pytest.raises(RecipeError) as caught:
+        request.plan(checkout, "2.0.6", "el7", "x86_64")
+
+    assert "x86-64 in [isa]" == caught.value.expected
+    assert file == caught.value.file
