@@ -104,6 +104,15 @@ PURPOSES = {
 }
 
 
+@task(help={name: WHICH[name] for name in ("version", "dist", "arch")})
+@door
+def smoke(c: Context, version: str = "", dist: str = "", arch: str = "") -> None:
+    """Run real programs on the library of a built package."""
+    from pipeline import errand, request
+
+    errand.smoke(ROOT, request.plans(ROOT, version=version, dist=dist, arch=arch))
+
+
 @task(name="list")
 @door
 def list_(c: Context) -> None:
@@ -132,6 +141,6 @@ def clean(c: Context, everything: bool = False) -> None:
     build.clean(workspace.locate(ROOT), Report(), everything=everything)
 
 
-namespace = Collection(build, list_, doctor, clean)
+namespace = Collection(build, smoke, list_, doctor, clean)
 for _name, _purpose in PURPOSES.items():
     namespace.add_task(_step(_name, _purpose))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline import host, recipes, request, workspace
 from pipeline.build import destination, do, finished, prepare
 from pipeline.build import build as build_one
-from pipeline.errors import HostError, PackagingError
+from pipeline.errors import HostError, PackagingError, SmokeError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
 
@@ -17,20 +18,12 @@ from pipeline.report import Report
 def build(root: Path, plans: Sequence[Plan], *, offline: bool) -> None:
     """Build every plan, going on after a failure; the first failure is raised in the end."""
     place, report = workspace.locate(root), Report()
-    failures: list[PackagingError] = []
-    for plan in plans:
-        report.line(plan.nevra)
+
+    def one(plan: Plan) -> None:
         began = time.monotonic()
-        try:
-            _show(build_one(plan, place, report, offline=offline), time.monotonic() - began, report)
-        except PackagingError as problem:
-            failures.append(problem)
-            if len(plans) > 1:
-                report.line(str(problem))
-    if failures and len(plans) > 1:
-        report.line(f"{len(plans) - len(failures)} built, {len(failures)} failed")
-    if failures:
-        raise failures[0]
+        _show(build_one(plan, place, report, offline=offline), time.monotonic() - began, report)
+
+    _each(plans, one, report, "built")
 
 
 def step(root: Path, plans: Sequence[Plan], name: str, *, offline: bool) -> None:
@@ -39,6 +32,34 @@ def step(root: Path, plans: Sequence[Plan], name: str, *, offline: bool) -> None
     for plan in plans:
         report.line(plan.label)
         report.line(f"  {do(plan, place, report, name, offline=offline)}")
+
+
+def smoke(root: Path, plans: Sequence[Plan]) -> None:
+    """Run programs on the library of every plan's package, going on after a failure.
+
+    What is tried is the RPM in ``dist/`` as it is. The first failure is raised in the end.
+    """
+    from pipeline.smoke import suite
+
+    place, report = workspace.locate(root), Report()
+
+    def one(plan: Plan) -> None:
+        rpm, log = destination(plan, place), place.work / "smoke" / f"{plan.nevra}.log"
+        again = f"invoke build --version {plan.recipe.version} --dist {plan.root.dist}"
+        again = f"{again} --arch {plan.arch}"
+        if not rpm.exists():
+            raise SmokeError("there is no package to run programs on", file=rpm, hint=again)
+        if not finished(plan, prepare(plan, place)):
+            report.line(f"  outdated, and tried all the same; to make it anew: {again}")
+        with (
+            workspace.guarded(),
+            workspace.locked(place.locks, "workspace", shared=True),
+            tempfile.TemporaryDirectory(prefix="mimalloc-smoke-") as room,
+        ):
+            workspace.remove(log)
+            suite.run(plan, rpm, Path(room), place, log, report)
+
+    _each(plans, one, report, "good")
 
 
 def show_grid(root: Path) -> None:
@@ -66,6 +87,23 @@ def show_host(root: Path) -> None:
             "missing: " + ", ".join(program.name for program in missing),
             hint="./bootstrap invoke doctor",
         )
+
+
+def _each(plans: Sequence[Plan], act: Callable[[Plan], None], report: Report, done: str) -> None:
+    """Act on every plan, going on after a failure; the first failure is raised in the end."""
+    failures: list[PackagingError] = []
+    for plan in plans:
+        report.line(plan.nevra)
+        try:
+            act(plan)
+        except PackagingError as problem:
+            failures.append(problem)
+            if len(plans) > 1:
+                report.line(str(problem))
+    if failures and len(plans) > 1:
+        report.line(f"{len(plans) - len(failures)} {done}, {len(failures)} failed")
+    if failures:
+        raise failures[0]
 
 
 def _show(built: Built, seconds: float, report: Report) -> None:

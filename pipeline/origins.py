@@ -150,7 +150,7 @@ def handed(location: str, version: str, package: Package) -> Handed:
     try:
         return _handed(Path(location).expanduser().absolute(), version, package)
     except (OSError, RuntimeError, ValueError) as problem:
-        raise RequestError("the source cannot be read", got=str(problem), file=location) from problem
+        raise RequestError("unreadable source", got=str(problem), file=location) from problem
 
 
 def _handed(path: Path, version: str, package: Package) -> Handed:
@@ -166,7 +166,8 @@ def _handed(path: Path, version: str, package: Package) -> Handed:
 
 
 def _commit(repository: Path, tag: str) -> str:
-    argv: list[str | Path] = ["git", "-C", repository, "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}"]
+    commit = f"refs/tags/{tag}^{{commit}}"
+    argv = ["git", "-C", str(repository), "rev-parse", "--verify", commit]
     what = f"the repository has no tag {tag}, or git cannot read it"
     return process.read(argv, error=FetchError, what=f"{repository}: {what}").strip()
 

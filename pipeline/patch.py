@@ -10,7 +10,7 @@ from pipeline.checksum import sha256_of
 from pipeline.errors import PatchError
 from pipeline.model import Plan
 from pipeline.report import Report
-from pipeline.workspace import Site
+from pipeline.workspace import Site, copy_tree
 
 NAME = "patch"
 
@@ -23,7 +23,7 @@ def files(root: Path, plan: Plan) -> list[Path]:
 def run(plan: Plan, site: Site, report: Report) -> None:
     """Apply the recipe's patches. Raises PatchError for a wrong checksum or a hunk that fails."""
     target = site.patched
-    shutil.copytree(site.tree, target)
+    copy_tree(site.tree, target)
     shutil.copyfile(site.fetched, site.origin)
     for file, pinned in zip(files(site.workspace.root, plan), plan.recipe.patch, strict=True):
         _hold_to_checksum(file, pinned.sha256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from pipeline import process
 from pipeline.errors import HostError, PackageError
 from pipeline.model import Plan
 from pipeline.report import Report
-from pipeline.workspace import Site
+from pipeline.workspace import Site, copy_tree
 
 SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
 ATTRIBUTES = Path("recipes") / "fileattrs"
@@ -33,7 +32,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
         ["rpm", "--eval", "%{_rpmconfigdir}"], error=HostError, what="rpm does not run"
     ).strip()
     attributes = room / "fileattrs"
-    shutil.copytree(root / ATTRIBUTES, attributes)
+    copy_tree(root / ATTRIBUTES, attributes)
     # Relative to the room, because a colon in the checkout's path would split the list.
     read_instead = [
         f"{config}/macros",

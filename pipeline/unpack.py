@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import re
 import shutil
@@ -18,7 +19,13 @@ from pipeline.workspace import Site
 
 # The files that tell where in an archive the release's own tree starts.
 _MARKS = ("CMakeLists.txt", "include/mimalloc.h")
-_BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
+_BROKEN = (
+    *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError),
+    RecursionError,  # tarfile's, on a chain of long-name headers
+)
+# In a folder that was empty these are the archive's doing: a name that is too long, or that is
+# a file and a folder at once.
+_ITS_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def run(plan: Plan, site: Site, report: Report) -> None:
@@ -51,7 +58,7 @@ def _unpack(archive: Path, target: Path, plan: Plan) -> None:
                     raise _hostile(member, "a link where a file should be")
                 _write(opened, member, target / path)
     except _BROKEN as problem:
-        if isinstance(problem, OSError) and problem.errno is not None:
+        if isinstance(problem, OSError) and problem.errno not in (None, *_ITS_NAMES):
             raise
         raise UnpackError(
             "the archive is truncated or broken",
@@ -127,10 +134,15 @@ def _copy(folder: Path, target: Path, package: Package) -> None:
         raise RequestError("not a mimalloc tree", expected=" and ".join(_MARKS), file=folder)
     for file in sorted(folder.rglob("*")):
         path = PurePosixPath(file.relative_to(folder).as_posix())
-        if not package.reads(path) or file.is_dir():
+        if not package.reads(path) or (file.is_dir() and not file.is_symlink()):
             continue
-        if file.is_symlink():
-            raise UnpackError("a link where a file should be", file=file)
+        if file.is_symlink() or not file.is_file():
+            raise UnpackError(
+                "the folder holds what no release holds",
+                got="a link or a device where a file should be",
+                file=file,
+                hint="hand over the tree as upstream tagged it",
+            )
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target / path)
 

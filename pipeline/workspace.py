@@ -204,6 +204,16 @@ def _named(target: Path, write: Callable[[Path], object]) -> None:
         half.unlink(missing_ok=True)
 
 
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder of files; unlike shutil's, the first file that fails is the error."""
+    for entry in [source, *sorted(source.rglob("*"))]:
+        copy = target / entry.relative_to(source)
+        if entry.is_dir():
+            copy.mkdir()
+        else:
+            shutil.copyfile(entry, copy)
+
+
 def remove(folder: Path) -> None:
     """Remove a folder and all in it, where it is there."""
     if folder.is_dir() and not folder.is_symlink():

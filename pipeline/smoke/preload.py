@@ -74,12 +74,13 @@ def attempt(
     traces: Path,
     env: Mapping[str, str] | None = None,
 ) -> Ran:
-    """Run a program to its end."""
+    """Run a program to its end; its error output stays in ``traces`` too."""
     traces.mkdir(parents=True, exist_ok=True)
     begin = start(argv, subject, traces)
     code, output, complaint = process.attempt(
         begin.argv, env={**begin.env, **(env or {})}, timeout=PATIENCE
     )
+    (traces / "log").write_text(complaint, encoding="utf-8")
     return Ran(code, output, complaint, told(traces))
 
 

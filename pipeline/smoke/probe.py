@@ -13,14 +13,19 @@ PROBES = Path(__file__).resolve().parent.parent / "probes"
 
 
 def build(
-    name: str, plan: Plan, workspace: Workspace, folder: Path, log: Path, parts: tuple[Path, ...] = ()
+    name: str,
+    plan: Plan,
+    workspace: Workspace,
+    folder: Path,
+    log: Path,
+    parts: tuple[Path, ...] = (),
 ) -> Path:
     """A probe's program in ``folder``, linked with ``parts`` where there are any.
 
     Raises SmokeError where it does not compile or link.
     """
     target = folder / "-".join([name, *(part.suffix[1:] for part in parts)])
-    argv = [
+    argv: list[str | Path] = [
         *(*toolchain.command(plan), "-std=gnu11", "-O1", "-g0"),
         *(*plan.compiler.isa[plan.machine.isa], PROBES / f"{name}.c"),
         *(*parts, "-o", target, "-lpthread", "-ldl"),

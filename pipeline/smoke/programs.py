@@ -27,7 +27,7 @@ _ELSEWHERE = 2
 
 def python(subject: Subject, room: Path) -> Trial:
     """The host's interpreter, with each of its objects asked for by malloc."""
-    argv = [interpreter(), "-S", "-B", PROBES / "workload.py"]
+    argv: list[str | Path] = [interpreter(), "-S", "-B", PROBES / "workload.py"]
     return _probe("python3", argv, subject, room, {"PYTHONMALLOC": "malloc"})
 
 
@@ -38,7 +38,7 @@ def threads(program: Path, subject: Subject, room: Path) -> Trial:
 
 def pipeline(subject: Subject, room: Path) -> Trial:
     """A shell and the programs that it starts."""
-    argv = ["sh", PROBES / "pipeline.sh"]
+    argv: list[str | Path] = ["sh", PROBES / "pipeline.sh"]
     reference = preload.attempt(argv, None, room / "pipeline-without")
     ran = preload.attempt(argv, subject, room / "pipeline")
     return _judged("pipeline", ran, pipeline_claims(ran, reference, subject))
@@ -56,7 +56,7 @@ def probe_claims(ran: Ran, reference: Ran, subject: Subject) -> list[Claim]:
     return [
         *proofs.inside(told, subject),
         proofs.bound("the process", trace, subject),
-        proofs.maps("the process", told.mapped, subject),
+        proofs.maps({"the process": told.mapped}, subject),
         proofs.begun(ran.complaint, 1),
         proofs.accepted(ran.complaint),
         Claim("exit code", "0", str(ran.code)),

@@ -15,6 +15,7 @@ ENTRY_POINTS = ("calloc", "free", "malloc", "posix_memalign", "realloc")
 
 _BINDING = re.compile(r"binding file ([^\n]+?) \[\d+\] to ([^\n]+?) \[\d+\]: normal symbol `(\w+)'")
 _CODE = re.compile(r"^\S+ r-xp .*?(/.*)$", re.MULTILINE)
+_TALK = re.compile(r"^mimalloc: |^option '|^v\d|^\s|^$|  ")
 _CONTROL = re.compile(r"transferring control: (\S+)")
 
 
@@ -86,42 +87,53 @@ def program(trace: str) -> str:
     return Path(found[1]).name if found else "?"
 
 
-def bindings(trace: str) -> dict[str, set[str]]:
-    """Where the loader found each entry point of an allocator, for whoever asked: name to files."""
-    found: dict[str, set[str]] = {}
-    for _, target, name in _BINDING.findall(trace):
+def bindings(trace: str) -> dict[str, set[tuple[str, str]]]:
+    """Who asked the loader for an entry point of an allocator, and whose it got: name to pairs."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for asker, target, name in _BINDING.findall(trace):
         if name in ENTRY_POINTS:
-            found.setdefault(name, set()).add(target)
+            found.setdefault(name, set()).add((asker, target))
     return found
 
 
-def bound(
-    who: str, trace: str, subject: Subject, names: Iterable[str] = ENTRY_POINTS
-) -> Claim:
-    """The loader binds each of ``names`` to the library, and no entry point to anything else."""
-    found = bindings(trace)
-    own = str(subject.library)
-    foreign = [f"{name} in {file}" for name in sorted(found) for file in sorted(found[name] - {own})]
-    told = " ".join(sorted(name for name in names if own in found.get(name, ())))
-    got = ", ".join(foreign) or told or "none"
+def bound(who: str, trace: str, subject: Subject, names: Iterable[str] = ENTRY_POINTS) -> Claim:
+    """The loader binds each of ``names`` to the library, and no entry point to anything else.
+
+    A program at a fixed address that takes the address of ``malloc`` is what its libraries are
+    bound to, and through it they reach what its own calls are bound to.
+    """
+    own, found = str(subject.library), bindings(trace)
+    ours = {name for name in names if any(target == own for _, target in found.get(name, ()))}
+    foreign = [
+        f"{name} in {target}"
+        for name, pairs in sorted(found.items())
+        for target in sorted({target for _, target in pairs})
+        if target != own and (target, own) not in pairs
+    ]
+    got = ", ".join(foreign) or " ".join(sorted(ours)) or "none"
     return Claim(f"{who} is bound to the library", " ".join(sorted(names)), got)
 
 
 def inside(told: Account, subject: Subject) -> list[Claim]:
-    """From inside the process: blocks are in mimalloc's heap, and it is the release it should be."""
+    """From inside the process: blocks are in mimalloc's heap, and it is the right release."""
     blocks = max(told.blocks, 1)
     return [
-        Claim("blocks in mimalloc's heap", f"{blocks} of {blocks}", f"{told.inside} of {told.blocks}"),
+        Claim(
+            "blocks in mimalloc's heap", f"{blocks} of {blocks}", f"{told.inside} of {told.blocks}"
+        ),
         Claim("mi_version()", str(subject.version), str(told.version)),
     ]
 
 
-def maps(who: str, files: frozenset[str], subject: Subject) -> Claim:
-    """The library's code is mapped, that file and no other of its name."""
-    own = subject.file
-    alike = sorted(file for file in files if Path(file).name.startswith("libmimalloc"))
-    got = ", ".join(alike) or "no libmimalloc"
-    return Claim(f"{who} has mapped", str(own), got)
+def maps(crew: Mapping[str, frozenset[str]], subject: Subject) -> Claim:
+    """Every process, by its name, has the library's code mapped, and no other file of its name."""
+    own = str(subject.file)
+    told = {
+        who: ", ".join(sorted(file for file in files if Path(file).name.startswith("libmimalloc")))
+        for who, files in crew.items()
+    }
+    odd = [f"{who} {files or 'no libmimalloc'}" for who, files in told.items() if files != own]
+    return Claim(f"mapped by {', '.join(crew)}", own, "; ".join(odd) or own)
 
 
 def maps_of(process_id: int) -> frozenset[str]:
@@ -146,13 +158,17 @@ def children(process_id: int) -> frozenset[int]:
 
 
 def begun(complaint: str, processes: int) -> Claim:
-    """In each process that was started mimalloc says that it begins; in a forked one it does not."""
-    return Claim("mimalloc says: process init", *_times(processes, complaint.count("process init: ")))
+    """Mimalloc says that it begins in each process that was started, and not in forked ones."""
+    return Claim(
+        "mimalloc says: process init", *_times(processes, complaint.count("process init: "))
+    )
 
 
 def ended(complaint: str, processes: int) -> Claim:
-    """In each process that ends by itself mimalloc says that it is done, in a forked one too."""
-    return Claim("mimalloc says: process done", *_times(processes, complaint.count("process done: ")))
+    """Mimalloc says that it is done in each process that ends by itself, in forked ones too."""
+    return Claim(
+        "mimalloc says: process done", *_times(processes, complaint.count("process done: "))
+    )
 
 
 def _times(*counts: int) -> tuple[str, ...]:
@@ -166,6 +182,5 @@ def accepted(complaint: str) -> Claim:
 
 
 def tail(complaint: str, count: int) -> str:
-    """The last lines of an error output that are not mimalloc's own talk."""
-    own = ("mimalloc: ", "option '", "v2.", "v3.")
-    return "\n".join([x for x in complaint.splitlines() if not x.startswith(own)][-count:])
+    """The last lines of an error output, without mimalloc's own talk: options and statistics."""
+    return "\n".join([x for x in complaint.splitlines() if not _TALK.search(x)][-count:])

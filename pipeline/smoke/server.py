@@ -45,8 +45,8 @@ class Served:
     got the page. ``code`` is the master's exit code as text, ``reload`` that of the reload.
     """
 
-    before: Mapping[str, frozenset[str]]
-    after: Mapping[str, frozenset[str]]
+    before: dict[str, frozenset[str]]
+    after: dict[str, frozenset[str]]
     answers: Mapping[str, int]
     right: int
     asked: int
@@ -57,7 +57,7 @@ class Served:
 
 
 def trial(subject: Subject, room: Path) -> Trial:
-    """nginx on the library, against nginx without it."""
+    """The server on the library, against the server without it."""
     reference = serve(None, room / "nginx-without")
     served = serve(subject, room / "nginx")
     evidence = proofs.tail(served.log, process.LAST_LINES)
@@ -66,17 +66,19 @@ def trial(subject: Subject, room: Path) -> Trial:
 
 def claims(served: Served, reference: Served, subject: Subject) -> list[Claim]:
     """What must hold of master and workers, the strongest proof first."""
-    everyone = {**served.before, **{f"{who} again": m for who, m in served.after.items()}}
     crew = ", ".join(["master", *(f"worker {n + 1}" for n in range(WORKERS))])
     return [
         proofs.bound("nginx", served.trace, subject),
         Claim("processes", crew, ", ".join(served.before)),
         Claim("processes after a reload, the workers new", crew, ", ".join(served.after)),
-        *(proofs.maps(who, files, subject) for who, files in everyone.items()),
+        proofs.maps(served.before, subject),
+        proofs.maps(served.after, subject),
         proofs.begun(served.log, 1),
         proofs.ended(served.log, 1 + 2 * WORKERS),
         proofs.accepted(served.log),
-        Claim("the page to requests", f"{served.asked} of {served.asked}", f"{served.right} of {served.asked}"),
+        Claim(
+            f"requests of {served.asked} that got the page", str(served.asked), str(served.right)
+        ),
         Claim("answers, as without the library", _shown(reference.answers), _shown(served.answers)),
         Claim("exit code of the reload", "0", served.reload),
         Claim("exit code after a graceful stop", "0", served.code),
@@ -164,7 +166,7 @@ def _furnish(folder: Path, program: str, port: int) -> None:
 
 
 def _workers(master: subprocess.Popen[bytes], old: frozenset[int]) -> frozenset[int]:
-    """The workers, once they are all there and none of the ``old`` is; or who is there in the end."""
+    """The workers, once all are there and no ``old`` one is; or who is there in the end."""
     deadline = time.monotonic() + PATIENCE
     while True:
         found = proofs.children(master.pid)

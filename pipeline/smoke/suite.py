@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.errors import RequestError, SmokeError
+from pipeline.facts import payload
 from pipeline.model import Plan, Trial
 from pipeline.report import Report
 from pipeline.smoke import probe, programs, server
@@ -16,9 +17,9 @@ from pipeline.workspace import Workspace
 
 
 def run(
-    plan: Plan, files: Path, room: Path, workspace: Workspace, log: Path, report: Report
+    plan: Plan, rpm: Path, room: Path, workspace: Workspace, log: Path, report: Report
 ) -> tuple[Trial, ...]:
-    """Run every program on the library of a package whose ``files`` are unpacked.
+    """Run every program on the library out of an RPM.
 
     ``room`` is an empty folder to work in; ``log`` keeps the proofs. Raises SmokeError with every
     claim that does not hold.
@@ -29,12 +30,12 @@ def run(
             expected=platform.machine(),
             got=plan.arch,
         )
-    library = subject(plan, files)
+    library = subject(plan, payload.unpack(rpm, room / "package"))
     bench = room / "probes"
     bench.mkdir()
     threads = probe.build("threads", plan, workspace, bench, log)
     trials = tuple(
-        _told(report, log, attempt)
+        _told(room, report, log, attempt)
         for attempt in (
             lambda: programs.python(library, room),
             lambda: programs.threads(threads, library, room),
@@ -42,7 +43,7 @@ def run(
             lambda: server.trial(library, room),
         )
     )
-    judge(plan, trials, log)
+    judge(plan, rpm, trials, log)
     return trials
 
 
@@ -52,7 +53,7 @@ def subject(plan: Plan, files: Path) -> Subject:
     return Subject(folder / plan.recipe.soname, plan.recipe.mi_version)
 
 
-def judge(plan: Plan, trials: Iterable[Trial], log: Path) -> None:
+def judge(plan: Plan, rpm: Path, trials: Iterable[Trial], log: Path) -> None:
     """Raise SmokeError for the trials that failed, if any did."""
     trials = tuple(trials)
     failed = [trial for trial in trials if not trial.passed]
@@ -60,20 +61,22 @@ def judge(plan: Plan, trials: Iterable[Trial], log: Path) -> None:
         return
     below = plan.package.libraries.relative_to("/") / plan.recipe.soname
     raise SmokeError(
-        f"{len(failed)} of {len(trials)} programs do not run as they should on {plan.nevra}",
+        f"{len(failed)} of {len(trials)} programs do not run as they should on {rpm.name}",
         detail="\n".join(f"{t.name}: {line}" for t in failed for line in t.output.splitlines()),
         file=log,
-        hint=f"rpm2cpio {plan.nevra}.rpm | cpio -idm\nLD_DEBUG=libs LD_PRELOAD=$PWD/{below} true",
+        hint=f"rpm2cpio {rpm} | cpio -idm\nLD_DEBUG=libs LD_PRELOAD=$PWD/{below} true",
     )
 
 
-def _told(report: Report, log: Path, attempt: Callable[[], Trial]) -> Trial:
+def _told(room: Path, report: Report, log: Path, attempt: Callable[[], Trial]) -> Trial:
     began = time.monotonic()
     trial = attempt()
     report.step(trial.name, time.monotonic() - began, "" if trial.passed else "FAILED")
     with log.open("a", encoding="utf-8") as sink:
         sink.write(f"{trial.name}: {'passed' if trial.passed else 'FAILED'}\n")
         sink.writelines(f"  {line}\n" for line in trial.output.splitlines())
+        for file in [] if trial.passed else sorted(room.glob(f"{trial.name}*/log")):
+            sink.write(f"{file.parent.name} has said:\n{file.read_text(errors='replace')}\n")
     if trial.passed:
         for line in trial.output.splitlines():
             report.line(f"    {line}")

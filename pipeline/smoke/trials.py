@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline import process, toolchain
-from pipeline.errors import SmokeError
+from pipeline import process
 from pipeline.model import Plan, Trial
+from pipeline.smoke import probe
 from pipeline.workspace import Site
-
-PROBES = Path(__file__).resolve().parent.parent / "probes"
 
 # Seconds after which a trial has failed; each takes about one.
 PATIENCE = 120.0
@@ -23,35 +22,22 @@ def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
     below = site.unpacked / plan.package.libraries.relative_to("/")
     folder = f"mimalloc-{'.'.join(plan.recipe.version.split('.')[:2])}"
     parts = {name: below / folder / name for name in ("libmimalloc.a", "mimalloc.o")}
-    preload = {"LD_PRELOAD": str(below / plan.recipe.soname)}
-    aligned = build("aligned", plan, site)
+    # Relative: the loader splits the variable at spaces and colons, which a path may have.
+    preload = {"LD_PRELOAD": f"./{plan.recipe.soname}"}
+    room, log = site.room("check"), site.log("check")
+
+    def build(name: str, *linked: Path) -> Path:
+        return probe.build(name, plan, site.workspace, room, log, linked)
+
     return (
-        attempt("aligned", [aligned], preload),
-        attempt("archive", [build("linked", plan, site, parts["libmimalloc.a"])], {}),
-        attempt("object", [build("linked", plan, site, parts["mimalloc.o"])], {}),
+        attempt("aligned", build("aligned"), below, preload),
+        attempt("archive", build("linked", parts["libmimalloc.a"]), below),
+        attempt("object", build("linked", parts["mimalloc.o"]), below),
     )
 
 
-def build(probe: str, plan: Plan, site: Site, *parts: Path) -> Path:
-    """A probe's program, linked with ``parts`` where there are any. Raises SmokeError."""
-    target = site.room("check") / "-".join([probe, *(part.suffix[1:] for part in parts)])
-    argv = [
-        *(*toolchain.command(plan), "-std=gnu11", "-O1", "-g0"),
-        *(*plan.compiler.isa[plan.machine.isa], PROBES / f"{probe}.c"),
-        *(*parts, "-o", target, "-lpthread", "-ldl"),
-    ]
-    process.run(
-        argv,
-        log=site.log("check"),
-        error=SmokeError,
-        what=f"the probe {probe} does not compile or link" + "".join(f" with {p}" for p in parts),
-        env=toolchain.environment(plan, site.workspace),
-    )
-    return target
-
-
-def attempt(name: str, argv: list[Path], env: dict[str, str]) -> Trial:
-    """Run a program once; it has passed if it exits with 0."""
-    code, output, complaint = process.attempt(argv, env=env, timeout=PATIENCE)
+def attempt(name: str, program: Path, folder: Path, env: Mapping[str, str] | None = None) -> Trial:
+    """Run a program once, in ``folder``; it has passed if it exits with 0."""
+    code, output, complaint = process.attempt([program], cwd=folder, env=env, timeout=PATIENCE)
     said = "\n".join((output + complaint).splitlines()[-process.LAST_LINES :])
     return Trial(name, code == 0, said if code == 0 else f"{said}\nexit code {code}".strip())

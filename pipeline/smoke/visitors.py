@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 CONNECTIONS = 8
-REQUESTS = 25       # over each connection
+REQUESTS = 25  # over each connection
 
 # Seconds that an answer may take.
 _PATIENCE = 10.0

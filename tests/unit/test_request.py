@@ -112,10 +112,11 @@ def test_source_that_cannot_be_looked_at(
     """Neither a home folder nor a file that is out of reach ends in a traceback."""
 
     def refuse(self: Path) -> bool:
-        raise PermissionError(13, "Permission denied", str(self))
+        if self.name == "forbidden":
+            raise PermissionError(13, "Permission denied", str(self))
+        return True
 
-    if source == "forbidden":
-        monkeypatch.setattr(Path, "is_dir", refuse)
+    monkeypatch.setattr(Path, "is_file", refuse)
     with pytest.raises(PackagingError) as caught:
         request.plans(project, version="2.0.6", source=source)
 

@@ -1,0 +1,50 @@
+"""The patches of 2.0.6 and 2.0.9 are needed, and they help: counted by the probe of every package."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import build, request, workspace
+from pipeline.errors import CheckError
+from pipeline.report import Report
+from tests.build.conftest import ARCH, REACHABLE, ROOT, SEED, Package
+
+TOTAL = re.compile(r"aligned: total calls (\d+) misaligned (\d+) corrupt (\d+) failed (\d+)")
+
+
+@pytest.mark.parametrize("version", [SEED, *REACHABLE])
+def test_every_package_returns_aligned_blocks(package: Package, version: str) -> None:
+    """Half a million calls through every aligned entry point, and no block is out of line."""
+    built = package(version, "el7")
+    log = build.prepare(built.plan, workspace.locate(ROOT)).log("check").read_text()
+
+    counts = TOTAL.search(log)
+    assert counts
+    calls, *wrong = map(int, counts.groups())
+    assert 500_000 < calls
+    assert [0, 0, 0] == wrong
+
+
+@pytest.mark.parametrize("version", [SEED, "2.0.9"])
+def test_without_its_patch_the_package_is_refused(
+    package: Package, checkout: Path, version: str
+) -> None:
+    """The check finds the misaligned blocks of the release as upstream tagged it."""
+    package(version, "el7")
+    recipe = checkout / "recipes" / f"{version}.toml"
+    text = recipe.read_text()
+    recipe.write_text(re.sub(r"\[\[patch\]\].*?(?=\[\[)", "", text, flags=re.DOTALL))
+    place = workspace.locate(checkout)
+    plan = request.plan(checkout, version, "el7", ARCH)
+
+    with pytest.raises(CheckError) as caught:
+        build.build(plan, place, Report())
+
+    assert "trials: aligned: passed" in caught.value.detail
+    counts = TOTAL.search(caught.value.detail)
+    assert counts
+    assert 1864 == int(counts[2])
+    assert not build.destination(plan, place).exists()

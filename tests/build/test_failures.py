@@ -1,0 +1,150 @@
+"""What goes wrong on real machines: the message, the exit code, nothing half-made, and then it works."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.checksum import sha256_of
+from tests.build.conftest import Package
+
+Invoke = Callable[..., subprocess.CompletedProcess[str]]
+
+BUILD = ("build", "--version", "2.0.9", "--dist", "el7")
+BROKEN = """Why: a test.
+
+--- a/src/stats.c
++++ b/src/stats.c
+@@ -7,1 +7,2 @@
+ #include "mimalloc.h"
++#error "this does not compile"
+"""
+
+
+@pytest.fixture(autouse=True)
+def source(package: Package) -> None:
+    """The source is in the cache: what is tested here needs no network."""
+    package("2.0.9", "el7")
+
+
+def results(checkout: Path) -> list[Path]:
+    """What is in the dist folder, half-made or whole."""
+    return [path for path in (checkout / "dist").rglob("*") if path.is_file()]
+
+
+def test_a_compile_error_shows_the_compilers_lines(invoke: Invoke, checkout: Path) -> None:
+    """Exit code 25, the compiler's own words, the log; and with the cause gone, a package."""
+    recipe = checkout / "recipes" / "2.0.9.toml"
+    whole = recipe.read_text()
+    broken = checkout / "patches" / "2.0.9" / "0002-broken.patch"
+    broken.write_text(BROKEN)
+    pin = f'[[patch]]\nfile = "{broken.name}"\nsha256 = "{sha256_of(broken)}"\nwhy = "a test"\n\n'
+    recipe.write_text(whole.replace("[[changelog]]", f"{pin}[[changelog]]", 1))
+
+    done = invoke(*BUILD)
+
+    assert 25 == done.returncode
+    assert "this does not compile" in done.stderr
+    assert "/log" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [] == results(checkout)
+    recipe.write_text(whole)
+    assert 0 == invoke(*BUILD).returncode
+    assert 2 == len(results(checkout))
+
+
+def test_the_hosts_own_compiler_is_held_to_the_floor(invoke: Invoke, checkout: Path) -> None:
+    """A library linked against a younger C library is refused; symbol, version and file are named."""
+    done = invoke(*BUILD, "--toolchain", "native")
+
+    assert 28 == done.returncode
+    assert "floor: " in done.stderr
+    assert "GLIBC_2.3" in done.stderr
+    assert "from libc.so.6" in done.stderr
+    assert [] == results(checkout)
+
+
+def test_without_rpmbuild_the_message_says_what_to_install(
+    invoke: Invoke, checkout: Path, tmp_path: Path
+) -> None:
+    """Exit code 11 and the program's name; no traceback."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("rpm", "patch", "sh", "cpio", "rpm2cpio", "env"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    own = Path(shutil.which("invoke") or "").parent
+
+    done = invoke(*BUILD, PATH=f"{own}:{programs}")
+
+    assert 11 == done.returncode
+    assert "rpmbuild" in done.stderr
+    assert "invoke doctor" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_everything_cached_it_works_offline(invoke: Invoke, checkout: Path) -> None:
+    """With the source in the cache nothing asks for the network."""
+    done = invoke(*BUILD, "--offline", https_proxy="http://127.0.0.1:9", http_proxy="127.0.0.1:9")
+
+    assert 0 == done.returncode, done.stderr
+    assert 2 == len(results(checkout))
+
+
+def test_a_full_disk_is_named(checkout: Path, invoke: Invoke) -> None:
+    """On a work folder of two megabytes the build ends with a clear error, and leaves no package."""
+    work = checkout / "work"
+    work.mkdir()
+    script = 'mount -t tmpfs -o size=2m tmpfs "$1" && shift && exec "$@"'
+    inside = ["unshare", "--mount", "sh", "-c", script, "sh", str(work), "invoke", *BUILD]
+    if os.geteuid() != 0:
+        inside[1:1] = ["--map-root-user"]
+
+    done = subprocess.run(inside, cwd=checkout, capture_output=True, text=True, check=False)
+
+    assert done.returncode in (12, 24, 25, 26, 27), done.stderr
+    assert "o space left" in done.stderr or "no room left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [] == results(checkout)
+    assert 0 == invoke(*BUILD).returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_build_goes_on_later(
+    invoke: Invoke, checkout: Path, number: signal.Signals
+) -> None:
+    """Exit code 130, no child left, no package; the same command then makes one."""
+    child = subprocess.Popen(
+        ["invoke", *BUILD], cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not list((checkout / "work").glob("*/compile/*/log")):
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.02)
+
+    child.send_signal(number)
+    _, complaint = child.communicate(timeout=30)
+
+    assert 130 == child.returncode, complaint
+    assert "Traceback" not in complaint
+    assert [] == results(checkout)
+    assert [] == _running_in(checkout)
+    assert 0 == invoke(*BUILD).returncode
+
+
+def _running_in(folder: Path) -> list[str]:
+    """Command lines of processes that name the folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line:
+            found.append(line)
+    return found
