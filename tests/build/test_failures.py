@@ -22,9 +22,10 @@ BROKEN = """Why: a test.
 
 --- a/src/stats.c
 +++ b/src/stats.c
-@@ -7,1 +7,2 @@
+@@ -7,2 +7,3 @@
  #include "mimalloc.h"
 +#error "this does not compile"
+ #include "mimalloc-internal.h"
 """
 
 
