@@ -9,7 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from invoke import Collection, Context, Exit, Task, task
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task, task
 
 from pipeline.errors import Interrupted, PackagingError
 
@@ -30,14 +33,17 @@ def door(body: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(body)
     def guarded(*args: Any, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, _terminated)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # What nohup has set to be ignored stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _terminated)
         try:
             body(*args, **options)
         except PackagingError as problem:
             raise Exit(str(problem), problem.exit_code) from None
         except KeyboardInterrupt:
-            problem = Interrupted("nothing half-made was kept", hint="the same command goes on")
-            raise Exit(str(problem), problem.exit_code) from None
+            ended = Interrupted("nothing half-made was kept", hint="the same command goes on")
+            raise Exit(str(ended), ended.exit_code) from None
         except BrokenPipeError:
             # Whoever read our output has gone; so do we, with nothing left to flush.
             sys.stderr.close()
@@ -88,7 +94,8 @@ def _step(name: str, purpose: str) -> Task[Any]:
         errand.step(ROOT, plans, name, offline=offline)
 
     body.__doc__ = purpose
-    return task(door(body), name=name, help=WHICH)
+    made: Task[Any] = task(door(body), name=name, help=WHICH)  # type: ignore[assignment]
+    return made
 
 
 # The names are those of pipeline.build.STEPS; a unit test holds the two together.
@@ -111,6 +118,15 @@ def smoke(c: Context, version: str = "", dist: str = "", arch: str = "") -> None
     from pipeline import errand, request
 
     errand.smoke(ROOT, request.plans(ROOT, version=version, dist=dist, arch=arch))
+
+
+@task(help={name: WHICH[name] for name in ("version", "dist", "arch")})
+@door
+def manifest(c: Context, version: str = "", dist: str = "", arch: str = "") -> None:
+    """Hold `rpm -qlp` of built packages to their manifests."""
+    from pipeline import errand, request
+
+    errand.manifest(ROOT, request.plans(ROOT, version=version, dist=dist, arch=arch))
 
 
 @task(name="list")
@@ -141,6 +157,6 @@ def clean(c: Context, everything: bool = False) -> None:
     build.clean(workspace.locate(ROOT), Report(), everything=everything)
 
 
-namespace = Collection(build, smoke, list_, doctor, clean)
+namespace = Collection(build, manifest, smoke, list_, doctor, clean)
 for _name, _purpose in PURPOSES.items():
     namespace.add_task(_step(_name, _purpose))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from pipeline import check, cmake, fetch, patch, recipes, rpm, toolchain, unpack
 from pipeline.checksum import digest, digest_of_files, sha256_of
+from pipeline.errors import UnpackError, VerifyError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
 from pipeline.workspace import Site, Workspace, guarded, locked, place, place_text, remove
@@ -82,7 +84,8 @@ def advance(plan: Plan, site: Site, report: Report, last: str) -> None:
     for index, step in enumerate(STEPS[: end + 1]):
         wanted = index > first or (plan.handed and step.name in ("fetch", "unpack"))
         if wanted or index == end:
-            _perform(step, plan, site, report)
+            with _distrust(plan, site):
+                _perform(step, plan, site, report)
 
 
 def build(plan: Plan, workspace: Workspace, report: Report, *, offline: bool = False) -> Built:
@@ -128,14 +131,24 @@ def destination(plan: Plan, workspace: Workspace) -> Path:
 def clean(workspace: Workspace, report: Report, *, everything: bool = False) -> None:
     """Remove the work folder, and with ``everything`` the finished packages and the cache too."""
     waiting = "waiting for a build to end"
-    with guarded():
-        with locked(workspace.locks, "workspace", waiting=lambda: report.line(waiting)):
-            targets = [workspace.work.parent]
-            if everything:
-                targets += [workspace.dist, workspace.cache]
-            for target in targets:
-                remove(target)
-                report.line(f"removed {target}")
+    targets = [workspace.work.parent]
+    if everything:
+        targets += [workspace.dist, workspace.cache]
+    with guarded(), locked(workspace.locks, "workspace", waiting=lambda: report.line(waiting)):
+        for target in targets:
+            remove(target)
+            report.line(f"removed {target}")
+
+
+@contextmanager
+def _distrust(plan: Plan, site: Site) -> Iterator[None]:
+    """A handed source that was refused is fetched anew: its URL may be right the next time."""
+    try:
+        yield
+    except (UnpackError, VerifyError):
+        if plan.handed:
+            site.done("fetch").unlink(missing_ok=True)
+        raise
 
 
 def _perform(step: Step, plan: Plan, site: Site, report: Report) -> None:

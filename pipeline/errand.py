@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline import host, recipes, request, workspace
-from pipeline.build import destination, do, finished, prepare
 from pipeline.build import build as build_one
-from pipeline.errors import HostError, PackagingError, SmokeError
+from pipeline.build import destination, do, finished, prepare
+from pipeline.errors import CheckError, HostError, PackagingError, RequestError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
 
@@ -44,13 +44,9 @@ def smoke(root: Path, plans: Sequence[Plan]) -> None:
     place, report = workspace.locate(root), Report()
 
     def one(plan: Plan) -> None:
-        rpm, log = destination(plan, place), place.work / "smoke" / f"{plan.nevra}.log"
-        again = f"invoke build --version {plan.recipe.version} --dist {plan.root.dist}"
-        again = f"{again} --arch {plan.arch}"
-        if not rpm.exists():
-            raise SmokeError("there is no package to run programs on", file=rpm, hint=again)
+        rpm, log = _present(plan, place), place.work / "smoke" / f"{plan.nevra}.log"
         if not finished(plan, prepare(plan, place)):
-            report.line(f"  outdated, and tried all the same; to make it anew: {again}")
+            report.line(f"  outdated, and tried all the same; to make it anew: {_command(plan)}")
         with (
             workspace.guarded(),
             workspace.locked(place.locks, "workspace", shared=True),
@@ -60,6 +56,29 @@ def smoke(root: Path, plans: Sequence[Plan]) -> None:
             suite.run(plan, rpm, Path(room), place, log, report)
 
     _each(plans, one, report, "good")
+
+
+def manifest(root: Path, plans: Sequence[Plan]) -> None:
+    """Hold `rpm -qlp` of every plan's package to its manifest. Raises CheckError with the diff."""
+    from pipeline import facts
+    from pipeline.checks import files
+
+    place, report = workspace.locate(root), Report()
+
+    def one(plan: Plan) -> None:
+        rpm = _present(plan, place)
+        with workspace.guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-") as room:
+            found = facts.read(rpm, Path(room), library=plan.library)
+        for finding in files.manifest(found, plan, recipes.manifest(root, plan)):
+            raise CheckError(
+                f"{rpm.name} lists other paths than its manifest",
+                detail=finding.got,
+                file=recipes.manifest_file(root, plan),
+                hint="if the new list is meant, write it into the manifest",
+            )
+        report.line(f"  {len(found.listing)} paths, as in the manifest")
+
+    _each(plans, one, report, "as in their manifests")
 
 
 def show_grid(root: Path) -> None:
@@ -91,19 +110,35 @@ def show_host(root: Path) -> None:
 
 def _each(plans: Sequence[Plan], act: Callable[[Plan], None], report: Report, done: str) -> None:
     """Act on every plan, going on after a failure; the first failure is raised in the end."""
-    failures: list[PackagingError] = []
+    failures: list[tuple[Plan, PackagingError]] = []
     for plan in plans:
         report.line(plan.nevra)
         try:
             act(plan)
         except PackagingError as problem:
-            failures.append(problem)
-            if len(plans) > 1:
-                report.line(str(problem))
-    if failures and len(plans) > 1:
-        report.line(f"{len(plans) - len(failures)} {done}, {len(failures)} failed")
+            if len(plans) == 1:
+                raise
+            failures.append((plan, problem))
+            report.line(str(problem))
     if failures:
-        raise failures[0]
+        # The first failure's exit code; what it was stands above.
+        raise type(failures[0][1])(
+            f"{len(failures)} of {len(plans)} failed, {len(plans) - len(failures)} {done}",
+            detail="\n".join(f"{plan.nevra}: {problem.what}" for plan, problem in failures),
+        )
+
+
+def _present(plan: Plan, place: workspace.Workspace) -> Path:
+    rpm = destination(plan, place)
+    if not rpm.exists():
+        raise RequestError("there is no such package yet", file=rpm, hint=_command(plan))
+    return rpm
+
+
+def _command(plan: Plan) -> str:
+    """The command that makes a package."""
+    which = {"version": plan.recipe.version, "dist": plan.root.dist, "arch": plan.arch}
+    return " ".join(["invoke build", *(f"--{name} {value}" for name, value in which.items())])
 
 
 def _show(built: Built, seconds: float, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""The words of the trade, as frozen dataclasses: what steps take, what facts hold, what checks say."""
+"""The words of the trade, as frozen dataclasses: what steps take, facts hold, checks say."""
 
 from __future__ import annotations
 
@@ -116,9 +116,10 @@ class Limits:
 class Package:
     """What all releases share: the names, the places and the promises of the package.
 
-    ``summary`` and ``description`` may hold ``{version}``, and ``platform`` ``{arch}``. ``identity`` lists the files and the
-    folders (with a final slash) of a release that a build reads; nothing else is unpacked.
-    ``overrides`` are the symbols that the library must define itself.
+    ``summary`` and ``description`` may hold ``{version}``, and ``platform`` ``{arch}``.
+    ``identity`` lists the files and the folders (with a final slash) of a release that a build
+    reads; nothing else is unpacked. ``overrides`` are the symbols that the library must define
+    itself.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where a release can come from: a URL, a Python or Debian source package, what the user hands over."""
+"""Where a release can come from: URL, Python or Debian source package, or the user's hands."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
 
 def _hold_to_checksum(file: Path, expected: str) -> None:
     if not file.is_file():
-        raise PatchError("no such patch", file=file)
+        raise PatchError("no such patch", file=file, hint="restore it, or correct the recipe")
     got = sha256_of(file)
     if got != expected:
         raise PatchError(

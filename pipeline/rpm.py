@@ -63,7 +63,7 @@ def render(plan: Plan, root: Path, stage: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - a spec, not a page
+        autoescape=False,  # a spec, not a page
     )
     return templates.get_template(SPEC.name).render(_words(plan, stage))
 

@@ -1,4 +1,4 @@
-"""The unpack step: archives, safely; only what the build reads, and only if it is what was tagged."""
+"""The unpack step: archives, safely; only what the build reads, if it is what was tagged."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def _hold_to_version(plan: Plan, found: Path) -> None:
             file=found / "include" / "mimalloc.h",
         )
     config = found / "cmake" / "mimalloc-config-version.cmake"
-    text = config.read_text(encoding="utf-8", errors="replace")
+    text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
     parts = [re.search(rf"mi_version_{part}\s+(\d+)", text) for part in ("major", "minor", "patch")]
     version = ".".join(part[1] for part in parts if part)
     if version != plan.recipe.version:

@@ -28,7 +28,9 @@ _ODD = (
     "a file or folder is not what it should be",
     f"move it out of the way, or set {CACHE_VARIABLE} where it is the cache",
 )
+_GONE = ("a file has gone that was there before", "invoke clean, then the same command again")
 _REFUSALS = {
+    errno.ENOENT: _GONE,
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _FULL),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _CLOSED),
     **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP), _ODD),
@@ -165,7 +167,7 @@ def locked(
     shared: bool = False,
     waiting: Callable[[], None] | None = None,
 ) -> Iterator[None]:
-    """Hold the lock ``name`` of a folder, alone or shared; the kernel lets go of it when the process ends.
+    """Hold the lock ``name`` of a folder, alone or shared; the kernel frees it at our end.
 
     ``waiting`` is called once, where somebody else holds it and we have to wait.
     """

@@ -25,11 +25,9 @@ def build(
     Raises SmokeError where it does not compile or link.
     """
     target = folder / "-".join([name, *(part.suffix[1:] for part in parts)])
-    argv: list[str | Path] = [
-        *(*toolchain.command(plan), "-std=gnu11", "-O1", "-g0"),
-        *(*plan.compiler.isa[plan.machine.isa], PROBES / f"{name}.c"),
-        *(*parts, "-o", target, "-lpthread", "-ldl"),
-    ]
+    argv: list[str | Path] = [*toolchain.command(plan), "-std=gnu11", "-O1", "-g0"]
+    argv += [*plan.compiler.isa[plan.machine.isa], PROBES / f"{name}.c"]
+    argv += [*parts, "-o", target, "-lpthread", "-ldl"]
     process.run(
         argv,
         log=log,

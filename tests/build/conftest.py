@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def package() -> Package:
             return _built(version, dist)
         except FetchError as problem:
             _absent[version] = problem.what
-            pytest.skip(f"mimalloc {version}: its source is not at hand")
+        pytest.skip(f"mimalloc {version}: its source is not at hand")
 
     return built
 
@@ -87,7 +87,7 @@ def invoke(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A release that could not be tested is told where nobody can miss it."""
     for version, reason in _absent.items():
         terminalreporter.section(f"mimalloc {version} WAS NOT TESTED", sep="!", red=True, bold=True)

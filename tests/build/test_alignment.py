@@ -1,4 +1,4 @@
-"""The patches of 2.0.6 and 2.0.9 are needed, and they help: counted by the probe of every package."""
+"""The patches of 2.0.6 and 2.0.9 are needed, and they help: counted by every package's probe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong on real machines: the message, the exit code, nothing half-made, and then it works."""
+"""What goes wrong on real machines: message, exit code, nothing half-made; and then it works."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_compile_error_shows_the_compilers_lines(invoke: Invoke, checkout: Pat
 
 
 def test_the_hosts_own_compiler_is_held_to_the_floor(invoke: Invoke, checkout: Path) -> None:
-    """A library linked against a younger C library is refused; symbol, version and file are named."""
+    """What is linked against a younger C library is refused by symbol, version and file."""
     done = invoke(*BUILD, "--toolchain", "native")
 
     assert 28 == done.returncode
@@ -99,7 +99,7 @@ def test_everything_cached_it_works_offline(invoke: Invoke, checkout: Path) -> N
 
 
 def test_a_full_disk_is_named(checkout: Path, invoke: Invoke) -> None:
-    """On a work folder of two megabytes the build ends with a clear error, and leaves no package."""
+    """With two megabytes to work in, a build ends with a clear error and leaves no package."""
     work = checkout / "work"
     work.mkdir()
     script = 'mount -t tmpfs -o size=2m tmpfs "$1" && shift && exec "$@"'

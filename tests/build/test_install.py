@@ -1,4 +1,4 @@
-"""A package goes in, verifies and comes out again without a trace: real rpm, in a root of its own."""
+"""A package goes in, verifies and comes out without a trace: real rpm, in a root of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.build.conftest import DISTS, EVERY, Package
 
 

@@ -113,8 +113,8 @@ def test_harmless_link_elsewhere_is_passed_by(run: Unpack) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 0.9])
 def test_truncated_archive(run: Unpack, packing: str, share: float) -> None:
     """An archive that ends early is refused, and the whole one is taken afterwards."""
-    # Of a size that packing does not hide.
-    noise = entry(f"{TOP}/noise", os.urandom(4000))
+    # Of a size that neither packing nor padding hides.
+    noise = entry(f"{TOP}/noise", os.urandom(49_000))
     whole = tarball([*entries(), noise], packing)
     with pytest.raises((UnpackError, VerifyError)) as caught:
         run(whole[: int(len(whole) * share)])
@@ -130,7 +130,7 @@ def test_archive_that_ends_between_two_files(run: Unpack) -> None:
     with pytest.raises(UnpackError, match="no mimalloc in it"):
         run(plain[:end])
     with pytest.raises(VerifyError, match="not mimalloc"):
-        run(plain[: 7 * end])
+        run(plain[: 6 * end])
 
     assert release.identity() == identity_of(run(plain))
 

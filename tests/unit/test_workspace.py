@@ -181,6 +181,7 @@ def test_remove_takes_what_there_is(tmp_path: Path) -> None:
         (errno.EDQUOT, "no room left to write", "free some space"),
         (errno.EACCES, "not allowed to read or write", "make it writable"),
         (errno.EROFS, "not allowed to read or write", CACHE_VARIABLE),
+        (errno.ENOENT, "a file has gone that was there before", "invoke clean"),
         (errno.ENOTDIR, "a file or folder is not what it should be", CACHE_VARIABLE),
     ],
 )

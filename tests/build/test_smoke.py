@@ -1,0 +1,230 @@
+"""Real programs run on the library out of the RPM; and what only looks like it is told apart."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline import build, toolchain, workspace
+from pipeline.errors import RequestError, SmokeError
+from pipeline.facts import payload
+from pipeline.model import Built, Plan, Trial
+from pipeline.report import Report
+from pipeline.smoke import preload, probe, programs, server, suite, visitors
+from pipeline.smoke.preload import Subject
+from tests.build.conftest import EVERY, ROOT, Package
+
+# Says that it is the right mimalloc and that every block is its own, and overrides nothing.
+LIAR = """
+int mi_version(void) { return %d; }
+_Bool mi_is_in_heap_region(const void *p) { return p != 0; }
+"""
+
+Judge = Callable[[Subject, Path], Trial]
+
+
+@pytest.fixture(scope="session")
+def good(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """The library out of a good package."""
+    built = package("3.4.3", "el8")
+    files = payload.unpack(built.rpm, tmp_path_factory.mktemp("good"))
+    return suite.subject(built.plan, files)
+
+
+@pytest.fixture(scope="session")
+def threads(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The probe of many threads."""
+    folder = tmp_path_factory.mktemp("probe")
+    plan = package("3.4.3", "el8").plan
+    return probe.build("threads", plan, workspace.locate(ROOT), folder, folder / "log")
+
+
+@pytest.fixture(params=["python3", "threads", "pipeline", "nginx"])
+def judge(request: pytest.FixtureRequest, threads: Path) -> Judge:
+    """Each program in turn."""
+    judges: dict[str, Judge] = {
+        "python3": programs.python,
+        "threads": lambda subject, room: programs.threads(threads, subject, room),
+        "pipeline": programs.pipeline,
+        "nginx": server.trial,
+    }
+    return judges[request.param]
+
+
+def smoke(built: Built, plan: Plan, folder: Path) -> tuple[Trial, ...]:
+    """The whole suite on a package, as the errand does it."""
+    room = folder / "room"
+    room.mkdir()
+    place = workspace.locate(ROOT)
+    return suite.run(plan, built.rpm, room, place, folder / "log", Report())
+
+
+def left_below(folder: Path) -> list[str]:
+    """The live processes that were started with something in the folder."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(folder) in line and int(file.parent.name) != os.getpid():
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize(("version", "dist"), EVERY)
+def test_programs_run_on_the_package(
+    package: Package, tmp_path: Path, version: str, dist: str
+) -> None:
+    """python3, threads, a pipeline and nginx: every claim holds, and no process is left behind."""
+    built = package(version, dist)
+
+    trials = smoke(built, built.plan, tmp_path)
+
+    assert ["python3", "threads", "pipeline", "nginx"] == [trial.name for trial in trials]
+    assert [] == [trial.output for trial in trials if not trial.passed]
+    assert [] == left_below(tmp_path)
+    assert "nginx: passed" in (tmp_path / "log").read_text()
+
+
+def test_a_wrong_path_is_caught(good: Subject, tmp_path: Path, judge: Judge) -> None:
+    """The loader prints that it ignores it, and every program runs well, without it."""
+    wrong = replace(good, library=good.library.with_name("libmimalloc.so.9"))
+
+    found = judge(wrong, tmp_path)
+
+    assert not found.passed
+    assert "cannot be preloaded" in found.output
+    assert "bound to the library: expected" in found.output
+
+
+def test_a_library_that_overrides_nothing_is_caught(
+    package: Package, tmp_path: Path, judge: Judge
+) -> None:
+    """mimalloc built with MI_OVERRIDE=OFF is mapped, the right release, and asked by nobody."""
+    plan = package("3.4.3", "el8").plan
+    options = {**plan.package.cmake, "MI_OVERRIDE": "OFF"}
+    idle = replace(plan, package=replace(plan.package, cmake=options))
+    room = build.do(idle, workspace.locate(ROOT), Report(), "stage", offline=False)
+
+    found = judge(suite.subject(idle, room / "root"), tmp_path)
+
+    assert not found.passed
+    assert "bound to the library: expected" in found.output
+    assert "mapped by" not in found.output
+    assert "mi_version()" not in found.output
+
+
+def test_a_library_that_lies_is_caught(package: Package, tmp_path: Path, judge: Judge) -> None:
+    """Whatever it says of itself, the loader tells who is asked for memory."""
+    plan = package("3.4.3", "el8").plan
+    source, library = tmp_path / "liar.c", tmp_path / "libmimalloc.so.3"
+    source.write_text(LIAR % plan.recipe.mi_version)
+    subprocess.run(
+        [*toolchain.command(plan), "-shared", "-fPIC", "-o", library, source],
+        check=True,
+        env={**os.environ, **toolchain.environment(plan, workspace.locate(ROOT))},
+    )
+
+    found = judge(Subject(library, plan.recipe.mi_version), tmp_path)
+
+    assert not found.passed
+    assert "bound to the library: expected" in found.output
+    assert "blocks in mimalloc's heap" not in found.output
+
+
+@pytest.mark.parametrize("name", ["python", "threads"])
+def test_another_release_is_caught(good: Subject, threads: Path, tmp_path: Path, name: str) -> None:
+    """It allocates as it should, and is not what the package says."""
+    expected = replace(good, version=206)
+
+    found = (
+        programs.python(expected, tmp_path)
+        if name == "python"
+        else programs.threads(threads, expected, tmp_path)
+    )
+
+    assert (False, "mi_version(): expected 206, got 30403") == (
+        found.passed,
+        found.output.splitlines()[0],
+    )
+
+
+def test_workers_without_the_library_are_caught(
+    good: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nginx that was started without it serves all the same: maps and loader tell."""
+
+    def unset(argv: Iterable[str | Path], subject: Subject | None, traces: Path) -> preload.Start:
+        return preload.Start(tuple(map(str, argv)), {})
+
+    monkeypatch.setattr(preload, "start", unset)
+
+    found = server.trial(good, tmp_path)
+
+    lines = found.output.splitlines()
+    nowhere = "; ".join(f"{who} no libmimalloc" for who in ("master", "worker 1", "worker 2"))
+    assert not found.passed
+    assert lines[0].endswith("got none")
+    assert 2 == sum(line.endswith(f"got {nowhere}") for line in lines)
+    assert "mimalloc says: process done: expected 5 times, got 0 times" in lines
+    assert not [line for line in lines if line.startswith(("requests", "answers", "exit"))]
+
+
+def test_no_server_stays_where_its_visitors_fail(
+    good: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever happens, master and workers have ended."""
+
+    def failing(*_: object) -> visitors.Visit:
+        assert 1 <= len(left_below(tmp_path))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(visitors, "ask", failing)
+
+    with pytest.raises(ZeroDivisionError):
+        server.serve(good, tmp_path / "nginx")
+
+    assert [] == left_below(tmp_path)
+
+
+def test_a_failing_smoke_tells_every_broken_claim(package: Package, tmp_path: Path) -> None:
+    """Exit code 29, the program and its claims, the log, and how to look at it by hand."""
+    built = package("3.4.3", "el8")
+    other = replace(built.plan, recipe=replace(built.plan.recipe, mi_version=1))
+
+    with pytest.raises(SmokeError) as caught:
+        smoke(built, other, tmp_path)
+
+    told = caught.value.lines()
+    assert 29 == caught.value.exit_code
+    assert f"smoke: 2 of 4 programs do not run as they should on {built.rpm.name}" == told[0]
+    assert "  python3: mi_version(): expected 1, got 30403" in told
+    assert "  threads: mi_version(): expected 1, got 30403" in told
+    assert f"  file:     {tmp_path / 'log'}" in told
+    assert f"  try:      rpm2cpio {built.rpm} | cpio -idm" in told
+    assert "threads has said:" in (tmp_path / "log").read_text()
+
+
+def test_programs_of_another_machine_are_refused(package: Package, tmp_path: Path) -> None:
+    """They cannot be started here, and that is no fault of the package."""
+    built = package("3.4.3", "el8")
+
+    with pytest.raises(RequestError, match="another architecture"):
+        smoke(built, replace(built.plan, arch="s390x"), tmp_path)
+
+
+def test_without_a_package_the_command_that_makes_it_is_told(
+    invoke: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """`invoke smoke` builds nothing itself."""
+    done = invoke("smoke", "--version", "3.4.3", "--dist", "el8", "--arch", "x86_64")
+
+    assert 2 == done.returncode
+    assert "there is no such package yet" in done.stderr
+    assert "try:      invoke build --version 3.4.3 --dist el8 --arch x86_64" in done.stderr
