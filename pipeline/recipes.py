@@ -58,7 +58,7 @@ def known(kind: str, name: str, names: Iterable[str]) -> str:
             expected="letters, digits, dots and dashes",
             hint="invoke list",
         )
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     raise RequestError(
         f"unknown {kind} {name}" + (f"; did you mean {' or '.join(near)}?" if near else ""),
         expected=f"one of {', '.join(names)}",

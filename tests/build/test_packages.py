@@ -50,6 +50,26 @@ def test_the_seeds_listing_comes_out_path_for_path(package: Package, dist: str) 
     assert (3 if dist == "el8" else 0) == len(build_id)
 
 
+@pytest.mark.parametrize("dist", DISTS)
+def test_readmes_listings_are_true(package: Package, dist: str) -> None:
+    """What README shows of 2.0.6 is what the package says, to the last path and its size."""
+    section = (ROOT / "README.md").read_text().split(f"\n## {dist.upper()}\n")[1].split("\n## ")[0]
+    blocks = section.split("```\n")
+    shown = next(text for text in blocks if text.startswith("rpm -ql "))
+    info = next(text for text in blocks if text.startswith("yum -q info "))
+
+    built = package(SEED, dist)
+
+    assert shown.splitlines()[1:] == query(built, "-l").splitlines()
+    told = dict(line.split(":", 1) for line in info.splitlines() if " : " in line)
+    tags = {name.strip(): value.strip() for name, value in told.items()}
+    size = int(query(built, "--qf", "%{SIZE}"))
+    summary, description = query(built, "--qf", "%{SUMMARY}\n%{DESCRIPTION}").splitlines()
+    assert f"{size / 1024:.0f} k" == tags["Size"]
+    assert (summary, description) == (tags["Summary"], tags["Description"])
+    assert ("MIT", f"1.{dist}") == (tags["License"], tags["Release"])
+
+
 @pytest.mark.parametrize("version", [SEED, *REACHABLE])
 def test_the_build_id_on_el8_is_the_librarys_own(package: Package, version: str) -> None:
     """The three build-id lines are the folder, the first byte, and the rest of the build-id."""

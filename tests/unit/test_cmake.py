@@ -1,0 +1,211 @@
+"""`cmake`: its options, the options that it ignores, and what the installed files look like."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import cmake, process, toolchain
+from pipeline.errors import CompileError, ConfigureError, StageError
+from pipeline.model import Plan
+from pipeline.report import Report
+from pipeline.workspace import Site
+from tests.unit import release
+
+# As cmake 3.31 ends its output, with one option that a release does not know.
+IGNORED = """\
+-- Configuring done (0.4s)
+-- Generating done (0.0s)
+CMake Warning:
+  Manually-specified variables were not used by the project:
+
+    MI_OPT_ARCH
+    MI_NEW
+
+
+-- Build files have been written to: /x/build
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a shell script in the place of cmake and of ninja."""
+    script = tmp_path / "program"
+    monkeypatch.setattr(toolchain, "cmake", lambda: script)
+    monkeypatch.setattr(toolchain, "ninja", lambda: script)
+    monkeypatch.setattr(toolchain, "support", lambda plan, root: [])
+
+    def write(body: str) -> None:
+        script.write_text(f"#!/bin/sh\n{body}\n")
+        script.chmod(0o755)
+
+    return write
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def test_options_put_everything_below_the_prefix(plan: Plan) -> None:
+    """The prefix and the lib64 layout are given, never guessed."""
+    found = cmake.options(plan)
+
+    assert "/usr/local/nginx-dep" == found["CMAKE_INSTALL_PREFIX"]
+    assert "lib64" == found["CMAKE_INSTALL_LIBDIR"]
+
+
+def test_release_overrules_what_all_share(plan: Plan) -> None:
+    """A recipe's option comes after the package's of the same name."""
+    shared = plan.package.cmake
+    assert "OFF" == shared["MI_SECURE"]
+    odd = release.recast(plan, cmake={"MI_SECURE": "ON", "MI_NEW": "1"})
+
+    assert {**shared, "MI_SECURE": "ON", "MI_NEW": "1"}.items() <= cmake.options(odd).items()
+
+
+def test_flags_are_the_toolchains(plan: Plan) -> None:
+    """One string each for compiler and linker; the build type adds no optimisation of its own."""
+    found, flags = cmake.options(plan), toolchain.flags(plan)
+
+    assert " ".join(flags.compile) == found["CMAKE_C_FLAGS"]
+    assert " ".join(flags.link) == found["CMAKE_SHARED_LINKER_FLAGS"]
+    assert "-DNDEBUG" == found["CMAKE_C_FLAGS_RELEASE"]
+
+
+# --- what cmake says -----------------------------------------------------------------------------
+
+
+def test_ignored_options_are_refused(
+    plan: Plan, room: Callable[..., Site], program: Callable[[str], None], tmp_path: Path
+) -> None:
+    """An option that upstream has dropped must not vanish in silence, though cmake exits with 0."""
+    (tmp_path / "told").write_text(IGNORED)
+    program(f"cat {tmp_path}/told")
+    site = room("configure")
+    with pytest.raises(ConfigureError) as caught:
+        cmake.configure(plan, site, Report())
+
+    problem = caught.value
+    assert "mimalloc 2.0.6 does not know MI_OPT_ARCH, MI_NEW" == problem.what
+    assert site.log("configure") == problem.file
+    assert "recipes/2.0.6.toml" in problem.hint
+    assert 24 == problem.exit_code
+
+
+def test_other_warnings_pass(
+    plan: Plan, room: Callable[..., Site], program: Callable[[str], None], tmp_path: Path
+) -> None:
+    """A deprecation that cmake mentions is in the log, and no error."""
+    program("echo 'CMake Deprecation Warning at CMakeLists.txt:1:'; echo '    MI_X'")
+    site = room("configure")
+    cmake.configure(plan, site, Report())
+
+    command, *told = site.log("configure").read_text().splitlines()
+    assert ["CMake Deprecation Warning at CMakeLists.txt:1:", "    MI_X"] == told
+    assert f"-S {site.patched} -B {site.build}" in command
+    assert "-DMI_OVERRIDE=ON" in command.split()
+    assert toolchain.cmake_file(plan) == (site.room("configure") / "toolchain.cmake").read_text()
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "what"),
+    [
+        ("configure", ConfigureError, "cmake cannot configure mimalloc 2.0.6"),
+        ("compile", CompileError, "mimalloc 2.0.6 does not compile"),
+        ("stage", StageError, "mimalloc 2.0.6 does not install"),
+    ],
+)
+def test_failure_has_the_last_lines(
+    plan: Plan,
+    room: Callable[..., Site],
+    program: Callable[[str], None],
+    step: str,
+    error: type[ConfigureError],
+    what: str,
+) -> None:
+    """Each of the three steps fails with its own error, its own log and the program's words."""
+    program("echo what went wrong >&2; exit 1")
+    site = room(step)
+    with pytest.raises(error) as caught:
+        getattr(cmake, step)(plan, site, Report())
+
+    problem = caught.value
+    assert (what, site.log(step), "what went wrong") == (problem.what, problem.file, problem.detail)
+
+
+# --- what is installed ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def staged(
+    plan: Plan, room: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[Path], object]], Site]:
+    """Runs the stage step with a function in the place of `cmake --install`."""
+    site = room("stage")
+
+    def do(install: Callable[[Path], object]) -> Site:
+        monkeypatch.setattr(process, "run", lambda *_, **__: install(site.stage))
+        cmake.stage(plan, site, Report())
+        return site
+
+    return do
+
+
+def _install(root: Path) -> None:
+    folder = root / "usr/local/nginx-dep/lib64"
+    (folder / "cmake").mkdir(parents=True, mode=0o700)
+    for name, mode in (("libmimalloc.so.2.0", 0o600), ("cmake/mimalloc.cmake", 0o777)):
+        (folder / name).touch()
+        (folder / name).chmod(mode)
+    (folder / "libmimalloc.so.2").symlink_to("libmimalloc.so.2.0")
+
+
+def test_modes_and_times_are_the_packages(
+    plan: Plan, staged: Callable[[Callable[[Path], object]], Site]
+) -> None:
+    """Whatever the umask, the user and the clock are: modes of the package, time of the tag."""
+    root = staged(_install).stage
+    moment = int(plan.recipe.released.timestamp())
+    modes = {
+        str(file.relative_to(root / "usr/local/nginx-dep/lib64")): file.stat().st_mode & 0o7777
+        for file in (root / "usr/local/nginx-dep/lib64").rglob("*")
+        if not file.is_symlink()
+    }
+
+    assert {"cmake": 0o755, "cmake/mimalloc.cmake": 0o644, "libmimalloc.so.2.0": 0o755} == modes
+    assert {moment} == {int(file.lstat().st_mtime) for file in root.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    "path", ["usr/lib/x", "usr/local/nginx-dep-2/x", "etc/x", "usr/local/bin/x"]
+)
+def test_file_out_of_the_prefix(
+    staged: Callable[[Callable[[Path], object]], Site], path: str
+) -> None:
+    """A release that installs elsewhere does not get that far."""
+
+    def install(root: Path) -> None:
+        _install(root)
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+    with pytest.raises(StageError, match="installed out of the prefix") as caught:
+        staged(install)
+
+    assert "/usr/local/nginx-dep/..." == caught.value.expected
+    assert 26 == caught.value.exit_code
+
+
+def test_device_in_the_prefix(staged: Callable[[Callable[[Path], object]], Site]) -> None:
+    """What is neither a file nor a folder nor a link is in no package."""
+
+    def install(root: Path) -> None:
+        _install(root)
+        os.mkfifo(root / "usr/local/nginx-dep/fifo")
+
+    with pytest.raises(StageError, match="neither a file nor a folder nor a link") as caught:
+        staged(install)
+
+    assert str(caught.value.file).endswith("/fifo")

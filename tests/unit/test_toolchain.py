@@ -1,0 +1,145 @@
+"""`toolchain`: the words that the compiler and cmake are given."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline import request, toolchain
+from pipeline.errors import ConfigureError, HostError
+from pipeline.model import Compiler, Flags, Plan
+from pipeline.workspace import Workspace
+
+
+@pytest.fixture
+def native(plan: Plan) -> Iterator[Plan]:
+    """The plan with the host's compiler; what is known of the host is forgotten afterwards."""
+    compiler = Compiler("native", Flags(("-O3",), ("-s",)), {"x86-64": ("-march=x86-64",)})
+    toolchain._native.cache_clear()
+    toolchain._native_version.cache_clear()
+    yield replace(plan, compiler=compiler)
+    toolchain._native.cache_clear()
+    toolchain._native_version.cache_clear()
+
+
+def _host_with(monkeypatch: pytest.MonkeyPatch, folder: Path, **programs: str) -> None:
+    for name, body in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("glibc", ["2.17", "2.28"])
+def test_floor_is_in_the_target(plan: Plan, arch: str, glibc: str) -> None:
+    """The linker knows no symbol that is newer than the build root's C library."""
+    other = replace(plan, arch=arch, root=replace(plan.root, glibc=glibc))
+    command = toolchain.command(other)
+
+    assert (str(toolchain.zig()), "cc", "-target", f"{arch}-linux-gnu.{glibc}") == command
+
+
+def test_tools_come_out_of_their_packages() -> None:
+    """No program of that name on PATH has a say."""
+    for tool in (toolchain.zig(), toolchain.cmake(), toolchain.ninja()):
+        assert tool.is_absolute()
+        assert tool.is_file()
+
+
+def test_flags_go_from_the_compiler_to_the_machine(plan: Plan) -> None:
+    """Later flags overrule earlier ones: compiler, instruction set, build root, machine."""
+    machine = replace(plan.machine, flags=Flags(("-machine",), ("-Wl,machine",)))
+    made = replace(
+        plan,
+        compiler=replace(
+            plan.compiler, flags=Flags(("-compiler",), ("-Wl,compiler",)), isa={"x86-64": ("-isa",)}
+        ),
+        root=replace(
+            plan.root, flags=Flags(("-root",), ("-Wl,root",)), machine={"x86_64": machine}
+        ),
+    )
+
+    assert Flags(
+        ("-compiler", "-isa", "-root", "-machine"), ("-Wl,compiler", "-Wl,root", "-Wl,machine")
+    ) == toolchain.flags(made)
+
+
+def test_environment_fixes_the_date(plan: Plan, workspace: Workspace) -> None:
+    """The only time is that of the tagged commit, and zig's cache is ours."""
+    found = toolchain.environment(plan, workspace)
+
+    assert str(int(plan.recipe.released.timestamp())) == found["SOURCE_DATE_EPOCH"]
+    for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
+        assert Path(found[name]).is_relative_to(workspace.cache)
+
+
+def test_versions_are_those_of_what_compiles(plan: Plan) -> None:
+    """What decides the bytes is in the key of the step."""
+    assert {"zig", "cmake", "ninja"} == set(toolchain.versions(plan))
+
+
+def test_cmake_file_quotes_its_words(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with blanks, quotes, semicolons and dollars in its name is a folder."""
+    odd = Path("/a b;c/$x/${y}/\"q\"/'s'/zig")
+    monkeypatch.setattr(toolchain, "zig", lambda: odd)
+    words = " ".join(f"[==[{word}]==]" for word in toolchain.command(plan))
+    lines = toolchain.cmake_file(plan).splitlines()
+
+    assert f"set(CMAKE_C_COMPILER {words})" in lines
+    assert f"set(CMAKE_CXX_COMPILER {words})" in lines
+    assert f"set(CMAKE_AR [==[{odd}]==])" in lines
+
+
+def test_cmake_file_looks_at_no_host_library(plan: Plan) -> None:
+    """Libraries and headers are searched in a folder that is not there."""
+    text = toolchain.cmake_file(plan)
+
+    assert 'set(CMAKE_FIND_ROOT_PATH "${CMAKE_CURRENT_LIST_DIR}/no-such-folder")' in text
+    assert "set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)" in text
+    assert "set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)" in text
+    assert "set(CMAKE_SYSTEM_PROCESSOR x86_64)" in text
+
+
+def test_native_compiler_is_the_preferred_one(
+    native: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """gcc before clang; its version is the first line that it prints; it brings its own ar."""
+    _host_with(monkeypatch, tmp_path, clang="echo clang 1", gcc="echo gcc 99; echo more")
+
+    assert (str(tmp_path / "gcc"),) == toolchain.command(native)
+    assert "gcc 99" == toolchain.versions(native)["gcc"]
+    assert "CMAKE_AR" not in toolchain.cmake_file(native)
+
+
+def test_host_without_a_compiler(
+    native: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The names that were looked for are told."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostError) as caught:
+        toolchain.command(native)
+
+    assert "gcc or clang or cc" == caught.value.expected
+    assert shutil.which("gcc") is None
+
+
+def test_compiler_that_does_not_run(
+    native: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A broken compiler is found before anything is compiled."""
+    _host_with(monkeypatch, tmp_path, gcc="echo cannot load >&2; exit 127")
+    with pytest.raises(ConfigureError, match="does not tell its version") as caught:
+        toolchain.versions(native)
+
+    assert ("gcc exited with 127", "cannot load") == (caught.value.got, caught.value.detail)
+
+
+def test_every_machine_has_flags(project: Path) -> None:
+    """Each build root's instruction set is known to the default compiler."""
+    plans = request.plans(project, dist="all", arch="all")
+
+    assert [] == [plan.label for plan in plans if not toolchain.flags(plan).compile]
