@@ -55,10 +55,12 @@ def keys(plan: Plan, root: Path) -> dict[str, str]:
         plan.compiler,
         plan.root.glibc,
         plan.arch,
+        # Upstream compiles its build date in, from SOURCE_DATE_EPOCH.
+        recipe.released,
         toolchain.versions(plan),
         digest_of_files(toolchain.support(plan, root)),
     )
-    staged = digest(configured, package.modes, recipe.released, recipe.library)
+    staged = digest(configured, package.modes, recipe.library)
     packaged = digest(staged, replace(plan, handed=None), rpm.version(), _templates(root))
     manifest = recipes.manifest_file(root, plan)
     checked = digest(packaged, digest_of_files([manifest] if manifest.is_file() else []))

@@ -181,16 +181,24 @@ def test_size_below_zero(run: Unpack) -> None:
 @pytest.mark.parametrize(
     ("name", "fields", "why"),
     [
-        ("/etc/passwd", {}, "a path out of its folder"),
-        (f"{TOP}/src/../../../evil", {}, "a path out of its folder"),
-        ("../evil", {}, "a path out of its folder"),
+        ("/etc/passwd", {}, "a path outside"),
+        (f"{TOP}/src/../../../evil", {}, "a path outside"),
+        ("../evil", {}, "a path outside"),
         (f"{TOP}/out", {"type": tarfile.SYMTYPE, "linkname": "../../evil"}, "outside"),
-        (f"{TOP}/out", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "absolute path"),
+        (
+            f"{TOP}/out",
+            {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"},
+            "a link to /etc/passwd",
+        ),
         (f"{TOP}/out", {"type": tarfile.LNKTYPE, "linkname": "../evil"}, "outside"),
-        (f"{TOP}/out", {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"}, ""),
-        (f"{TOP}/device", {"type": tarfile.CHRTYPE, "devmajor": 1}, "special file"),
-        (f"{TOP}/device", {"type": tarfile.BLKTYPE, "devmajor": 1}, "special file"),
-        (f"{TOP}/fifo", {"type": tarfile.FIFOTYPE}, "special file"),
+        (
+            f"{TOP}/out",
+            {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"},
+            "a link to /etc/passwd",
+        ),
+        (f"{TOP}/device", {"type": tarfile.CHRTYPE, "devmajor": 1}, "neither a file"),
+        (f"{TOP}/device", {"type": tarfile.BLKTYPE, "devmajor": 1}, "neither a file"),
+        (f"{TOP}/fifo", {"type": tarfile.FIFOTYPE}, "neither a file"),
         (f"{TOP}/src/alloc.c", {}, "the same path twice"),
         (f"{TOP}/./src//alloc.c", {}, "the same path twice"),
         (f"{TOP}/src/link.c", {"type": tarfile.SYMTYPE, "linkname": "alloc.c"}, "a link where"),
@@ -220,7 +228,7 @@ def test_link_in_the_place_of_a_folder(run: Unpack, tmp_path: Path) -> None:
     link = entry(f"{TOP}/src/prim", type=tarfile.SYMTYPE, linkname=str(tmp_path))
     problem = _refused(run, [link, entry(f"{TOP}/src/prim/evil.c", "x")])
 
-    assert "absolute path" in problem.got
+    assert "a link to " in problem.got
     assert not (tmp_path / "evil.c").exists()
 
 

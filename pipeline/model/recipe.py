@@ -1,0 +1,154 @@
+"""What is built: a release, where it comes from, what we change, what all releases share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from typing import Literal
+
+Folders = Literal["owned", "swept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place a release can come from, pinned by the checksum of the archive that it hands out.
+
+    Exactly one of ``url``, ``sdist`` (``name==version`` of a Python source distribution) and
+    ``debian`` (``name=version`` of a Debian source package) is set.
+    """
+
+    sha256: str
+    url: str = ""
+    sdist: str = ""
+    debian: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The name of the field that is set."""
+        return next(kind for kind in ("url", "sdist", "debian") if getattr(self, kind))
+
+    @property
+    def reference(self) -> str:
+        """Where the archive is, in the language of its kind."""
+        return str(getattr(self, self.kind))
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A change of ours: a file below ``patches/<version>/``, its checksum, and why it is needed."""
+
+    file: str
+    sha256: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of the package's changelog, which ``release`` it came with, and when."""
+
+    release: int
+    date: date
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One release of mimalloc.
+
+    ``released`` is the time of the tagged commit (UTC) and the only time that a package holds.
+    ``tree`` is the identity of the files that a build reads, as ``sha256:<hex>``. ``library`` is
+    the file name of the shared library. ``folders`` says how a removal leaves no folder behind:
+    the package owns them, or sweeps the empty ones in ``%postun``. ``unmarked`` are hardening
+    traits that this release is compiled with, but that leave no mark in its library.
+    """
+
+    version: str
+    line: str
+    released: datetime
+    soname: str
+    library: str
+    mi_version: int
+    tree: str
+    source: tuple[Source, ...]
+    changelog: tuple[Change, ...]
+    folders: Folders = "owned"
+    unmarked: tuple[str, ...] = ()
+    cmake: Mapping[str, str] = field(default_factory=dict)
+    patch: tuple[Patch, ...] = ()
+
+    @property
+    def release(self) -> int:
+        """The release number of the package: that of its newest changelog entry."""
+        return self.changelog[0].release
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """What ``invoke build`` builds when it is not told."""
+
+    version: str
+    dist: str
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """The permission bits of what a package carries, as octal strings."""
+
+    file: str
+    folder: str
+    library: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a source may be: bytes of the download, bytes and entries of what it unpacks to."""
+
+    download: int
+    unpacked: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What all releases share: the names, the places and the promises of the package.
+
+    ``summary`` and ``description`` may hold ``{version}``, and ``platform`` ``{arch}``.
+    ``identity`` lists the files and the folders (with a final slash) of a release that a build
+    reads; nothing else is unpacked. ``overrides`` are the symbols that the library must define
+    itself.
+    """
+
+    name: str
+    prefix: str
+    libdir: str
+    summary: str
+    description: str
+    url: str
+    license: str
+    vendor: str
+    packager: str
+    build_host: str
+    platform: str
+    identity: tuple[str, ...]
+    overrides: tuple[str, ...]
+    tls_ceiling: int
+    default: Default
+    modes: Modes
+    limits: Limits
+    cmake: Mapping[str, str]
+    macros: Mapping[str, str]
+
+    def reads(self, path: PurePosixPath) -> bool:
+        """Whether a build reads this path of a release's tree."""
+        name = str(path)
+        return any(
+            name.startswith(entry) if entry.endswith("/") else name == entry
+            for entry in self.identity
+        )
+
+    @property
+    def libraries(self) -> PurePosixPath:
+        """The folder that the shared library is installed in."""
+        return PurePosixPath(self.prefix) / self.libdir

@@ -1,0 +1,542 @@
+"""`build`: keys, what is up to date, what is done again, and the way into `dist/`.
+
+The steps themselves are played: each writes its name to a list, and leaves what the next ones need.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import build, fetch, origins, process, recipes, unpack
+from pipeline.build import STEPS, Step
+from pipeline.errors import CompileError, UnpackError, VerifyError, WorkspaceError
+from pipeline.model import Built, Flags, Machine, Patch, Plan
+from pipeline.report import Report
+from pipeline.workspace import Site, Workspace, locked
+from tests.unit import release
+from tests.unit.server import Answer, Server
+
+pytestmark = pytest.mark.usefixtures("rpmbuild")
+
+NAMES = [step.name for step in STEPS]
+
+
+@dataclass
+class Play:
+    """The played steps: which were done, and what is to happen at one of them."""
+
+    done: list[str] = field(default_factory=list)
+    twist: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    def step(self, name: str) -> Step:
+        def run(plan: Plan, site: Site, report: Report) -> None:
+            self.done.append(name)
+            site.log(name).write_text(f"{name}\n")
+            if name == "patch":
+                site.origin.write_text('{"kind": "url", "reference": "https://x.invalid/"}')
+            if name == "package":
+                site.packages.mkdir()
+                (site.packages / f"{plan.nevra}.rpm").write_text("an RPM\n")
+            self.twist.get(name, lambda: None)()
+
+        return Step(name, run)
+
+    def taken(self) -> list[str]:
+        """The steps that were done since the last question."""
+        taken, self.done = self.done, []
+        return taken
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    """All steps are played."""
+    play = Play()
+    monkeypatch.setattr(build, "STEPS", tuple(play.step(name) for name in NAMES))
+    return play
+
+
+@pytest.fixture
+def make(plan: Plan, workspace: Workspace) -> Callable[..., Built]:
+    """Builds the plan, or another one."""
+
+    def run(other: Plan | None = None, *, offline: bool = False) -> Built:
+        return build.build(other or plan, workspace, Report(), offline=offline)
+
+    return run
+
+
+def _fail() -> None:
+    raise CompileError("it does not compile")
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+def _changed(plan: Plan, other: Plan, root: Path) -> list[str]:
+    before, after = build.keys(plan, root), build.keys(other, root)
+    return [name for name in NAMES if before[name] != after[name]]
+
+
+def _on_aarch64(plan: Plan) -> Plan:
+    machine = {**plan.root.machine, "aarch64": Machine(isa="armv8-a")}
+    return replace(plan, arch="aarch64", root=replace(plan.root, machine=machine))
+
+
+FROM = {name: NAMES[NAMES.index(name) :] for name in NAMES}
+
+
+def test_keys_are_of_every_step(plan: Plan, checkout: Path) -> None:
+    """A key for each step, the same one each time."""
+    keys = build.keys(plan, checkout)
+
+    assert NAMES == list(keys)
+    assert keys == build.keys(plan, checkout)
+
+
+@pytest.mark.parametrize(
+    ("change", "steps"),
+    [
+        (lambda plan: release.recast(plan, patch=(Patch("f", "1" * 64, "w"),)), FROM["patch"]),
+        (lambda plan: release.recast(plan, tree="sha256:0"), FROM["unpack"]),
+        (lambda plan: release.recast(plan, cmake={"X": "1"}), FROM["configure"]),
+        (lambda plan: _on_aarch64(plan), FROM["configure"]),
+        (
+            lambda plan: replace(plan, compiler=replace(plan.compiler, flags=Flags(("-O0",)))),
+            FROM["configure"],
+        ),
+        (
+            lambda plan: replace(plan, root=replace(plan.root, glibc="2.99")),
+            FROM["configure"],
+        ),
+        (
+            lambda plan: release.recast(
+                plan, released=plan.recipe.released + timedelta(seconds=1)
+            ),
+            FROM["configure"],
+        ),
+        (lambda plan: release.recast(plan, library="libmimalloc.so.2.9"), FROM["stage"]),
+        (lambda plan: release.recast(plan, folders="owned"), FROM["package"]),
+        (lambda plan: replace(plan, root=replace(plan.root, dist="el99")), FROM["package"]),
+        (lambda plan: plan, []),
+    ],
+    ids="patch tree option arch flag glibc time library folders dist nothing".split(),
+)
+def test_change_reaches_the_steps_that_depend_on_it(
+    plan: Plan, checkout: Path, change: Callable[[Plan], Plan], steps: list[str]
+) -> None:
+    """A change makes its step and those after it anew, and none before."""
+    assert steps == _changed(plan, change(plan), checkout)
+
+
+def test_patched_tree_does_not_depend_on_its_source(plan: Plan, checkout: Path) -> None:
+    """A new mirror of the same tree is fetched and looked at; the tree is the same."""
+    other = release.recast(plan, source=(release.source(b"x", "https://mirror.invalid/x"),))
+
+    assert ["fetch", "unpack", "package", "check"] == _changed(plan, other, checkout)
+
+
+def test_handed_source_does_not_change_the_package(
+    plan: Plan, checkout: Path, tmp_path: Path
+) -> None:
+    """What is built from the user's own tree, if it is the tagged one, is the same package."""
+    folder = release.unfold(tmp_path / "mine")
+    handed = replace(plan, handed=origins.handed(str(folder), "2.0.6", plan.package))
+
+    assert ["fetch", "unpack"] == _changed(plan, handed, checkout)
+
+
+def test_manifest_is_part_of_the_check(plan: Plan, checkout: Path) -> None:
+    """A changed manifest makes the check anew, and nothing before it."""
+    before = build.keys(plan, checkout)
+    file = recipes.manifest_file(checkout, plan)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("/another\n")
+    after = build.keys(plan, checkout)
+
+    assert ["check"] == [name for name in NAMES if before[name] != after[name]]
+
+
+def test_spec_template_is_part_of_the_package(
+    plan: Plan, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A changed template makes the package anew."""
+    before = build.keys(plan, checkout)
+    template = checkout / "recipes" / "mimalloc-custom.spec.j2"
+    template.write_text(template.read_text() + "\n")
+    build._templates.cache_clear()
+    after = build.keys(plan, checkout)
+    build._templates.cache_clear()
+
+    assert FROM["package"] == [name for name in NAMES if before[name] != after[name]]
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+
+def test_steps_are_done_in_order(play: Play, make: Callable[..., Built]) -> None:
+    """From the source to the checked package, each once."""
+    make()
+
+    assert NAMES == play.taken()
+
+
+def test_step_does_what_is_missing_before_it(
+    play: Play, plan: Plan, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Up to the step that was asked for, and no further; then it is up to date."""
+    folder = build.do(plan, workspace, Report(), "patch", offline=False)
+    first = play.taken()
+    capsys.readouterr()
+    again = build.do(plan, workspace, Report(), "patch", offline=False)
+
+    assert (["fetch", "unpack", "patch"], []) == (first, play.taken())
+    assert folder == again
+    assert (folder / "done").is_file()
+    assert "  patch      up to date\n" == capsys.readouterr().out
+
+
+def test_later_result_makes_earlier_ones_needless(
+    play: Play, plan: Plan, workspace: Workspace, make: Callable[..., Built]
+) -> None:
+    """The source need not be had again while what was made of it is there."""
+    build.do(plan, workspace, Report(), "patch", offline=False)
+    mirror = release.recast(plan, source=(release.source(b"x", "https://mirror.invalid/x"),))
+    play.taken()
+    make(mirror)
+
+    assert FROM["configure"] == play.taken()
+
+
+def test_failed_step_is_done_again(
+    play: Play, plan: Plan, workspace: Workspace, make: Callable[..., Built]
+) -> None:
+    """It leaves its log and no stamp; nothing is in dist; the next run goes on from there."""
+    play.twist["compile"] = _fail
+    with pytest.raises(CompileError):
+        make()
+
+    site = build.prepare(plan, workspace)
+    assert NAMES[: NAMES.index("compile") + 1] == play.taken()
+    assert "compile\n" == site.log("compile").read_text()
+    assert not site.done("compile").exists()
+    assert not workspace.dist.exists()
+    (site.room("compile") / "half").touch()
+    play.twist.clear()
+    built = make()
+    assert FROM["compile"] == play.taken()
+    assert not (site.room("compile") / "half").exists()
+    assert built.rpm.is_file()
+
+
+def test_interrupted_step_is_done_again(play: Play, make: Callable[..., Built]) -> None:
+    """Ctrl-C in the middle of a step leaves nothing that counts."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    play.twist["package"] = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        make()
+    play.twist.clear()
+    play.taken()
+    make()
+
+    assert ["package", "check"] == play.taken()
+
+
+def test_full_disk_is_told_as_such(play: Play, make: Callable[..., Built]) -> None:
+    """What the file system refuses in any step is a message with its own exit code."""
+
+    def fill() -> None:
+        raise OSError(28, "No space left on device", "/some/file")
+
+    play.twist["stage"] = fill
+    with pytest.raises(WorkspaceError, match="no room left") as caught:
+        make()
+
+    assert ("/some/file", 12) == (caught.value.file, caught.value.exit_code)
+    play.twist.clear()
+    play.taken()
+    make()
+    assert FROM["stage"] == play.taken()
+
+
+def test_result_that_was_taken_away(
+    play: Play, plan: Plan, workspace: Workspace, make: Callable[..., Built]
+) -> None:
+    """Where somebody has tidied up in the work folder, the message says how to go on."""
+    site = build.prepare(plan, workspace)
+    make().rpm.unlink()
+    (site.packages / f"{plan.nevra}.rpm").unlink()
+    with pytest.raises(WorkspaceError, match="a file has gone") as caught:
+        make()
+
+    assert "invoke clean" in caught.value.hint
+    build.clean(workspace, Report())
+    assert make().rpm.is_file()
+
+
+# --- the finished package ------------------------------------------------------------------------
+
+
+def test_package_gets_its_final_name(
+    play: Play, plan: Plan, workspace: Workspace, make: Callable[..., Built]
+) -> None:
+    """The RPM, beside it what it was made from, and nothing else."""
+    built = make()
+    folder = workspace.dist / "el7" / "x86_64"
+    record = json.loads((folder / f"{plan.nevra}.json").read_text())
+
+    assert folder / f"{plan.nevra}.rpm" == built.rpm
+    assert {f"{plan.nevra}.rpm", f"{plan.nevra}.json"} == {file.name for file in folder.iterdir()}
+    assert "an RPM\n" == built.rpm.read_text()
+    assert (built.sha256, built.size) == (record["sha256"], record["size"])
+    assert built.fresh
+    assert plan.recipe.tree == record["source"]["tree"]
+    assert "https://x.invalid/" == record["source"]["reference"]
+    assert "x86_64-linux-gnu.2.17" == record["toolchain"]["target"]
+    assert "4.18.0" == record["toolchain"]["versions"]["rpmbuild"]
+
+
+def test_record_names_neither_clock_nor_machine(
+    play: Play, plan: Plan, workspace: Workspace, make: Callable[..., Built]
+) -> None:
+    """The same build gives the same record."""
+    file = make().rpm.with_suffix(".json")
+    first = file.read_bytes()
+    build.clean(workspace, Report(), everything=True)
+    make()
+
+    assert first == file.read_bytes()
+    assert str(workspace.root).encode() not in first
+
+
+def test_second_build_does_nothing(
+    play: Play, make: Callable[..., Built], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that is there is found, and no program is run for it."""
+    first = make()
+    play.taken()
+    monkeypatch.setattr(process, "_start", lambda *_: pytest.fail("a program was started"))
+    second = make(offline=True)
+
+    assert [] == play.taken()
+    assert replace(first, fresh=False) == second
+
+
+def _touch_up(**changes: Any) -> Callable[[Path], None]:
+    def change(rpm: Path) -> None:
+        file = rpm.with_suffix(".json")
+        file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda rpm: rpm.write_text("altered\n"),
+        lambda rpm: rpm.unlink(),
+        lambda rpm: rpm.with_suffix(".json").unlink(),
+        lambda rpm: rpm.with_suffix(".json").write_text("{"),
+        lambda rpm: rpm.with_suffix(".json").write_text("{}"),
+        lambda rpm: rpm.with_suffix(".json").write_text("[]"),
+        lambda rpm: rpm.with_suffix(".json").write_bytes(b"\xff"),
+        _touch_up(sha256="0" * 64),
+        _touch_up(key="0" * 64),
+    ],
+)
+def test_spoilt_package_is_not_up_to_date(
+    play: Play, make: Callable[..., Built], spoil: Callable[[Path], None]
+) -> None:
+    """An altered RPM or record is replaced by what was checked."""
+    first = make()
+    record = first.rpm.with_suffix(".json").read_bytes()
+    spoil(first.rpm)
+    second = make()
+
+    assert second.fresh
+    assert "an RPM\n" == second.rpm.read_text()
+    assert record == second.rpm.with_suffix(".json").read_bytes()
+
+
+def test_changed_recipe_is_not_up_to_date(
+    play: Play, plan: Plan, make: Callable[..., Built]
+) -> None:
+    """A new option is a new build, though the package has the same name."""
+    make()
+    play.taken()
+    built = make(release.recast(plan, cmake={"MI_X": "ON"}))
+
+    assert built.fresh
+    assert FROM["configure"] == play.taken()
+
+
+def test_package_that_fails_its_check_gets_no_name(
+    play: Play, make: Callable[..., Built], workspace: Workspace
+) -> None:
+    """An older package of the name stays what it was."""
+    first = make()
+    before = first.rpm.read_bytes(), first.rpm.with_suffix(".json").read_bytes()
+    play.twist["check"] = _fail
+    with pytest.raises(CompileError):
+        make(replace(first.plan, isa=replace(first.plan.isa, groups=())))
+
+    assert before == (first.rpm.read_bytes(), first.rpm.with_suffix(".json").read_bytes())
+    assert 2 == len(list(first.rpm.parent.iterdir()))
+
+
+# --- what the user hands over --------------------------------------------------------------------
+
+
+@pytest.fixture
+def looked_at(play: Play, monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Fetch and unpack are real; the rest is played."""
+    real = {"fetch": fetch.run, "unpack": unpack.run}
+
+    def step(name: str) -> Step:
+        def run(plan: Plan, site: Site, report: Report) -> None:
+            play.done.append(name)
+            real[name](plan, site, report)
+
+        return Step(name, run) if name in real else play.step(name)
+
+    monkeypatch.setattr(build, "STEPS", tuple(step(name) for name in NAMES))
+    return play
+
+
+def _handing(plan: Plan, location: object) -> Plan:
+    return replace(plan, handed=origins.handed(str(location), "2.0.6", plan.package))
+
+
+def test_handed_source_is_looked_at_though_all_is_up_to_date(
+    looked_at: Play, plan: Plan, make: Callable[..., Built], tmp_path: Path
+) -> None:
+    """A wrong source is refused, even where nothing would have been built from it."""
+    good = release.unfold(tmp_path / "good")
+    make(_handing(plan, good))
+    looked_at.taken()
+    bad = release.unfold(tmp_path / "bad")
+    (bad / "src" / "alloc.c").write_text("another\n")
+    with pytest.raises(VerifyError, match="not mimalloc 2.0.6"):
+        make(_handing(plan, bad))
+
+    assert ["fetch", "unpack"] == looked_at.taken()
+    (bad / "src" / "alloc.c").write_text(release.ALLOC)
+    assert not make(_handing(plan, bad)).fresh
+    assert ["fetch", "unpack"] == looked_at.taken()
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"<html>", release.tarball([]), release.tarball(release.entries(LICENSE="another"))],
+    ids=["page", "empty", "other"],
+)
+def test_handed_url_is_fetched_anew_after_a_refusal(
+    looked_at: Play,
+    plan: Plan,
+    make: Callable[..., Built],
+    http: Server,
+    first: bytes,
+) -> None:
+    """A URL that gave something else is asked again, once it is right."""
+    http.answers = [Answer(first), Answer(release.tarball())]
+    with pytest.raises((UnpackError, VerifyError)):
+        make(_handing(plan, http.url))
+
+    assert make(_handing(plan, http.url)).fresh
+    assert 2 == len(http.asked)
+
+
+# --- several at once -----------------------------------------------------------------------------
+
+
+def test_two_builds_at_once_do_each_step_once(
+    play: Play, plan: Plan, make: Callable[..., Built], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second waits, says so, and finds the work done."""
+    under_way = threading.Event()
+
+    def wait_for_company() -> None:
+        under_way.set()
+        time.sleep(0.02)
+
+    play.twist["fetch"] = wait_for_company
+    built: list[Built] = []
+    first = threading.Thread(target=lambda: built.append(make()))
+    first.start()
+    under_way.wait(5)
+    built.append(make())
+    first.join()
+
+    assert NAMES == play.taken()
+    assert [False, True] == sorted(each.fresh for each in built)
+    assert "another run is at it; waiting" in capsys.readouterr().out
+
+
+def test_dists_share_what_they_have_in_common(
+    play: Play, plan: Plan, make: Callable[..., Built]
+) -> None:
+    """Two dists with the same floor and flags compile once."""
+    make()
+    play.taken()
+    make(replace(plan, root=replace(plan.root, dist="el99")))
+
+    assert FROM["package"] == play.taken()
+
+
+# --- cleaning ------------------------------------------------------------------------------------
+
+
+def test_clean_removes_the_work_folder(
+    play: Play, make: Callable[..., Built], workspace: Workspace
+) -> None:
+    """Packages and cache stay, and so do the locks."""
+    built = make()
+    workspace.cache.mkdir()
+    build.clean(workspace, Report())
+
+    assert not (workspace.root / "work").exists()
+    assert built.rpm.is_file()
+    assert workspace.cache.is_dir()
+    assert workspace.locks.is_dir()
+
+
+def test_clean_everything_leaves_the_recipes(
+    play: Play, make: Callable[..., Built], workspace: Workspace, plan: Plan
+) -> None:
+    """What was made goes, what was written stays; a clean folder can be cleaned."""
+    make()
+    for _ in range(2):
+        build.clean(workspace, Report(), everything=True)
+
+    assert [".locks", "buildroot", "patches", "recipes"] == sorted(
+        file.name for file in workspace.root.iterdir()
+    )
+    assert make().fresh
+
+
+def test_clean_waits_for_a_build(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is pulled from under a build."""
+    workspace.work.mkdir(parents=True)
+    with locked(workspace.locks, "workspace", shared=True):
+        cleaner = threading.Thread(target=build.clean, args=(workspace, Report()))
+        cleaner.start()
+        cleaner.join(0.03)
+        there = workspace.work.exists()
+    cleaner.join()
+
+    assert there
+    assert not workspace.work.exists()
+    assert "waiting for a build to end" in capsys.readouterr().out
