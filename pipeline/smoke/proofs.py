@@ -15,7 +15,10 @@ ENTRY_POINTS = ("calloc", "free", "malloc", "posix_memalign", "realloc")
 
 _BINDING = re.compile(r"binding file ([^\n]+?) \[\d+\] to ([^\n]+?) \[\d+\]: normal symbol `(\w+)'")
 _CODE = re.compile(r"^\S+ r-xp .*?(/.*)$", re.MULTILINE)
-_TALK = re.compile(r"^mimalloc: |^option '|^v\d|^\s|^$|  ")
+_TALK = re.compile(
+    r"^mimalloc: |^option '|^v\d|^\w+ (level|tracking) ?:|^subproc |^\s|^$|  "
+    r"|cannot be preloaded|\[notice\]"
+)
 _CONTROL = re.compile(r"transferring control: (\S+)")
 
 
@@ -104,13 +107,13 @@ def bound(who: str, trace: str, subject: Subject, names: Iterable[str] = ENTRY_P
     """
     own, found = str(subject.library), bindings(trace)
     ours = {name for name in names if any(target == own for _, target in found.get(name, ()))}
-    foreign = [
-        f"{name} in {target}"
-        for name, pairs in sorted(found.items())
-        for target in sorted({target for _, target in pairs})
-        if target != own and (target, own) not in pairs
-    ]
-    got = ", ".join(foreign) or " ".join(sorted(ours)) or "none"
+    foreign: dict[str, list[str]] = {}
+    for name, pairs in sorted(found.items()):
+        for target in sorted({target for _, target in pairs}):
+            if target != own and (target, own) not in pairs:
+                foreign.setdefault(target, []).append(name)
+    elsewhere = [f"{' '.join(some)} in {target}" for target, some in foreign.items()]
+    got = ", ".join(elsewhere) or " ".join(sorted(ours)) or "none"
     return Claim(f"{who} is bound to the library", " ".join(sorted(names)), got)
 
 
@@ -182,5 +185,9 @@ def accepted(complaint: str) -> Claim:
 
 
 def tail(complaint: str, count: int) -> str:
-    """The last lines of an error output, without mimalloc's own talk: options and statistics."""
-    return "\n".join([x for x in complaint.splitlines() if not _TALK.search(x)][-count:])
+    """The last distinct lines of an error output, without what claims and servers tell anyway.
+
+    Left out are mimalloc's options and statistics, the loader's complaint, a log's notices.
+    """
+    lines = [line for line in complaint.splitlines() if not _TALK.search(line)]
+    return "\n".join(list(dict.fromkeys(lines))[-count:])

@@ -45,8 +45,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes away what the user's environment would change."""
+    ours = ("MIMALLOC_", "XDG_", "PIP_", "GIT_")
     for name in os.environ:
-        if name.lower().endswith("_proxy") or name.startswith(("MIMALLOC_", "XDG_", "PIP_", "GIT_")):
+        if name.lower().endswith("_proxy") or name.startswith(ours):
             monkeypatch.delenv(name)
 
 
@@ -80,18 +81,22 @@ def plan(real_plan: Plan) -> Plan:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A scratch checkout: the data of the project, none of its code."""
-    root = tmp_path / "checkout"
-    for name in ("recipes", "buildroot", "patches"):
-        shutil.copytree(PROJECT / name, root / name)
-    return root
+def workspace(tmp_path: Path) -> Workspace:
+    """The workspace of a scratch checkout, with a cache of its own; nothing is in it yet."""
+    return Workspace(root=tmp_path / "checkout", cache=tmp_path / "cache")
 
 
 @pytest.fixture
-def workspace(checkout: Path, tmp_path: Path) -> Workspace:
-    """The workspace of the scratch checkout, with a cache of its own."""
-    return Workspace(root=checkout, cache=tmp_path / "cache")
+def checkout(workspace: Workspace) -> Path:
+    """The scratch checkout, with the project's data in it, but neither manifests nor code."""
+    for name in ("recipes", "buildroot", "patches"):
+        shutil.copytree(
+            PROJECT / name,
+            workspace.root / name,
+            ignore=shutil.ignore_patterns("manifests"),
+            copy_function=shutil.copyfile,
+        )
+    return workspace.root
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A release of mimalloc that fits on a page: its tree, its tarballs, and a recipe pinned to them."""
+"""A release of mimalloc that fits on a page: its tree, its tarballs, plans pinned to them."""
 
 from __future__ import annotations
 

@@ -38,6 +38,8 @@ class Play:
     twist: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def step(self, name: str) -> Step:
+        """A step of this name, played."""
+
         def run(plan: Plan, site: Site, report: Report) -> None:
             self.done.append(name)
             site.log(name).write_text(f"{name}\n")
@@ -57,8 +59,8 @@ class Play:
 
 
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """All steps are played."""
+def play(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> Play:
+    """All steps are played; they stand in the scratch checkout."""
     play = Play()
     monkeypatch.setattr(build, "STEPS", tuple(play.step(name) for name in NAMES))
     return play
@@ -118,9 +120,7 @@ def test_keys_are_of_every_step(plan: Plan, checkout: Path) -> None:
             FROM["configure"],
         ),
         (
-            lambda plan: release.recast(
-                plan, released=plan.recipe.released + timedelta(seconds=1)
-            ),
+            lambda plan: release.recast(plan, released=plan.recipe.released + timedelta(seconds=1)),
             FROM["configure"],
         ),
         (lambda plan: release.recast(plan, library="libmimalloc.so.2.9"), FROM["stage"]),
@@ -427,7 +427,7 @@ def test_handed_source_is_looked_at_though_all_is_up_to_date(
     looked_at.taken()
     bad = release.unfold(tmp_path / "bad")
     (bad / "src" / "alloc.c").write_text("another\n")
-    with pytest.raises(VerifyError, match="not mimalloc 2.0.6"):
+    with pytest.raises(VerifyError, match=r"not mimalloc 2\.0\.6"):
         make(_handing(plan, bad))
 
     assert ["fetch", "unpack"] == looked_at.taken()
@@ -525,9 +525,7 @@ def test_clean_everything_leaves_the_recipes(
     assert make().fresh
 
 
-def test_clean_waits_for_a_build(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_clean_waits_for_a_build(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is pulled from under a build."""
     workspace.work.mkdir(parents=True)
     with locked(workspace.locks, "workspace", shared=True):

@@ -41,7 +41,7 @@ def test_package_knows_what_a_build_reads(plan: Plan, path: str, read: bool) -> 
 
 
 def test_plan_names_its_package(plan: Plan) -> None:
-    """The release number comes from the newest changelog entry, the dist tag from the build root."""
+    """The release number is that of the newest changelog entry, the dist tag the build root's."""
     change = Change(release=7, date=plan.recipe.changelog[0].date, notes=("x",))
     bumped = release.recast(plan, changelog=(change, *plan.recipe.changelog))
 

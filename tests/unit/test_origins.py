@@ -66,7 +66,7 @@ def _set_up(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
 def test_sdist_is_found_where_pip_looks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, part: Path, log: Path
 ) -> None:
-    """A folder that pip is set up with by the environment is looked at, and wheels are passed by."""
+    """A folder that pip is told of by the environment is looked at; wheels are passed by."""
     (tmp_path / "links").mkdir()
     for name in ("cmeel_mimalloc-3.4.3.tar.gz", "cmeel_mimalloc-3.4.3-py3-none-any.whl"):
         (tmp_path / "links" / name).write_text(name)
@@ -216,7 +216,9 @@ def _deliver(given: Handed, part: Path, log: Path) -> None:
     origins.deliver(given, part, release.TOP, limit=LIMIT, report=Report(), log=log)
 
 
-def test_tarball_is_known_by_its_checksum(tmp_path: Path, plan: Plan, part: Path, log: Path) -> None:
+def test_tarball_is_known_by_its_checksum(
+    tmp_path: Path, plan: Plan, part: Path, log: Path
+) -> None:
     """Another content is another source, whatever the name."""
     file = tmp_path / "some.tar.gz"
     file.write_bytes(b"content")

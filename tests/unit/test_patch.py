@@ -14,7 +14,7 @@ from pipeline.checksum import identity_of
 from pipeline.errors import HostError, PatchError
 from pipeline.model import Patch, Plan
 from pipeline.report import Report
-from pipeline.workspace import Site, remove
+from pipeline.workspace import Site, Workspace, remove
 from tests.unit import release
 
 Pin = Callable[..., Plan]
@@ -30,14 +30,14 @@ def site(room: Callable[..., Site]) -> Site:
 
 
 @pytest.fixture
-def pin(plan: Plan, checkout: Path) -> Pin:
+def pin(plan: Plan, workspace: Workspace) -> Pin:
     """Writes patches into the scratch checkout, and pins the plan to them."""
 
     def make(*texts: str) -> Plan:
         pinned = []
         for number, text in enumerate(texts, 1):
-            file = checkout / "patches" / "2.0.6" / f"000{number}-change.patch"
-            file.parent.mkdir(exist_ok=True)
+            file = workspace.root / "patches" / "2.0.6" / f"000{number}-change.patch"
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             pinned.append(Patch(file.name, sha256(text.encode()).hexdigest(), "why"))
         return release.recast(plan, patch=tuple(pinned))
@@ -114,16 +114,16 @@ def test_patch_that_does_not_apply(pin: Pin, site: Site, text: str) -> None:
 
 def test_patch_that_has_been_applied(pin: Pin, site: Site) -> None:
     """A patch that upstream has taken is not taken back."""
-    with pytest.raises(PatchError, match="0002-change.patch does not apply"):
+    with pytest.raises(PatchError, match=r"0002-change\.patch does not apply"):
         _run(pin(release.CHANGE, release.CHANGE), site)
 
     assert "int changed;\n" in (site.patched / "src" / "alloc.c").read_text()
 
 
-def test_patch_of_another_checksum(pin: Pin, site: Site, checkout: Path) -> None:
+def test_patch_of_another_checksum(pin: Pin, site: Site) -> None:
     """An edited patch is not applied before the recipe says so."""
     plan = pin(release.CHANGE)
-    file = checkout / "patches" / "2.0.6" / "0001-change.patch"
+    file = patch.files(site.workspace.root, plan)[0]
     file.write_text(release.CHANGE + "\n")
     with pytest.raises(PatchError) as caught:
         _run(plan, site)
@@ -136,10 +136,10 @@ def test_patch_of_another_checksum(pin: Pin, site: Site, checkout: Path) -> None
     assert release.ALLOC == (site.patched / "src" / "alloc.c").read_text()
 
 
-def test_patch_that_is_missing(pin: Pin, site: Site, checkout: Path) -> None:
+def test_patch_that_is_missing(pin: Pin, site: Site) -> None:
     """The file is named, and what to do about it."""
     plan = pin(release.CHANGE)
-    file = checkout / "patches" / "2.0.6" / "0001-change.patch"
+    file = patch.files(site.workspace.root, plan)[0]
     file.unlink()
     with pytest.raises(PatchError) as caught:
         _run(plan, site)

@@ -127,12 +127,8 @@ def test_environment_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_program_reads_and_writes_files(tmp_path: Path, log: Path) -> None:
     """Input and output may be files; the error output stays in the log."""
     (tmp_path / "in").write_text("hello\n")
-    process.run(
-        ["sh", "-c", "cat; echo oops >&2"],
-        **{"log": log, "error": CompileError, "what": "x"},
-        stdin=tmp_path / "in",
-        stdout=tmp_path / "out",
-    )
+    command, files = ["sh", "-c", "cat; echo oops >&2"], (tmp_path / "in", tmp_path / "out")
+    process.run(command, log=log, error=CompileError, what="x", stdin=files[0], stdout=files[1])
 
     assert "hello\n" == (tmp_path / "out").read_text()
     assert "oops" == log.read_text().splitlines()[-1]
@@ -212,7 +208,7 @@ def _interrupt_when(file: Path) -> None:
 
 
 def _left(folder: Path) -> list[int]:
-    """The programs of the tree that still run; one that has been killed takes a moment to be gone."""
+    """The programs of the tree that still run; one that was killed takes a moment to be gone."""
     left = [int(word) for word in (folder / "ids").read_text().split()]
     assert len(left) == 2
     for _ in range(100):

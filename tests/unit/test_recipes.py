@@ -175,7 +175,9 @@ def test_name_with_other_characters_is_refused(asked: str) -> None:
         ("[[source]]", "[[source]", "Expected ']]'"),
     ],
 )
-def test_recipe_with_a_fault(checkout: Path, edit: Edit, old: str, new: str, complaint: str) -> None:
+def test_recipe_with_a_fault(
+    checkout: Path, edit: Edit, old: str, new: str, complaint: str
+) -> None:
     """Each fault is told with its key, what was expected and what is there."""
     edit(old, new)
     told = _complaints(checkout)

@@ -14,7 +14,7 @@ from tests.unit import release
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This host has the architecture that every build root knows."""
+    """The host has the architecture that every build root knows."""
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
 
 
@@ -62,7 +62,7 @@ def test_all_is_all_there_is(project: Path) -> None:
 def test_unknown_name(project: Path, asked: dict[str, str], what: str) -> None:
     """Whatever is not there is called by its name, before anything is done."""
     with pytest.raises(RequestError) as caught:
-        request.plans(project, **asked)  # type: ignore[arg-type]
+        request.plans(project, **asked)
 
     assert caught.value.what.startswith(what)
     assert ("invoke list", 2) == (caught.value.hint, caught.value.exit_code)

@@ -25,7 +25,7 @@ FOLDERS = ["", "/include", "/include/mimalloc-2.0", "/lib64"]
 
 
 @pytest.fixture
-def site(room: Callable[..., Site]) -> Site:
+def site(checkout: Path, room: Callable[..., Site]) -> Site:
     """The rooms up to this step, with a few files staged."""
     site = room("stage", "package")
     for name in FILES:
@@ -43,7 +43,7 @@ def _spec(plan: Plan, site: Site) -> str:
 
 def _section(spec: str, name: str) -> list[str]:
     """The lines of one section, without the blank ones and the comments."""
-    found = re.search(rf"^%{name}\b.*\n((?:(?!%(?:files|postun|changelog|install)\b).*\n)*)", spec, re.M)
+    found = re.search(rf"^%{name}\b.*\n((?:(?!%(?:files|postun|changelog)\b).*\n)*)", spec, re.M)
     assert found, name
     return [line for line in found[1].splitlines() if line and not line.startswith("#")]
 

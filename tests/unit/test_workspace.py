@@ -208,7 +208,7 @@ def test_file_where_a_folder_should_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize("problem", [BrokenPipeError(errno.EPIPE, "pipe"), OSError("no number")])
 def test_other_trouble_passes(problem: OSError) -> None:
     """What is not about files is not called so."""
-    with pytest.raises(OSError, match="pipe|number") as caught, guarded():
+    with pytest.raises(OSError, match=r"pipe|number") as caught, guarded():
         raise problem
 
     assert problem is caught.value
