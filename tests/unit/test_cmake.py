@@ -135,6 +135,26 @@ def test_failure_has_the_last_lines(
     assert (what, site.log(step), "what went wrong") == (problem.what, problem.file, problem.detail)
 
 
+def test_support_is_compiled_and_linked(
+    plan: Plan,
+    room: Callable[..., Site],
+    program: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a toolchain adds to the library is compiled with the same flags, before cmake runs."""
+    program(":")
+    monkeypatch.setattr(toolchain, "support", lambda plan, root: [Path("/some/extra.c")])
+    monkeypatch.setattr(toolchain, "command", lambda plan: ("true",))
+    site = room("configure")
+    cmake.configure(plan, site, Report())
+    first, second = site.log("configure").read_text().splitlines()
+    made = site.room("configure") / "extra.o"
+
+    assert first.startswith(f"$ true {toolchain.flags(plan).compile[0]} ")
+    assert first.endswith(f" -c /some/extra.c -o {made}")
+    assert f"""'-DCMAKE_C_STANDARD_LIBRARIES="{made}"'""" in second
+
+
 # --- what is installed ---------------------------------------------------------------------------
 
 

@@ -65,7 +65,7 @@ def test_patch_is_applied_to_a_copy(pin: Pin, site: Site) -> None:
 
 
 def test_release_without_patches_is_copied(plan: Plan, site: Site) -> None:
-    """Where there is nothing to change, the tree is the same, and the note of its origin goes on."""
+    """Where nothing is to be changed the tree is the same, and the note of its origin goes on."""
     assert release.ALLOC == _run(plan, site)
     assert site.fetched.read_text() == site.origin.read_text()
 

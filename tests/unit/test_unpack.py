@@ -99,6 +99,30 @@ def test_modes_of_the_archive_do_not_matter(run: Unpack) -> None:
     }
 
 
+def test_folders_of_the_archive_are_made_as_needed(run: Unpack) -> None:
+    """An entry for a folder adds nothing: neither its mode nor an empty folder."""
+    folders = [
+        entry(f"{TOP}/{name}", type=tarfile.DIRTYPE, mode=0) for name in ("src", "include/x")
+    ]
+    tree = run(tarball([*folders, *entries()]))
+
+    assert sorted(release.TREE) == _files(tree)
+    assert not (tree / "include" / "x").exists()
+
+
+def test_full_disk_is_not_the_archives_fault(run: Unpack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the file system refuses is not called a broken archive."""
+
+    def fill(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(unpack, "_write", fill)
+    with pytest.raises(OSError, match="No space left") as caught:
+        run(tarball())
+
+    assert not isinstance(caught.value, PackagingError)
+
+
 def test_harmless_link_elsewhere_is_passed_by(run: Unpack) -> None:
     """Upstream's docs may hold links, as long as none leads out."""
     link = entry(f"{TOP}/docs/link", type=tarfile.SYMTYPE, linkname="index.html")
