@@ -45,9 +45,9 @@ def door(body: Callable[..., None]) -> Callable[..., None]:
             ended = Interrupted("nothing half-made was kept", hint="the same command goes on")
             raise Exit(str(ended), ended.exit_code) from None
         except BrokenPipeError:
-            # Whoever read our output has gone; so do we, with nothing left to flush.
+            # Whoever read our output has gone; so do we, as if by SIGPIPE, with nothing to flush.
             sys.stderr.close()
-            raise Exit(code=0) from None
+            raise Exit(code=128 + signal.SIGPIPE) from None
 
     return guarded
 
@@ -56,27 +56,7 @@ def _terminated(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-@task(default=True, help=WHICH)
-@door
-def build(
-    c: Context,
-    version: str = "",
-    dist: str = "",
-    arch: str = "",
-    toolchain: str = "zig",
-    source: str = "",
-    offline: bool = False,
-) -> None:
-    """Make packages: every step, every check, then the RPM in dist/<dist>/<arch>/."""
-    from pipeline import errand, request
-
-    plans = request.plans(
-        ROOT, version=version, dist=dist, arch=arch, toolchain=toolchain, source=source
-    )
-    errand.build(ROOT, plans, offline=offline)
-
-
-def _step(name: str, purpose: str) -> Task[Any]:
+def _making(name: str, purpose: str) -> Task[Any]:
     def body(
         c: Context,
         version: str = "",
@@ -91,12 +71,14 @@ def _step(name: str, purpose: str) -> Task[Any]:
         plans = request.plans(
             ROOT, version=version, dist=dist, arch=arch, toolchain=toolchain, source=source
         )
-        errand.step(ROOT, plans, name, offline=offline)
+        errand.make(ROOT, plans, name, offline=offline)
 
     body.__doc__ = purpose
     made: Task[Any] = task(door(body), name=name, help=WHICH)  # type: ignore[assignment]
     return made
 
+
+BUILD = "Make packages: every step, every check, then the RPM in dist/<dist>/<arch>/."
 
 # The names are those of pipeline.build.STEPS; a unit test holds the two together.
 PURPOSES = {
@@ -157,6 +139,7 @@ def clean(c: Context, everything: bool = False) -> None:
     build.clean(workspace.locate(ROOT), Report(), everything=everything)
 
 
-namespace = Collection(build, manifest, smoke, list_, doctor, clean)
+namespace = Collection(manifest, smoke, list_, doctor, clean)
+namespace.add_task(_making("build", BUILD), default=True)
 for _name, _purpose in PURPOSES.items():
-    namespace.add_task(_step(_name, _purpose))
+    namespace.add_task(_making(_name, _purpose))

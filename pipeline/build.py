@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline import check, cmake, fetch, patch, recipes, rpm, toolchain, unpack
 from pipeline.checksum import digest, digest_of_files, sha256_of
-from pipeline.errors import UnpackError, VerifyError
+from pipeline.errors import CheckError, UnpackError, VerifyError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
 from pipeline.workspace import Site, Workspace, guarded, locked, place, place_text, remove
@@ -100,7 +100,8 @@ def build(plan: Plan, workspace: Workspace, report: Report, *, offline: bool = F
             found = finished(plan, site)
             if found:
                 return found
-            advance(plan, site, report, STEPS[-1].name)
+            # What was handed over has been looked at, and from here on it is just the tree.
+            advance(replace(plan, handed=None), site, report, STEPS[-1].name)
             return _publish(plan, site)
 
 
@@ -177,6 +178,10 @@ def _publish(plan: Plan, site: Site) -> Built:
     made = site.packages / f"{plan.nevra}.rpm"
     target = destination(plan, site.workspace)
     record = _record(plan, site, made)
+    if record["sha256"] != site.checked.read_text():
+        raise CheckError(
+            f"{made.name} is not the file that was checked", file=made, hint="invoke clean"
+        )
     place(made, target)
     place_text(json.dumps(record, indent=2) + "\n", _record_of(target))
     return Built(plan, target, record["sha256"], target.stat().st_size, fresh=True)

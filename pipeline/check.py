@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline import recipes
+from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError
 from pipeline.model import Plan
 from pipeline.report import Report
 from pipeline.smoke import trials
-from pipeline.workspace import Site
+from pipeline.workspace import Site, place_text
 
 _SHORTEST_HOST_NAME = 4
 
@@ -24,6 +25,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     from pipeline.facts import read
 
     rpm = site.packages / f"{plan.nevra}.rpm"
+    checked = sha256_of(rpm)
     words = tuple(host_words(site))
     facts = read(rpm, site.room("check"), library=plan.library, needles=words)
     # Without a library there is nothing to run, and that the trials are missing is a finding.
@@ -41,6 +43,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
             file=rpm,
             hint="rpm -qlp, rpm -qip and readelf -a show what the findings are about",
         )
+    place_text(checked, site.checked)
 
 
 def host_words(site: Site) -> Iterator[str]:

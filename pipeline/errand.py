@@ -7,31 +7,28 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline import host, recipes, request, workspace
-from pipeline.build import build as build_one
-from pipeline.build import destination, do, finished, prepare
+from pipeline import build, host, recipes, request, workspace
 from pipeline.errors import CheckError, HostError, PackagingError, RequestError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
 
 
-def build(root: Path, plans: Sequence[Plan], *, offline: bool) -> None:
-    """Build every plan, going on after a failure; the first failure is raised in the end."""
+def make(root: Path, plans: Sequence[Plan], last: str, *, offline: bool) -> None:
+    """Build every plan, or do one step of it and what is missing before; go on after a failure.
+
+    ``last`` is ``build`` or the name of a step. The first failure is raised in the end.
+    """
     place, report = workspace.locate(root), Report()
 
     def one(plan: Plan) -> None:
-        began = time.monotonic()
-        _show(build_one(plan, place, report, offline=offline), time.monotonic() - began, report)
+        if last == "build":
+            began = time.monotonic()
+            built = build.build(plan, place, report, offline=offline)
+            _show(built, time.monotonic() - began, report)
+        else:
+            report.line(f"  {build.do(plan, place, report, last, offline=offline)}")
 
-    _each(plans, one, report, "built")
-
-
-def step(root: Path, plans: Sequence[Plan], name: str, *, offline: bool) -> None:
-    """Do one step, and what is missing before it, for every plan."""
-    place, report = workspace.locate(root), Report()
-    for plan in plans:
-        report.line(plan.label)
-        report.line(f"  {do(plan, place, report, name, offline=offline)}")
+    _each(plans, one, report, "done")
 
 
 def smoke(root: Path, plans: Sequence[Plan]) -> None:
@@ -45,7 +42,7 @@ def smoke(root: Path, plans: Sequence[Plan]) -> None:
 
     def one(plan: Plan) -> None:
         rpm, log = _present(plan, place), place.work / "smoke" / f"{plan.nevra}.log"
-        if not finished(plan, prepare(plan, place)):
+        if not build.finished(plan, build.prepare(plan, place)):
             report.line(f"  outdated, and tried all the same; to make it anew: {_command(plan)}")
         with (
             workspace.guarded(),
@@ -129,7 +126,7 @@ def _each(plans: Sequence[Plan], act: Callable[[Plan], None], report: Report, do
 
 
 def _present(plan: Plan, place: workspace.Workspace) -> Path:
-    rpm = destination(plan, place)
+    rpm = build.destination(plan, place)
     if not rpm.exists():
         raise RequestError("there is no such package yet", file=rpm, hint=_command(plan))
     return rpm
@@ -151,8 +148,8 @@ def _cell(root: Path, place: workspace.Workspace, version: str, dist: str) -> st
     states = []
     for arch in recipes.build_root(root, dist).machine:
         plan = request.plan(root, version, dist, arch)
-        if finished(plan, prepare(plan, place)):
+        if build.finished(plan, build.prepare(plan, place)):
             states.append(f"{arch} {plan.recipe.release}")
-        elif destination(plan, place).exists():
+        elif build.destination(plan, place).exists():
             states.append(f"{arch} outdated")
     return ", ".join(states) or "-"

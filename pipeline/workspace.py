@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -123,6 +124,11 @@ class Site:
         return self.room("package") / "rpms"
 
     @property
+    def checked(self) -> Path:
+        """The checksum of the RPM that passed the checks."""
+        return self.room("check") / "sha256"
+
+    @property
     def unpacked(self) -> Path:
         """The files out of that RPM."""
         return self.room("check") / "root"
@@ -139,7 +145,22 @@ def locate(root: Path) -> Workspace:
             "no home folder, so no place for the cache",
             hint=f"{CACHE_VARIABLE}=/some/folder invoke ...",
         ) from problem
+    _refuse_odd("checkout", root, "clone it into another folder")
+    _refuse_odd("cache", cache, f"{CACHE_VARIABLE}=/another/folder invoke ...")
     return Workspace(root, cache.absolute() / FORMAT)
+
+
+def _refuse_odd(kind: str, folder: Path, hint: str) -> None:
+    """rpm, cmake and the linker each read something else into a space, a quote, a colon or a %."""
+    odd = sorted(set(re.sub(r"[\w./+,@~-]", "", str(folder))))
+    if odd:
+        raise WorkspaceError(
+            f"the {kind}'s path has characters that rpm and cmake cannot take",
+            expected="letters, digits and ./_-+,@~",
+            got=" ".join(map(repr, odd)),
+            file=folder,
+            hint=hint,
+        )
 
 
 @contextmanager

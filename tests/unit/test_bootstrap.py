@@ -67,10 +67,12 @@ class Host:
 
     @property
     def checkout(self) -> Path:
+        """The copy of the project."""
         return self.root / "checkout"
 
     @property
     def stamp(self) -> Path:
+        """What says that the environment is whole."""
         return self.checkout / ".venv/stamp"
 
     def add(self, name: str, body: str = "") -> Path:
@@ -106,12 +108,15 @@ class Host:
         ]
 
     def command(self, *arguments: str, under: tuple[str, ...] = ()) -> list[str]:
+        """Bootstrap's own command line, by itself or under a shell."""
         return [*under, str(self.checkout / "bootstrap"), *arguments]
 
     def environment(self) -> dict[str, str]:
+        """Nothing of this machine, and some of what bootstrap must not pass on."""
         return {"PATH": f"{self.root}/bin", "PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere"}
 
     def run(self, *arguments: str, under: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """Run bootstrap to its end."""
         return subprocess.run(
             self.command(*arguments, under=under),
             env=self.environment(),
@@ -152,6 +157,7 @@ def ready(host: Host) -> Host:
 
 
 def shells() -> list[tuple[str, ...]]:
+    """The POSIX shells of this machine."""
     known = [("dash",), ("bash", "--posix"), ("busybox", "sh")]
     return [shell for shell in known if shutil.which(shell[0])]
 

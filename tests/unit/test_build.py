@@ -18,7 +18,8 @@ import pytest
 
 from pipeline import build, fetch, origins, process, recipes, unpack
 from pipeline.build import STEPS, Step
-from pipeline.errors import CompileError, UnpackError, VerifyError, WorkspaceError
+from pipeline.checksum import sha256_of
+from pipeline.errors import CheckError, CompileError, UnpackError, VerifyError, WorkspaceError
 from pipeline.model import Built, Flags, Machine, Patch, Plan
 from pipeline.report import Report
 from pipeline.workspace import Site, Workspace, locked
@@ -48,6 +49,8 @@ class Play:
             if name == "package":
                 site.packages.mkdir()
                 (site.packages / f"{plan.nevra}.rpm").write_text("an RPM\n")
+            if name == "check":
+                site.checked.write_text(sha256_of(site.packages / f"{plan.nevra}.rpm"))
             self.twist.get(name, lambda: None)()
 
         return Step(name, run)
@@ -268,6 +271,20 @@ def test_full_disk_is_told_as_such(play: Play, make: Callable[..., Built]) -> No
     play.taken()
     make()
     assert FROM["stage"] == play.taken()
+
+
+def test_package_that_was_altered_after_its_check(
+    play: Play, plan: Plan, workspace: Workspace, make: Callable[..., Built]
+) -> None:
+    """Only the bytes that passed the checks get the final name."""
+    site = build.prepare(plan, workspace)
+    make().rpm.unlink()
+    (site.packages / f"{plan.nevra}.rpm").write_text("another RPM\n")
+
+    with pytest.raises(CheckError, match="is not the file that was checked"):
+        make()
+
+    assert not build.destination(plan, workspace).exists()
 
 
 def test_result_that_was_taken_away(

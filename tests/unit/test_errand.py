@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import errand, host
+from pipeline import build, errand, host
 from pipeline.errors import CompileError, HostError, PackagingError, PatchError
 from pipeline.host import Program
 from pipeline.model import Built, Plan
@@ -30,13 +30,13 @@ def outcomes(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> Callable[..., N
     def set_up(*found: Outcome) -> None:
         left = list(found)
 
-        def build(*_: object, **__: object) -> Built:
+        def played(*_: object, **__: object) -> Built:
             outcome = left.pop(0)
             if isinstance(outcome, PackagingError):
                 raise outcome
             return outcome
 
-        monkeypatch.setattr(errand, "build_one", build)
+        monkeypatch.setattr(build, "build", played)
 
     return set_up
 
@@ -57,7 +57,7 @@ def test_build_ends_with_path_size_and_checksum(
 ) -> None:
     """What was made, where it is, and what to compare it with."""
     outcomes(_built(plan))
-    errand.build(checkout, [plan], offline=False)
+    errand.make(checkout, [plan], "build", offline=False)
     name, took, sums = _lines(capsys)
 
     assert plan.nevra == name
@@ -74,7 +74,7 @@ def test_second_build_says_that_all_is_up_to_date(
 ) -> None:
     """No time where nothing was done."""
     outcomes(_built(plan, fresh=False))
-    errand.build(checkout, [plan], offline=False)
+    errand.make(checkout, [plan], "build", offline=False)
 
     assert "  up to date: /dist/x.rpm" == _lines(capsys)[1]
 
@@ -88,14 +88,14 @@ def test_build_goes_on_after_a_failure(
     """The other packages are made; the failures are told where they happen and once more."""
     outcomes(CompileError("no luck"), _built(plan), PatchError("no better"))
     with pytest.raises(CompileError) as caught:
-        errand.build(checkout, [plan, plan, plan], offline=False)
+        errand.make(checkout, [plan, plan, plan], "build", offline=False)
 
     lines = _lines(capsys)
     assert 3 == lines.count(plan.nevra)
     assert "compile: no luck" in lines
     assert "patch: no better" in lines
     assert 25 == caught.value.exit_code
-    assert "1 built" in str(caught.value) + "\n".join(lines)
+    assert "2 of 3 failed, 1 done" == caught.value.what
 
 
 def test_lone_failure_is_told_once(
@@ -107,7 +107,7 @@ def test_lone_failure_is_told_once(
     """The door prints it."""
     outcomes(CompileError("no luck"))
     with pytest.raises(CompileError, match="no luck"):
-        errand.build(checkout, [plan], offline=False)
+        errand.make(checkout, [plan], "build", offline=False)
 
     assert [plan.nevra] == _lines(capsys)
 
@@ -119,10 +119,10 @@ def test_step_prints_its_room(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The user is told where to look at what a step has made."""
-    monkeypatch.setattr(errand, "do", lambda *arguments, offline: Path("/room", arguments[3]))
-    errand.step(checkout, [plan, plan], "unpack", offline=False)
+    monkeypatch.setattr(build, "do", lambda *arguments, offline: Path("/room", arguments[3]))
+    errand.make(checkout, [plan, plan], "unpack", offline=False)
 
-    assert [plan.label, "  /room/unpack"] * 2 == _lines(capsys)
+    assert [plan.nevra, "  /room/unpack"] * 2 == _lines(capsys)
 
 
 @pytest.mark.usefixtures("rpmbuild")
@@ -138,7 +138,7 @@ def test_grid_shows_what_is_built(
         known = (plan.recipe.version, plan.root.dist) == ("2.0.6", "el7")
         return _built(plan) if known else None
 
-    monkeypatch.setattr(errand, "finished", finished)
+    monkeypatch.setattr(build, "finished", finished)
     old = workspace.dist / "el8" / "x86_64" / "mimalloc-custom-2.0.6-1.el8.x86_64.rpm"
     old.parent.mkdir(parents=True)
     old.touch()
@@ -187,8 +187,8 @@ def test_grid_does_not_depend_on_the_host(
 ) -> None:
     """The grid shows every architecture of a dist, whichever this machine has."""
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
-    monkeypatch.setattr(errand, "prepare", lambda plan, place: None)
-    monkeypatch.setattr(errand, "finished", lambda plan, site: _built(plan))
+    monkeypatch.setattr(build, "prepare", lambda plan, place: None)
+    monkeypatch.setattr(build, "finished", lambda plan, site: _built(plan))
     errand.show_grid(checkout)
 
     assert "x86_64 1" in capsys.readouterr().out

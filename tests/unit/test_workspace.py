@@ -60,6 +60,25 @@ def test_cache_follows_the_desktop_convention(monkeypatch: pytest.MonkeyPatch) -
     assert Path("/caches/mimalloc-custom", FORMAT) == locate(Path("/x")).cache
 
 
+@pytest.mark.parametrize(
+    ("folder", "odd"), [("/a b", "' '"), ("/it's", '"\'"'), ("/5%:x", "'%' ':'")]
+)
+def test_path_that_the_tools_cannot_take_is_refused(folder: str, odd: str) -> None:
+    """Better at once, and by name, than in the middle of a build with a riddle."""
+    with pytest.raises(WorkspaceError, match="the checkout's path") as caught:
+        locate(Path(folder))
+
+    assert (odd, Path(folder)) == (caught.value.got, caught.value.file)
+    assert "another folder" in caught.value.hint
+
+
+def test_cache_that_the_tools_cannot_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler keeps files there, too."""
+    monkeypatch.setenv(CACHE_VARIABLE, "/some cache")
+    with pytest.raises(WorkspaceError, match="the cache's path"):
+        locate(Path("/x"))
+
+
 def test_cache_is_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """MIMALLOC_CACHE comes before the rest, and may be relative or below a home folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
