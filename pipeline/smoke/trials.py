@@ -39,5 +39,6 @@ def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
 def attempt(name: str, program: Path, folder: Path, env: Mapping[str, str] | None = None) -> Trial:
     """Run a program once, in ``folder``; it has passed if it exits with 0."""
     code, output, complaint = process.attempt([program], cwd=folder, env=env, timeout=PATIENCE)
-    said = "\n".join((output + complaint).splitlines()[-process.LAST_LINES :])
+    # A probe's last words, the counts, are on its output: they stay last.
+    said = "\n".join((complaint + output).splitlines()[-process.LAST_LINES :])
     return Trial(name, code == 0, said if code == 0 else f"{said}\nexit code {code}".strip())
