@@ -13,10 +13,11 @@ from typing import Any
 
 from pipeline import check, cmake, fetch, patch, recipes, rpm, toolchain, unpack
 from pipeline.checksum import digest, digest_of_files, sha256_of
+from pipeline.disk import guarded, suspecting
 from pipeline.errors import CheckError, UnpackError, VerifyError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, guarded, locked, place, place_text, remove
+from pipeline.workspace import Site, Workspace, locked, place, place_text, remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,8 @@ def _perform(step: Step, plan: Plan, site: Site, report: Report) -> None:
         remove(site.room(step.name))
         site.room(step.name).mkdir(parents=True)
         began = time.monotonic()
-        step.run(plan, site, report)
+        with suspecting(site.room(step.name), site.workspace.cache):
+            step.run(plan, site, report)
         place_text("", site.done(step.name))
         report.step(step.name, time.monotonic() - began)
 

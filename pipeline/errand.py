@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline import build, host, recipes, request, workspace
+from pipeline import build, disk, host, recipes, request, workspace
 from pipeline.errors import CheckError, HostError, PackagingError, RequestError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
@@ -45,7 +45,7 @@ def smoke(root: Path, plans: Sequence[Plan]) -> None:
         if not build.finished(plan, build.prepare(plan, place)):
             report.line(f"  outdated, and tried all the same; to make it anew: {_command(plan)}")
         with (
-            workspace.guarded(),
+            disk.guarded(),
             workspace.locked(place.locks, "workspace", shared=True),
             tempfile.TemporaryDirectory(prefix="mimalloc-smoke-") as room,
         ):
@@ -64,7 +64,7 @@ def manifest(root: Path, plans: Sequence[Plan]) -> None:
 
     def one(plan: Plan) -> None:
         rpm = _present(plan, place)
-        with workspace.guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-") as room:
+        with disk.guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-") as room:
             found = facts.read(rpm, Path(room), library=plan.library)
         for finding in files.manifest(found, plan, recipes.manifest(root, plan)):
             raise CheckError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -19,25 +18,8 @@ CACHE_VARIABLE = "MIMALLOC_CACHE"
 # The layout of cache and work folders. A change of it gets a new number, and so new folders.
 FORMAT = "v1"
 
+
 # What the file system refuses, what that means to the user, and the way out.
-_FULL = ("no room left to write", "free some space, then run the same command again")
-_CLOSED = (
-    "not allowed to read or write",
-    f"make it writable, or set {CACHE_VARIABLE} where it is the cache",
-)
-_ODD = (
-    "a file or folder is not what it should be",
-    f"move it out of the way, or set {CACHE_VARIABLE} where it is the cache",
-)
-_GONE = ("a file has gone that was there before", "invoke clean, then the same command again")
-_REFUSALS = {
-    errno.ENOENT: _GONE,
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _FULL),
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _CLOSED),
-    **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP), _ODD),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """The folders of one checkout, and the cache that all checkouts of a user share."""
@@ -161,23 +143,6 @@ def _refuse_odd(kind: str, folder: Path, hint: str) -> None:
             file=folder,
             hint=hint,
         )
-
-
-@contextmanager
-def guarded() -> Iterator[None]:
-    """Turn what the file system refuses into an error that says where, and what to do."""
-    try:
-        yield
-    except OSError as problem:
-        if problem.errno not in _REFUSALS:
-            raise
-        what, hint = _REFUSALS[problem.errno]
-        raise WorkspaceError(
-            what,
-            got=problem.strerror or "",
-            file=problem.filename or "the work, cache or dist folder",
-            hint=hint,
-        ) from problem
 
 
 @contextmanager

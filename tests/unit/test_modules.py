@@ -17,7 +17,7 @@ PIPELINE = ROOT / "pipeline"
 # is an errand: only errands and doors may know of it.
 FLOORS = [
     {"errors", "model"},
-    {"workspace", "process", "checksum", "report"},
+    {"workspace", "disk", "process", "checksum", "report"},
     {"download", "origins", "recipes", "toolchain", "host"},
     {"fetch", "unpack", "patch", "cmake", "rpm", "check", "facts", "checks", "smoke"},
     {"build"},

@@ -20,7 +20,6 @@ from pipeline.workspace import (
     FORMAT,
     Site,
     Workspace,
-    guarded,
     locate,
     locked,
     place,
@@ -188,49 +187,6 @@ def test_remove_takes_what_there_is(tmp_path: Path) -> None:
 
     assert ["kept"] == _names(tmp_path)
     assert ["file"] == _names(tmp_path / "kept")
-
-
-# --- what the file system refuses ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("code", "what", "hint"),
-    [
-        (errno.ENOSPC, "no room left to write", "free some space"),
-        (errno.EDQUOT, "no room left to write", "free some space"),
-        (errno.EACCES, "not allowed to read or write", "make it writable"),
-        (errno.EROFS, "not allowed to read or write", CACHE_VARIABLE),
-        (errno.ENOENT, "a file has gone that was there before", "invoke clean"),
-        (errno.ENOTDIR, "a file or folder is not what it should be", CACHE_VARIABLE),
-    ],
-)
-def test_refusal_says_where_and_what_to_do(code: int, what: str, hint: str) -> None:
-    """What the file system refuses becomes a message with the path and the way out."""
-    with pytest.raises(WorkspaceError) as caught, guarded():
-        raise OSError(code, os.strerror(code), "/some/file")
-
-    problem = caught.value
-    assert (what, "/some/file", os.strerror(code)) == (problem.what, problem.file, problem.got)
-    assert hint in problem.hint
-    assert 12 == problem.exit_code
-
-
-def test_file_where_a_folder_should_be(tmp_path: Path) -> None:
-    """A cache that is set to a file ends in a message too."""
-    (tmp_path / "file").touch()
-    with pytest.raises(WorkspaceError) as caught, guarded():
-        place_text("x", tmp_path / "file" / "cache" / "entry")
-
-    assert str(tmp_path / "file" / "cache") == str(caught.value.file)
-
-
-@pytest.mark.parametrize("problem", [BrokenPipeError(errno.EPIPE, "pipe"), OSError("no number")])
-def test_other_trouble_passes(problem: OSError) -> None:
-    """What is not about files is not called so."""
-    with pytest.raises(OSError, match=r"pipe|number") as caught, guarded():
-        raise problem
-
-    assert problem is caught.value
 
 
 # --- locks ---------------------------------------------------------------------------------------
