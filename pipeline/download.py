@@ -31,20 +31,21 @@ def download(
     *,
     limit: int,
     report: Report,
+    certificates: str = "",
     pause: Callable[[float], None] = time.sleep,
 ) -> bool:
     """Bring what a URL names into ``part``, at most ``limit`` bytes.
 
     Tries again after a 5xx answer and after a broken connection, never after a 4xx. A ``part``
     that is there already is gone on with, where the server allows it; the answer is whether that
-    happened. Raises FetchError.
+    happened. ``certificates`` is a file of them to trust instead of the usual. Raises FetchError.
     """
     part.parent.mkdir(parents=True, exist_ok=True)
     resumed = False
     with requests.Session() as session:
         for wait in (*PAUSES, None):
             try:
-                return _transfer(session, url, part, limit, report) or resumed
+                return _transfer(session, url, part, limit, report, certificates) or resumed
             except _Passing as problem:
                 resumed = part.exists() and part.stat().st_size > 0
                 if wait is None:
@@ -61,14 +62,19 @@ def shown(text: str) -> str:
     return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
-def _transfer(session: requests.Session, url: str, part: Path, limit: int, report: Report) -> bool:
+def _transfer(
+    session: requests.Session, url: str, part: Path, limit: int, report: Report, certificates: str
+) -> bool:
     have = part.stat().st_size if part.exists() else 0
     # Bytes as they are: a tarball that a server packs once more has another checksum.
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
+    trusted = certificates or None
     try:
-        with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        with session.get(
+            url, headers=headers, stream=True, timeout=TIMEOUT, verify=trusted
+        ) as answer:
             _judge(url, answer)
             resumed = _goes_on(answer, have)
             if not resumed:

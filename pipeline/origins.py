@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import shutil
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,30 +39,41 @@ def obtain(source: Source, part: Path, *, limit: int, report: Report, log: Path)
 
 def _sdist(requirement: str, part: Path, limit: int, report: Report) -> bool:
     """The archive as the host's index has it; it is neither built nor asked for its metadata."""
+    # What unearth asks the index with, and lets through when there is no connection.
+    from httpx2 import HTTPError, InvalidURL
     from unearth import PackageFinder
+    from unearth.auth import MultiDomainBasicAuth
     from unearth.errors import UnpackError as IndexTrouble
+    from unearth.fetchers import PyPIClient
 
     settings = dict(_pip_settings())
-    urls = [settings.get("index-url") or _default_index()]
-    if settings.get("no-index"):
-        urls = []
+    asked = [] if settings.get("no-index") else [settings.get("index-url") or _default_index()]
+    asked += settings.get("extra-index-url", "").split()
+    trusted, certificates = settings.get("trusted-host", "").split(), settings.get("cert", "")
+    try:
+        context = ssl.create_default_context(cafile=certificates or None)
+    except OSError as problem:
+        raise FetchError(f"pip's certificates, {certificates}: {problem.strerror}") from problem
+    session = PyPIClient(trusted_hosts=trusted, verify=context if certificates else True)
+    session.auth = MultiDomainBasicAuth(index_urls=asked)
     finder = PackageFinder(
-        index_urls=[*urls, *settings.get("extra-index-url", "").split()],
+        session,  # type: ignore[arg-type]  # its own client, which its types do not cover
+        index_urls=asked,
         find_links=settings.get("find-links", "").split(),
-        trusted_hosts=settings.get("trusted-host", "").split(),
         no_binary=[":all:"],
         ignore_compatibility=True,
     )
     try:
         best = finder.find_best_match(requirement, allow_yanked=True).best
-    except (IndexTrouble, OSError, ValueError) as problem:
+    except (HTTPError, InvalidURL, IndexTrouble, OSError, ValueError) as problem:
         raise FetchError(shown(f"{requirement}: the package index: {problem}")) from problem
     if best is None or best.link is None:
         raise FetchError(f"{requirement}: not on the package index that pip is set up for")
     if best.link.is_file:
         shutil.copyfile(best.link.file_path, part)
         return False
-    return download(best.link.url_without_fragment, part, limit=limit, report=report)
+    url = best.link.url_without_fragment
+    return download(url, part, limit=limit, report=report, certificates=certificates)
 
 
 def _pip_settings() -> Iterator[tuple[str, str]]:

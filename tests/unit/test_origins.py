@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
+import certifi
 import pytest
 
 from pipeline import origins
@@ -111,6 +113,46 @@ def test_index_that_is_in_trouble(
         _obtain(Source("0", sdist="cmeel-mimalloc==3.4.3"), part, log)
 
     assert caught.value.what.startswith("cmeel-mimalloc==3.4.3: ")
+
+
+def test_index_that_is_not_there(monkeypatch: pytest.MonkeyPatch, part: Path, log: Path) -> None:
+    """A machine without a network gets a reason, and no traceback."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}/simple"
+        _set_up(monkeypatch, index_url=url)
+        with pytest.raises(FetchError, match=r"3.4.3: the package index: .*refused"):
+            _obtain(Source("0", sdist="cmeel-mimalloc==3.4.3"), part, log)
+
+    assert not part.exists()
+
+
+def test_pips_certificates_are_trusted(
+    monkeypatch: pytest.MonkeyPatch, http: Server, part: Path, log: Path
+) -> None:
+    """An index with a certificate of its own: what pip is told to trust, the download trusts."""
+    page = b'<a href="../../cmeel_mimalloc-3.4.3.tar.gz">cmeel_mimalloc-3.4.3.tar.gz</a>'
+    http.answers = [Answer(page, headers={"Content-Type": "text/html"})]
+    file = certifi.where()
+    _set_up(monkeypatch, index_url=http.url.replace("v2.0.6.tar.gz", "simple"), cert=file)
+    given: list[str] = []
+    monkeypatch.setattr(
+        origins, "download", lambda *_, certificates, **__: given.append(certificates)
+    )
+    _obtain(Source("0", sdist="cmeel-mimalloc==3.4.3"), part, log)
+
+    assert [file] == given
+
+
+def test_pips_certificates_that_are_not_there(
+    monkeypatch: pytest.MonkeyPatch, part: Path, log: Path
+) -> None:
+    """A wrong setting of pip is told as such."""
+    _set_up(monkeypatch, cert="/no/such/file")
+    with pytest.raises(FetchError, match=r"pip's certificates, /no/such/file: No such file"):
+        _obtain(Source("0", sdist="cmeel-mimalloc==3.4.3"), part, log)
+
+    assert not part.exists()
 
 
 # --- a Debian source package ---------------------------------------------------------------------
