@@ -54,17 +54,18 @@ def _sdist(requirement: str, part: Path, limit: int, report: Report) -> bool:
         context = ssl.create_default_context(cafile=certificates or None)
     except OSError as problem:
         raise FetchError(f"pip's certificates, {certificates}: {problem.strerror}") from problem
-    session = PyPIClient(trusted_hosts=trusted, verify=context if certificates else True)
-    session.auth = MultiDomainBasicAuth(index_urls=asked)
-    finder = PackageFinder(
-        session,  # type: ignore[arg-type]  # its own client, which its types do not cover
-        index_urls=asked,
-        find_links=settings.get("find-links", "").split(),
-        no_binary=[":all:"],
-        ignore_compatibility=True,
-    )
+    trust = context if certificates else True
     try:
-        best = finder.find_best_match(requirement, allow_yanked=True).best
+        with PyPIClient(trusted_hosts=trusted, verify=trust) as session:
+            session.auth = MultiDomainBasicAuth(index_urls=asked)
+            finder = PackageFinder(
+                session,  # type: ignore[arg-type]  # its own client, which its types do not cover
+                index_urls=asked,
+                find_links=settings.get("find-links", "").split(),
+                no_binary=[":all:"],
+                ignore_compatibility=True,
+            )
+            best = finder.find_best_match(requirement, allow_yanked=True).best
     except (HTTPError, InvalidURL, IndexTrouble, OSError, ValueError) as problem:
         raise FetchError(shown(f"{requirement}: the package index: {problem}")) from problem
     if best is None or best.link is None:

@@ -27,7 +27,7 @@ EVERY = [(version, dist) for version in (SEED, *REACHABLE) for dist in DISTS]
 
 Package = Callable[[str, str], Built]
 
-_absent: dict[str, str] = {}
+_untested: dict[str, str] = {}
 
 
 @cache
@@ -44,10 +44,25 @@ def package() -> Package:
         try:
             return _built(version, dist)
         except FetchError as problem:
-            _absent[version] = problem.what
+            hint = f"hand it over once: invoke fetch --version {version} --source ..."
+            _untested[f"mimalloc {version}"] = f"{problem.what}; {hint}"
         pytest.skip(f"mimalloc {version}: its source is not at hand")
 
     return built
+
+
+@pytest.fixture(scope="session")
+def as_root() -> list[str]:
+    """What makes a command root, if only of a namespace; skips, loudly, where nothing does."""
+    if os.geteuid() == 0:
+        return []
+    command = ["unshare", "--map-root-user", "--mount"]
+    done = subprocess.run([*command, "true"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        needed = "needs root, or a host that lets its users make namespaces"
+        _untested["installing, and a full disk,"] = f"{needed}: {done.stderr.strip()}"
+        pytest.skip(needed)
+    return command
 
 
 @pytest.fixture
@@ -88,8 +103,7 @@ def invoke(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A release that could not be tested is told where nobody can miss it."""
-    for version, reason in _absent.items():
-        terminalreporter.section(f"mimalloc {version} WAS NOT TESTED", sep="!", red=True, bold=True)
+    """What could not be tested is told where nobody can miss it."""
+    for what, reason in _untested.items():
+        terminalreporter.section(f"{what} WAS NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(reason)
-        terminalreporter.line(f"hand it over once: invoke fetch --version {version} --source ...")

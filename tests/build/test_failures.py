@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import signal
@@ -100,14 +99,16 @@ def test_everything_cached_it_works_offline(invoke: Invoke, checkout: Path) -> N
 
 
 @pytest.fixture(params=["2000k", "2600k", "3m", "4m"])
-def small(checkout: Path, request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """A work folder with little room, and the command that must precede what uses it."""
+def small(
+    checkout: Path, as_root: list[str], request: pytest.FixtureRequest
+) -> Iterator[list[str]]:
+    """A work folder with little room, and what must stand before a command that uses it."""
     work = str(checkout / "work")
     (checkout / "work").mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", work]
-    if os.geteuid() != 0:
-        script = f'{shlex.join(mount)} && exec "$@"'
-        yield ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh"]
+    if as_root:
+        # The mount is gone with its namespace.
+        yield [*as_root, "sh", "-c", f'{shlex.join(mount)} && exec "$@"', "sh"]
         return
     subprocess.run(mount, check=True)
     yield []

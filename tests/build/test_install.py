@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.build.conftest import DISTS, EVERY, Package
 
-
-def rpm(root: Path, *arguments: str) -> str:
-    """Run rpm on a scratch root; without root's rights, as root of a user namespace."""
-    command = ["rpm", "--root", str(root), "--dbpath", "/var/lib/rpm", *arguments]
-    if os.geteuid() != 0:
-        command = ["unshare", "--map-root-user", *command]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert 0 == done.returncode, done.stderr
-    return done.stdout + done.stderr
+Rpm = Callable[..., str]
 
 
-def install(root: Path, package: Path) -> None:
-    """The C library that it needs is not in the scratch root, hence --nodeps."""
-    rpm(root, "-U", "--nodeps", "--nosignature", str(package))
+@pytest.fixture
+def rpm(tmp_path: Path, as_root: list[str]) -> Rpm:
+    """Runs rpm on the scratch root."""
+    (tmp_path / "usr").mkdir()
+
+    def run(*arguments: str | Path) -> str:
+        where = ["--root", str(tmp_path), "--dbpath", "/var/lib/rpm"]
+        command = [*as_root, "rpm", *where, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert 0 == done.returncode, done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+# The C library that the package needs is not in the scratch root.
+INSTALL = ("-U", "--nodeps", "--nosignature")
 
 
 def left(root: Path) -> list[str]:
@@ -34,17 +40,16 @@ def left(root: Path) -> list[str]:
 
 @pytest.mark.parametrize(("version", "dist"), EVERY)
 def test_a_removal_leaves_no_folder_behind(
-    package: Package, tmp_path: Path, version: str, dist: str
+    package: Package, rpm: Rpm, tmp_path: Path, version: str, dist: str
 ) -> None:
     """Swept or owned, every folder that came with the package goes with it."""
     built = package(version, dist)
-    (tmp_path / "usr").mkdir()
-    install(tmp_path, built.rpm)
+    rpm(*INSTALL, built.rpm)
     assert (tmp_path / str(built.plan.library).lstrip("/")).is_file()
     # rpm -V: silent where size, digest, mode, owner, link and time are as packaged.
-    assert "" == rpm(tmp_path, "-V", "--nodeps", "mimalloc-custom")
+    assert "" == rpm("-V", "--nodeps", "mimalloc-custom")
 
-    rpm(tmp_path, "-e", "mimalloc-custom")
+    rpm("-e", "mimalloc-custom")
 
     below_usr = {"usr/local", "usr/lib/.build-id"} & set(left(tmp_path))
     assert [] == [path for path in left(tmp_path) if "nginx-dep" in path]
@@ -53,27 +58,27 @@ def test_a_removal_leaves_no_folder_behind(
 
 @pytest.mark.parametrize("dist", DISTS)
 def test_an_upgrade_takes_the_old_folders_with_it(
-    package: Package, tmp_path: Path, dist: str
+    package: Package, rpm: Rpm, tmp_path: Path, dist: str
 ) -> None:
     """From 2.0 to 3.4 the folders named after 2.0 go, and the shared ones stay."""
     old, new = package("2.0.9", dist), package("3.4.3", dist)
-    install(tmp_path, old.rpm)
+    rpm(*INSTALL, old.rpm)
 
-    install(tmp_path, new.rpm)
+    rpm(*INSTALL, new.rpm)
 
     names = left(tmp_path)
     assert not [name for name in names if "mimalloc-2.0" in name]
     assert "usr/local/nginx-dep/include/mimalloc-3.4/mimalloc.h" in names
 
 
-def test_what_others_put_there_stays(package: Package, tmp_path: Path) -> None:
+def test_what_others_put_there_stays(package: Package, rpm: Rpm, tmp_path: Path) -> None:
     """A folder with somebody else's file in it survives the removal."""
     built = package("3.4.3", "el8")
-    install(tmp_path, built.rpm)
+    rpm(*INSTALL, built.rpm)
     other = tmp_path / "usr/local/nginx-dep/lib64/libjemalloc.so.2"
     other.write_text("somebody else's")
 
-    rpm(tmp_path, "-e", "mimalloc-custom")
+    rpm("-e", "mimalloc-custom")
 
     assert ["usr/local/nginx-dep/lib64/libjemalloc.so.2"] == [
         name for name in left(tmp_path) if (tmp_path / name).is_file()
