@@ -49,13 +49,15 @@ def run(plan: Plan, site: Site, report: Report) -> None:
 def host_words(site: Site) -> Iterator[str]:
     """What must not be in a package: folders of the build, and the name of the host.
 
-    A name that upstream's own text holds is no trace: a host may be called ``linux``.
+    A name that upstream's text or our spec holds is no trace: a host may be called ``linux``, or
+    ``local``.
     """
     workspace = site.workspace
     for folder in (workspace.root, workspace.cache, Path.home()):
         if len(folder.parts) > 1:
             yield str(folder)
     name = socket.gethostname()
-    text = b"".join(f.read_bytes() for f in site.patched.rglob("*") if f.is_file())
+    texts = [*site.patched.rglob("*"), *site.room("package").glob("*.spec")]
+    text = b"".join(file.read_bytes() for file in texts if file.is_file())
     if len(name) >= _SHORTEST_HOST_NAME and name.encode() not in text:
         yield name

@@ -101,7 +101,9 @@ def manifest(root: Path, plan: Plan) -> tuple[str, ...]:
         return tuple(file.read_text(encoding="utf-8").splitlines())
     except FileNotFoundError as problem:
         raise RecipeError(
-            f"no manifest for {plan.recipe.version} on {plan.root.dist}", file=file
+            f"no manifest for {plan.recipe.version} on {plan.root.dist}",
+            file=file,
+            hint="write into it what rpm -qlp prints, as CONTRIBUTING tells under `Add a release`",
         ) from problem
 
 

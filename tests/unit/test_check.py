@@ -1,0 +1,95 @@
+"""`check`: what the step looks for, what it writes down, and what it lets pass."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import check, checks, facts, recipes
+from pipeline.checksum import sha256_of
+from pipeline.errors import CheckError
+from pipeline.model import Facts, Finding, Header, Plan
+from pipeline.report import Report
+from pipeline.workspace import Site
+
+HEADER = Header({}, (), (), {}, (), ())
+
+
+@pytest.fixture
+def site(room: Callable[..., Site], plan: Plan) -> Site:
+    """The rooms up to this step, with a tree, a spec and an RPM that is none."""
+    site = room("patch", "package", "check")
+    site.patched.mkdir()
+    (site.patched / "os.c").write_text("for linux and others\n")
+    (site.room("package") / "mimalloc-custom.spec").write_text("/usr/local/nginx-dep\n")
+    site.packages.mkdir()
+    (site.packages / f"{plan.nevra}.rpm").write_text("an RPM\n")
+    return site
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("box-17", True), ("linux", False), ("local", False), ("vm", False)]
+)
+def test_name_of_the_host_is_looked_for_unless_it_is_a_word_of_ours(
+    monkeypatch: pytest.MonkeyPatch, site: Site, name: str, told: bool
+) -> None:
+    """A host that is called as the sources or the spec have it would find itself everywhere."""
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+
+    assert told == (name in check.host_words(site))
+
+
+def test_folders_of_the_build_are_looked_for(monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
+    """The checkout, the cache and the home; but not the root of all files."""
+    monkeypatch.setattr(Path, "home", lambda: Path("/"))
+    words = set(check.host_words(site))
+
+    assert {str(site.workspace.root), str(site.workspace.cache)} <= words
+    assert "/" not in words
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Facts]]:
+    """Lets the judgement be what it is told to be; the answer is what was judged."""
+
+    def set_up(*findings: Finding) -> list[Facts]:
+        seen: list[Facts] = []
+
+        def judge(found: Facts, *_: object) -> list[Finding]:
+            seen.append(found)
+            return list(findings)
+
+        nothing = Facts("x.rpm", (), HEADER, None, (), {})
+        monkeypatch.setattr(recipes, "manifest", lambda *_: ())
+        monkeypatch.setattr(facts, "read", lambda *_, **__: nothing)
+        monkeypatch.setattr(checks, "judge", judge)
+        return seen
+
+    return set_up
+
+
+def test_findings_are_all_told(plan: Plan, site: Site, judged: Callable[..., list[Facts]]) -> None:
+    """Each finding is in the message and in the log, and the RPM is where the message says."""
+    judged(Finding("modes", "/a", "0644", "0600"), Finding("tls", "/b", "9", "300"))
+    with pytest.raises(CheckError, match="2 finding") as caught:
+        check.run(plan, site, Report())
+
+    lines = ["modes: /a: expected 0644, got 0600", "tls: /b: expected 9, got 300"]
+    assert lines == caught.value.detail.splitlines()
+    assert lines == site.log("check").read_text().splitlines()
+    assert site.packages / f"{plan.nevra}.rpm" == caught.value.file
+    assert not site.checked.exists()
+
+
+def test_good_package_is_known_by_its_checksum(
+    plan: Plan, site: Site, judged: Callable[..., list[Facts]]
+) -> None:
+    """What passed is written down, so that nothing else can take its place."""
+    seen = judged()
+    check.run(plan, site, Report())
+
+    assert sha256_of(site.packages / f"{plan.nevra}.rpm") == site.checked.read_text()
+    assert ("aligned", "archive", "object") == seen[0].required
