@@ -65,6 +65,20 @@ def as_root() -> list[str]:
     return command
 
 
+@pytest.fixture(scope="session")
+def rpmlint() -> str:
+    """The system's rpmlint, of the kind that reads our settings; skips, loudly, without one."""
+    # Not one that an environment may hold: it needs the system's rpm module.
+    found = shutil.which("rpmlint", path="/usr/bin:/usr/local/bin")
+    if found:
+        command = [found, "--version"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        if told.startswith("2."):
+            return found
+    _untested["what rpmlint says"] = "no rpmlint 2 on this host; see buildroot/host-programs.txt"
+    pytest.skip("no rpmlint 2 on this host")
+
+
 @pytest.fixture
 def plan() -> Plan:
     """A package whose source is reachable."""

@@ -1,0 +1,47 @@
+"""`rpm -qlp` of packages against their manifests, by the task that maintainers use."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.build.conftest import EVERY, ROOT, Package
+
+
+def manifest(folder: Path, version: str, dist: str) -> subprocess.CompletedProcess[str]:
+    """Run `invoke manifest` in a checkout."""
+    command = ["invoke", "manifest", "--version", version, "--dist", dist]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("version", "dist"), EVERY)
+def test_package_lists_its_manifest(package: Package, version: str, dist: str) -> None:
+    """Path for path, and in the same order."""
+    built = package(version, dist)
+    lines = (ROOT / "recipes" / "manifests" / f"{version}.{dist}.txt").read_text().splitlines()
+
+    done = manifest(ROOT, version, dist)
+
+    assert 0 == done.returncode, done.stderr
+    assert [built.plan.nevra, f"  {len(lines)} paths, as in the manifest"] == (
+        done.stdout.splitlines()
+    )
+
+
+def test_another_list_is_shown_as_a_diff(package: Package, checkout: Path) -> None:
+    """A path too few and one too many stand there with their signs; exit code 28."""
+    built = package("3.4.3", "el8")
+    place = checkout / "dist" / "el8" / built.plan.arch
+    place.mkdir(parents=True)
+    (place / built.rpm.name).write_bytes(built.rpm.read_bytes())
+    file = checkout / "recipes" / "manifests" / "3.4.3.el8.txt"
+    file.write_text(file.read_text().replace("mimalloc.pc", "mimalloc3.pc"))
+
+    done = manifest(checkout, "3.4.3", "el8")
+
+    assert 28 == done.returncode
+    folder = "/usr/local/nginx-dep/lib64/pkgconfig"
+    assert f"  -{folder}/mimalloc3.pc\n  +{folder}/mimalloc.pc\n" in done.stderr
+    assert str(file) in done.stderr
