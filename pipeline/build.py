@@ -46,7 +46,7 @@ def keys(plan: Plan, root: Path) -> dict[str, str]:
     A patched tree depends on its identity and the patches, and no more on where it came from; what
     is compiled depends on floor and flags, and not on the dist's name, so that dists can share it.
     """
-    package, recipe, code = plan.package, plan.recipe, _code(root)
+    package, recipe, code = plan.package, plan.recipe, _code()
     fetched = digest(code, recipe.source, plan.handed)
     unpacked = digest(fetched, recipe.tree, package.identity)
     patched = digest(code, recipe.tree, [change.sha256 for change in recipe.patch])
@@ -218,7 +218,7 @@ def _record(plan: Plan, site: Site, made: Path) -> dict[str, Any]:
 
 
 @cache
-def _code(root: Path) -> str:
+def _code() -> str:
     """The digest of this package: what an older version of it has built is built anew."""
     here = Path(__file__).parent
     return digest_of_files(file for file in here.rglob("*") if file.suffix in (".py", ".c"))
