@@ -135,5 +135,6 @@ class Finding:
     def lines(self) -> list[str]:
         """The finding as the user sees it."""
         if "\n" in self.got:
-            return [f"{self.check}: {self.subject}: {self.expected}", *self.got.splitlines()]
+            told = f"{self.check}: {self.subject}: expected {self.expected}, got:"
+            return [told, *(f"  {line}" for line in self.got.splitlines())]
         return [f"{self.check}: {self.subject}: expected {self.expected}, got {self.got}"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline import process
+from pipeline.errors import SmokeError
 from pipeline.model import Plan, Trial
 from pipeline.smoke import probe
 from pipeline.workspace import Site
@@ -29,10 +30,17 @@ def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
     def build(name: str, *linked: Path) -> Path:
         return probe.build(name, plan, site.workspace, room, log, linked)
 
+    def link(name: str, part: Path) -> Trial:
+        try:
+            return attempt(name, build("linked", part), below)
+        except SmokeError as problem:
+            # The package's fault, and one finding among others.
+            return Trial(name, False, f"{problem.what}\n{problem.detail}")
+
     return (
         attempt("aligned", build("aligned"), below, preload),
-        attempt("archive", build("linked", parts["libmimalloc.a"]), below),
-        attempt("object", build("linked", parts["mimalloc.o"]), below),
+        link("archive", parts["libmimalloc.a"]),
+        link("object", parts["mimalloc.o"]),
     )
 
 

@@ -43,7 +43,7 @@ def test_without_its_patch_the_package_is_refused(
     with pytest.raises(CheckError) as caught:
         build.build(plan, place, Report())
 
-    assert "trials: aligned: passed" in caught.value.detail
+    assert "trials: aligned: expected passed, got:" in caught.value.detail
     counts = TOTAL.search(caught.value.detail)
     assert counts
     assert 1864 == int(counts[2])

@@ -84,4 +84,5 @@ def test_finding_shows_longer_evidence_below() -> None:
     """Evidence of several lines keeps its lines."""
     finding = Finding("files", "listing", "as in the manifest", "-/a\n+/b")
 
-    assert ["files: listing: as in the manifest", "-/a", "+/b"] == finding.lines()
+    told = "files: listing: expected as in the manifest, got:"
+    assert [told, "  -/a", "  +/b"] == finding.lines()

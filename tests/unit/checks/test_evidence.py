@@ -16,7 +16,7 @@ def test_a_failed_trial_is_told_with_its_output(good: Case) -> None:
     """What the program said last is the evidence."""
     trials = (*good.facts.trials, Trial("forks", False, "one\ntwo\n"))
     (finding,) = good.with_facts(trials=trials).findings()
-    assert ["trials: forks: passed", "one", "two"] == finding.lines()
+    assert ["trials: forks: expected passed, got:", "  one", "  two"] == finding.lines()
 
 
 def test_a_silent_failure_is_still_told(good: Case) -> None:
