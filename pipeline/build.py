@@ -142,6 +142,10 @@ def clean(workspace: Workspace, report: Report, *, everything: bool = False) -> 
         for target in targets:
             remove(target)
             report.line(f"removed {target}")
+        # Nobody holds one of the others: who does, holds this one first.
+        for lock in workspace.locks.glob("*.lock"):
+            if lock.stem != "workspace":
+                lock.unlink()
 
 
 @contextmanager

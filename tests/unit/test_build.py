@@ -517,7 +517,7 @@ def test_dists_share_what_they_have_in_common(
 def test_clean_removes_the_work_folder(
     play: Play, make: Callable[..., Built], workspace: Workspace
 ) -> None:
-    """Packages and cache stay, and so do the locks."""
+    """Packages and cache stay; of the locks only the one that all others stand behind."""
     built = make()
     workspace.cache.mkdir()
     build.clean(workspace, Report())
@@ -525,7 +525,7 @@ def test_clean_removes_the_work_folder(
     assert not (workspace.root / "work").exists()
     assert built.rpm.is_file()
     assert workspace.cache.is_dir()
-    assert workspace.locks.is_dir()
+    assert ["workspace.lock"] == [file.name for file in workspace.locks.iterdir()]
 
 
 def test_clean_everything_leaves_the_recipes(
