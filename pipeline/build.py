@@ -129,7 +129,7 @@ def finished(plan: Plan, site: Site) -> Built | None:
 
 def destination(plan: Plan, workspace: Workspace) -> Path:
     """The final name of a plan's package."""
-    return workspace.dist / plan.root.dist / plan.arch / f"{plan.nevra}.rpm"
+    return workspace.dist / plan.root.dist / plan.arch / plan.file_name
 
 
 def clean(workspace: Workspace, report: Report, *, everything: bool = False) -> None:
@@ -181,7 +181,7 @@ def _wait(name: str, report: Report) -> None:
 
 def _publish(plan: Plan, site: Site) -> Built:
     """Give the checked package its final name, and put beside it what it was made from."""
-    made = site.packages / f"{plan.nevra}.rpm"
+    made = site.packages / plan.file_name
     target = destination(plan, site.workspace)
     record = _record(plan, site, made)
     if record["sha256"] != site.checked.read_text():
@@ -213,7 +213,7 @@ def _record(plan: Plan, site: Site, made: Path) -> dict[str, Any]:
         "options": cmake.options(plan),
         "toolchain": {
             "name": plan.compiler.name,
-            "target": plan.compiler.target.format(arch=plan.arch, glibc=root.glibc),
+            "target": plan.target,
             "versions": {**toolchain.versions(plan), "rpmbuild": rpm.version()},
         },
         "build root": {"dist": root.dist, "glibc": root.glibc, "isa": plan.machine.isa},

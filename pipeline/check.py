@@ -12,7 +12,6 @@ from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError
 from pipeline.model import Plan
 from pipeline.report import Report
-from pipeline.smoke import trials
 from pipeline.workspace import Site, place_text
 
 _SHORTEST_HOST_NAME = 4
@@ -23,8 +22,9 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     # The disassembler and the ELF reader take time to load: only when there is something to judge.
     from pipeline.checks import judge
     from pipeline.facts import read
+    from pipeline.smoke import trials
 
-    rpm = site.packages / f"{plan.nevra}.rpm"
+    rpm = site.packages / plan.file_name
     checked = sha256_of(rpm)
     words = tuple(host_words(site))
     facts = read(rpm, site.room("check"), library=plan.library, needles=words)

@@ -108,7 +108,7 @@ def stage(plan: Plan, site: Site, report: Report) -> None:
 
 def _settle(plan: Plan, root: Path) -> None:
     prefix = PurePosixPath(plan.package.prefix)
-    moment = int(plan.recipe.released.timestamp())
+    moment = plan.recipe.moment
     for file in sorted(root.rglob("*"), reverse=True):
         installed = PurePosixPath("/", file.relative_to(root).as_posix())
         if not (installed.is_relative_to(prefix) or prefix.is_relative_to(installed)):

@@ -14,6 +14,7 @@ from pipeline.workspace import CACHE_VARIABLE
 # Bytes below which a step that fails has most likely failed for want of room.
 SCANT = 16 << 20
 
+# What the file system refuses, what that means to the user, and the way out.
 _FULL = ("no room left to write", "free some space, then run the same command again")
 _CLOSED = (
     "not allowed to read or write",

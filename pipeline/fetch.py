@@ -13,8 +13,6 @@ from pipeline.model import Handed, Plan, Source
 from pipeline.report import Report
 from pipeline.workspace import Site, Workspace, locked, place, place_text, remove
 
-NAME = "fetch"
-
 
 def run(plan: Plan, site: Site, report: Report) -> None:
     """Put the release's archive, and the note of where it came from, into the step's room.
@@ -41,7 +39,7 @@ def _delivered(plan: Plan, given: Handed, site: Site, report: Report) -> None:
             got=given.seal,
             hint="leave out --offline, or hand over a file",
         )
-    limit, log = plan.package.limits.download, site.log(NAME)
+    limit, log = plan.package.limits.download, site.log("fetch")
     name = f"mimalloc-{plan.recipe.version}"
     origins.deliver(given, site.archive, name, limit=limit, report=report, log=log)
     if not site.archive.exists():
@@ -94,7 +92,7 @@ def _obtained(source: Source, plan: Plan, site: Site, report: Report) -> Path:
         return entry
     part = workspace.cache / "parts" / source.sha256
     part.parent.mkdir(parents=True, exist_ok=True)
-    limit, log = plan.package.limits.download, site.log(NAME)
+    limit, log = plan.package.limits.download, site.log("fetch")
     resumed = origins.obtain(source, part, limit=limit, report=report, log=log)
     if resumed and sha256_of(part) != source.sha256:
         # The beginning may have been another file's; once more from there before it is condemned.

@@ -12,8 +12,6 @@ from pipeline.model import Plan
 from pipeline.report import Report
 from pipeline.workspace import Site, copy_tree
 
-NAME = "patch"
-
 
 def files(root: Path, plan: Plan) -> list[Path]:
     """The patch files of a plan, in order."""
@@ -29,7 +27,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
         _hold_to_checksum(file, pinned.sha256)
         process.run(
             ["patch", "--strip=1", "--fuzz=0", "--force", "--no-backup-if-mismatch", "-i", file],
-            log=site.log(NAME),
+            log=site.log("patch"),
             error=PatchError,
             what=f"{file.name} does not apply to mimalloc {plan.recipe.version}",
             cwd=target,

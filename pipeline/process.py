@@ -47,8 +47,7 @@ def run(
     command = [str(argument) for argument in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a+b") as sink:
-        sink.write(f"$ {shlex.join(command)}\n".encode())
-        sink.flush()
+        _echo(command, sink)
         start = sink.tell()
         code = _run(command, sink, cwd, environment(env), stdin, stdout)
         sink.seek(start)
@@ -119,13 +118,17 @@ def running(
     command = [str(argument) for argument in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
-        sink.write(f"$ {shlex.join(command)}\n".encode())
-        sink.flush()
+        _echo(command, sink)
         child = _start(command, sink, sink, cwd, environment(env), None)
         try:
             yield child
         finally:
             _end(child)
+
+
+def _echo(command: list[str], sink: IO[bytes]) -> None:
+    sink.write(f"$ {shlex.join(command)}\n".encode())
+    sink.flush()
 
 
 def _run(

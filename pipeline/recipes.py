@@ -69,7 +69,7 @@ def known(kind: str, name: str, names: Iterable[str]) -> str:
 
 def package(root: Path) -> Package:
     """What all releases share."""
-    return _load(root / "recipes" / "package.toml", Package, lambda _: ())
+    return _load(root / "recipes" / "package.toml", Package)
 
 
 def recipe(root: Path, version: str) -> Recipe:

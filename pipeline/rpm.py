@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
 ATTRIBUTES = Path("recipes") / "fileattrs"
 
 
+@cache
 def version() -> str:
     """The version of the host's rpmbuild, such as ``4.18.0``."""
     told = process.read(["rpmbuild", "--version"], error=HostError, what="rpmbuild does not run")
@@ -49,7 +51,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
         error=PackageError,
         what=f"rpmbuild cannot make {plan.nevra}",
         cwd=room,
-        env={"HOME": str(room), "SOURCE_DATE_EPOCH": _moment(plan)},
+        env={"HOME": str(room), "SOURCE_DATE_EPOCH": str(plan.recipe.moment)},
     )
 
 
@@ -71,16 +73,15 @@ def render(plan: Plan, root: Path, stage: Path) -> str:
 def _words(plan: Plan, stage: Path) -> dict[str, Any]:
     package, recipe = plan.package, plan.recipe
     prefix = stage / package.prefix.lstrip("/")
-    folders = [prefix, *(entry for entry in sorted(prefix.rglob("*")) if _is_folder(entry))]
-    files = [entry for entry in sorted(prefix.rglob("*")) if not _is_folder(entry)]
+    entries = [prefix, *sorted(prefix.rglob("*"))]
     return {
         "plan": plan,
         "package": package,
         "recipe": recipe,
-        "summary": package.summary.format(version=recipe.version),
-        "description": package.description.format(version=recipe.version),
-        "folders": [_installed(entry, stage) for entry in folders],
-        "files": [_installed(entry, stage) for entry in files],
+        "summary": plan.summary,
+        "description": plan.description,
+        "folders": [_installed(entry, stage) for entry in entries if _is_folder(entry)],
+        "files": [_installed(entry, stage) for entry in entries if not _is_folder(entry)],
         "library": str(plan.library),
         "links": set(plan.links),
     }
@@ -99,7 +100,7 @@ def settings(plan: Plan) -> dict[str, str]:
     package = plan.package
     return {
         "_buildhost": package.build_host,
-        "_target_platform": package.platform.format(arch=plan.arch),
+        "_target_platform": plan.platform,
         "packager": package.packager,
         "vendor": package.vendor,
         **package.macros,
@@ -122,7 +123,3 @@ def _macros(plan: Plan, site: Site) -> str:
     escaped = {name: str(place).replace("%", "%%") for name, place in places.items()}
     macros = {**escaped, **settings(plan)}
     return "".join(f"%{name} {value}\n" for name, value in macros.items())
-
-
-def _moment(plan: Plan) -> str:
-    return str(int(plan.recipe.released.timestamp()))

@@ -21,8 +21,7 @@ def command(plan: Plan) -> tuple[str, ...]:
     """The compiler as an argument list: the program and what it must always be given."""
     if not plan.compiler.target:
         return (_native(),)
-    target = plan.compiler.target.format(arch=plan.arch, glibc=plan.root.glibc)
-    return (str(zig()), "cc", "-target", target)
+    return (str(zig()), "cc", "-target", plan.target)
 
 
 def flags(plan: Plan) -> Flags:
@@ -49,7 +48,7 @@ def environment(plan: Plan, workspace: Workspace) -> Mapping[str, str]:
     """What the compiler and cmake must find in their environment."""
     zig_cache = str(workspace.cache / "zig" / installed_version("ziglang"))
     return {
-        "SOURCE_DATE_EPOCH": str(int(plan.recipe.released.timestamp())),
+        "SOURCE_DATE_EPOCH": str(plan.recipe.moment),
         "ZIG_GLOBAL_CACHE_DIR": zig_cache,
         "ZIG_LOCAL_CACHE_DIR": zig_cache,
     }

@@ -19,7 +19,6 @@ CACHE_VARIABLE = "MIMALLOC_CACHE"
 FORMAT = "v1"
 
 
-# What the file system refuses, what that means to the user, and the way out.
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """The folders of one checkout, and the cache that all checkouts of a user share."""
@@ -171,17 +170,16 @@ def locked(
 
 def place(source: Path, target: Path) -> None:
     """Give a complete file its final name, from whichever file system it comes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     _named(target, lambda half: shutil.copyfile(source, half))
 
 
 def place_text(text: str, target: Path) -> None:
     """Write a text under its final name, in one move."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     _named(target, lambda half: half.write_text(text, encoding="utf-8"))
 
 
 def _named(target: Path, write: Callable[[Path], object]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         write(half)

@@ -35,7 +35,7 @@ def _filled(line: str, parts: dict[str, str]) -> str:
 
 def modes(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
     """Every path belongs to root, is as old as the release, and has the mode of its kind."""
-    released = int(plan.recipe.released.timestamp())
+    released = plan.recipe.moment
     for entry in facts.header.files:
         owner = f"{entry.user}:{entry.group}"
         if owner != _OWNER:

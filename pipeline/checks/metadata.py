@@ -26,9 +26,8 @@ _DEVELOPMENT = re.compile(r"(pkgconfig|cmake)\(\w+\)( = \S+)?")
 
 def nevra(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
     """The file is named by what is in it, and both are what was planned."""
-    expected = f"{plan.nevra}.rpm"
-    if facts.file_name != expected:
-        yield Finding("nevra", "file name", expected, facts.file_name)
+    if facts.file_name != plan.file_name:
+        yield Finding("nevra", "file name", plan.file_name, facts.file_name)
     tags = facts.header.tags
     got = "{}-{}-{}.{}".format(*(tags.get(t, "") for t in ("NAME", "VERSION", "RELEASE", "ARCH")))
     if got != plan.nevra:
@@ -56,15 +55,15 @@ def _expected(plan: Plan) -> dict[str, str]:
         "RELEASE": plan.release,
         "ARCH": plan.arch,
         "OS": "linux",
-        "PLATFORM": package.platform.format(arch=plan.arch),
-        "SUMMARY": package.summary.format(version=recipe.version),
-        "DESCRIPTION": package.description.format(version=recipe.version),
+        "PLATFORM": plan.platform,
+        "SUMMARY": plan.summary,
+        "DESCRIPTION": plan.description,
         "URL": package.url,
         "LICENSE": package.license,
         "VENDOR": package.vendor,
         "PACKAGER": package.packager,
         "BUILDHOST": package.build_host,
-        "BUILDTIME": str(int(recipe.released.timestamp())),
+        "BUILDTIME": str(recipe.moment),
         "SOURCERPM": f"{package.name}-{recipe.version}-{plan.release}.src.rpm",
     }
 

@@ -51,6 +51,31 @@ class Plan:
         return f"{self.package.name}-{self.recipe.version}-{self.release}.{self.arch}"
 
     @property
+    def file_name(self) -> str:
+        """The name of the package's file."""
+        return f"{self.nevra}.rpm"
+
+    @property
+    def summary(self) -> str:
+        """The package's summary, with the version in its place."""
+        return self.package.summary.format(version=self.recipe.version)
+
+    @property
+    def description(self) -> str:
+        """The package's description, with the version in its place."""
+        return self.package.description.format(version=self.recipe.version)
+
+    @property
+    def platform(self) -> str:
+        """The platform that the package says it is made for."""
+        return self.package.platform.format(arch=self.arch)
+
+    @property
+    def target(self) -> str:
+        """What the compiler is told to make code for; empty for the host's own."""
+        return self.compiler.target.format(arch=self.arch, glibc=self.root.glibc)
+
+    @property
     def label(self) -> str:
         """The plan's name in messages and lock files."""
         return f"{self.recipe.version} {self.root.dist} {self.arch}"

@@ -83,6 +83,11 @@ class Recipe:
         """The release number of the package: that of its newest changelog entry."""
         return self.changelog[0].release
 
+    @property
+    def moment(self) -> int:
+        """``released`` in Unix seconds."""
+        return int(self.released.timestamp())
+
 
 @dataclass(frozen=True, slots=True)
 class Default:

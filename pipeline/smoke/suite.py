@@ -49,7 +49,7 @@ def run(
 
 def subject(plan: Plan, files: Path) -> Subject:
     """The library of a package, as its users name it."""
-    folder = files / plan.package.libraries.relative_to("/")
+    folder = payload.place(files, plan.package.libraries)
     return Subject(folder / plan.recipe.soname, plan.recipe.mi_version)
 
 

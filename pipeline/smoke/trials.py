@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline import process
 from pipeline.errors import SmokeError
+from pipeline.facts import payload
 from pipeline.model import Plan, Trial
 from pipeline.smoke import probe
 from pipeline.workspace import Site
@@ -20,7 +21,7 @@ NAMES = ("aligned", "archive", "object")
 
 def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
     """Compile the probes as the package was compiled, and run them on its unpacked files."""
-    below = site.unpacked / plan.package.libraries.relative_to("/")
+    below = payload.place(site.unpacked, plan.package.libraries)
     folder = f"mimalloc-{'.'.join(plan.recipe.version.split('.')[:2])}"
     parts = {name: below / folder / name for name in ("libmimalloc.a", "mimalloc.o")}
     # Relative: the loader splits the variable at spaces and colons, which a path may have.

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -97,22 +97,25 @@ def checkout(tmp_path: Path) -> Path:
     return target
 
 
+def invoke_in(
+    folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs `invoke` in a checkout, as a user does."""
+    return subprocess.run(
+        ["invoke", *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
 @pytest.fixture
 def invoke(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `invoke` in the copy, as a user does."""
-
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["invoke", *arguments],
-            cwd=checkout,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    return run
+    """Runs `invoke` in the copy."""
+    return partial(invoke_in, checkout)
 
 
 @pytest.hookimpl(trylast=True)

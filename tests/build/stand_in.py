@@ -7,14 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import ziglang
-
-from pipeline import checks, facts, recipes
+from pipeline import checks, facts, recipes, request, toolchain
 from pipeline.model import Finding, Plan, Trial
 from pipeline.rpm import settings
+from tests.build.conftest import ROOT
 
-ROOT = Path(__file__).parents[2]
-ZIG = Path(ziglang.__file__).parent / "zig"
 PLACE = "/home/builder/mimalloc"
 
 # Stands in for mimalloc: every symbol that must be there, and what the hardening flags look for.
@@ -85,15 +82,7 @@ class Fault:
 
 def planned(dist: str) -> Plan:
     """What the real recipes and build roots demand of the default release."""
-    package = recipes.package(ROOT)
-    return Plan(
-        package=package,
-        recipe=recipes.recipe(ROOT, package.default.version),
-        root=recipes.build_root(ROOT, dist),
-        arch="x86_64",
-        compiler=recipes.compiler(ROOT, "zig"),
-        isa=recipes.isa(ROOT, "x86_64", "x86-64"),
-    )
+    return request.plan(ROOT, recipes.package(ROOT).default.version, dist, "x86_64")
 
 
 def stage(plan: Plan, fault: Fault, work: Path) -> Path:
@@ -113,7 +102,19 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
     own = ["-fPIC", "-fno-builtin", "-w", "-ftls-model=initial-exec", *fault.compile, *fault.link]
     output = libraries / plan.recipe.library
     soname = f"-Wl,-soname,{plan.recipe.soname}"
-    command = [ZIG, "cc", "-target", target, "-shared", soname, *kept, *own, source, "-o", output]
+    command = [
+        toolchain.zig(),
+        "cc",
+        "-target",
+        target,
+        "-shared",
+        soname,
+        *kept,
+        *own,
+        source,
+        "-o",
+        output,
+    ]
     subprocess.run([str(part) for part in command], check=True, cwd=work)
     for path, to in plan.links.items():
         (root / path.lstrip("/")).symlink_to(to)
@@ -128,12 +129,12 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
 
 def packaged(plan: Plan, fault: Fault, work: Path) -> Path:
     """The stand-in as an RPM."""
-    change, version = plan.recipe.changelog[0], plan.recipe.version
+    change = plan.recipe.changelog[0]
     spec = work / "fake.spec"
     text = SPEC.format(
         plan=plan,
-        summary=plan.package.summary.format(version=version),
-        description=plan.package.description.format(version=version),
+        summary=plan.summary,
+        description=plan.description,
         stage=stage(plan, fault, work),
         prefix=plan.package.prefix,
         day=f"{change.date:%a %b %d %Y}",
@@ -147,7 +148,7 @@ def packaged(plan: Plan, fault: Fault, work: Path) -> Path:
     own |= {"__pkgconfig_provides": "%{nil}", "__pkgconfig_requires": "%{nil}"}
     macros = {**settings(plan), **own, **fault.macros}
     defines = [part for name, value in macros.items() for part in ("--define", f"{name} {value}")]
-    epoch = str(int(plan.recipe.released.timestamp()))
+    epoch = str(plan.recipe.moment)
     environment = {"HOME": str(work), "PATH": "/usr/bin:/bin", "SOURCE_DATE_EPOCH": epoch}
     command = ["rpmbuild", "-bb", "--target", plan.arch, *defines, spec]
     subprocess.run(

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline import checks, facts, recipes
 from pipeline.model import Flags, Machine
-from tests.build.stand_in import PLACE, ROOT, Fault, judged, packaged, planned
+from tests.build.conftest import ROOT
+from tests.build.stand_in import PLACE, Fault, judged, packaged, planned
 
 AVX2 = """
 typedef int lanes __attribute__((vector_size(32)));

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.build.conftest import EVERY, ROOT, Package
-
-
-def manifest(folder: Path, version: str, dist: str) -> subprocess.CompletedProcess[str]:
-    """Run `invoke manifest` in a checkout."""
-    command = ["invoke", "manifest", "--version", version, "--dist", dist]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+from tests.build.conftest import EVERY, ROOT, Package, invoke_in
 
 
 @pytest.mark.parametrize(("version", "dist"), EVERY)
@@ -22,7 +15,7 @@ def test_package_lists_its_manifest(package: Package, version: str, dist: str) -
     built = package(version, dist)
     lines = (ROOT / "recipes" / "manifests" / f"{version}.{dist}.txt").read_text().splitlines()
 
-    done = manifest(ROOT, version, dist)
+    done = invoke_in(ROOT, "manifest", "--version", version, "--dist", dist)
 
     assert 0 == done.returncode, done.stderr
     assert [built.plan.nevra, f"  {len(lines)} paths, as in the manifest"] == (
@@ -39,7 +32,7 @@ def test_another_list_is_shown_as_a_diff(package: Package, checkout: Path) -> No
     file = checkout / "recipes" / "manifests" / "3.4.3.el8.txt"
     file.write_text(file.read_text().replace("mimalloc.pc", "mimalloc3.pc"))
 
-    done = manifest(checkout, "3.4.3", "el8")
+    done = invoke_in(checkout, "manifest", "--version", "3.4.3", "--dist", "el8")
 
     assert 28 == done.returncode
     folder = "/usr/local/nginx-dep/lib64/pkgconfig"

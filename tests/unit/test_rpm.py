@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -222,6 +222,15 @@ def test_percent_in_a_folders_name_is_no_macro(
     assert len(calls) == 1
 
 
+@pytest.fixture
+def unasked() -> Iterator[None]:
+    """Forgets the version that rpmbuild has told, before a test and after it."""
+    rpm.version.cache_clear()
+    yield
+    rpm.version.cache_clear()
+
+
+@pytest.mark.usefixtures("unasked")
 def test_rpmbuild_tells_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last word of what it prints is its version."""
     monkeypatch.setattr(process, "read", lambda *_, **__: "RPM version 4.18.0\n")
@@ -229,6 +238,7 @@ def test_rpmbuild_tells_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "4.18.0" == rpm.version()
 
 
+@pytest.mark.usefixtures("unasked")
 def test_host_without_rpmbuild(monkeypatch: pytest.MonkeyPatch) -> None:
     """The missing program is named, and how to see what else is missing."""
     monkeypatch.setenv("PATH", "/nowhere")
