@@ -22,10 +22,15 @@ WHICH = {
     "version": "mimalloc release, a comma list, or all (default: see recipes/package.toml)",
     "dist": "dist such as el7, a comma list, or all (default: see recipes/package.toml)",
     "arch": "architecture, a comma list, or all (default: this host's)",
+    "flavor": "plain (default) or secure, a comma list, or all",
     "toolchain": "zig (default) or native, the host's own compiler",
     "source": "tarball, folder, git repository or URL to take the release from",
     "offline": "use the cache and never the network",
 }
+
+
+# Which of them name a package.
+PACKAGE = ("version", "dist", "arch", "flavor")
 
 
 def door(body: Callable[..., None]) -> Callable[..., None]:
@@ -62,6 +67,7 @@ def _making(name: str, purpose: str) -> Task[Any]:
         version: str = "",
         dist: str = "",
         arch: str = "",
+        flavor: str = "",
         toolchain: str = "zig",
         source: str = "",
         offline: bool = False,
@@ -69,7 +75,13 @@ def _making(name: str, purpose: str) -> Task[Any]:
         from pipeline import errand, request
 
         plans = request.plans(
-            ROOT, version=version, dist=dist, arch=arch, toolchain=toolchain, source=source
+            ROOT,
+            version=version,
+            dist=dist,
+            arch=arch,
+            flavor=flavor,
+            toolchain=toolchain,
+            source=source,
         )
         errand.make(ROOT, plans, name, offline=offline)
 
@@ -93,22 +105,24 @@ PURPOSES = {
 }
 
 
-@task(help={name: WHICH[name] for name in ("version", "dist", "arch")})
+@task(help={name: WHICH[name] for name in PACKAGE})
 @door
-def smoke(c: Context, version: str = "", dist: str = "", arch: str = "") -> None:
+def smoke(c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = "") -> None:
     """Run real programs on the library of a built package."""
     from pipeline import errand, request
 
-    errand.smoke(ROOT, request.plans(ROOT, version=version, dist=dist, arch=arch))
+    errand.smoke(ROOT, request.plans(ROOT, version=version, dist=dist, arch=arch, flavor=flavor))
 
 
-@task(help={name: WHICH[name] for name in ("version", "dist", "arch")})
+@task(help={name: WHICH[name] for name in PACKAGE})
 @door
-def manifest(c: Context, version: str = "", dist: str = "", arch: str = "") -> None:
+def manifest(
+    c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = ""
+) -> None:
     """Hold `rpm -qlp` of built packages to their manifests."""
     from pipeline import errand, request
 
-    errand.manifest(ROOT, request.plans(ROOT, version=version, dist=dist, arch=arch))
+    errand.manifest(ROOT, request.plans(ROOT, version=version, dist=dist, arch=arch, flavor=flavor))
 
 
 @task(name="list")

@@ -54,14 +54,14 @@ def keys(plan: Plan, root: Path) -> dict[str, str]:
         patched,
         cmake.options(plan),
         plan.compiler,
-        plan.root.glibc,
-        plan.arch,
+        plan.target,
+        plan.processor.name,
         # Upstream compiles its build date in, from SOURCE_DATE_EPOCH.
         recipe.released,
         toolchain.versions(plan),
         digest_of_files(toolchain.support(plan, root)),
     )
-    staged = digest(configured, package.modes, recipe.library)
+    staged = digest(configured, package.modes, recipe.library, plan.flavor)
     packaged = digest(staged, replace(plan, handed=None), rpm.version(), _templates(root))
     manifest = recipes.manifest_file(root, plan)
     checked = digest(packaged, digest_of_files([manifest] if manifest.is_file() else []))
@@ -217,6 +217,7 @@ def _record(plan: Plan, site: Site, made: Path) -> dict[str, Any]:
             "versions": {**toolchain.versions(plan), "rpmbuild": rpm.version()},
         },
         "build root": {"dist": root.dist, "glibc": root.glibc, "isa": plan.machine.isa},
+        "flavor": plan.variant,
         "key": site.keys["check"],
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline import process, toolchain
 from pipeline.errors import CompileError, ConfigureError, StageError
-from pipeline.model import Modes, Plan
+from pipeline.model import Modes, Plan, holds
 from pipeline.report import Report
 from pipeline.workspace import Site
 
@@ -26,6 +26,7 @@ def options(plan: Plan) -> dict[str, str]:
         "CMAKE_SHARED_LINKER_FLAGS": " ".join(flags.link),
         **plan.package.cmake,
         **plan.recipe.cmake,
+        **plan.flavor.cmake,
     }
 
 
@@ -103,7 +104,20 @@ def stage(plan: Plan, site: Site, report: Report) -> None:
         what=f"mimalloc {plan.recipe.version} does not install",
         env={**toolchain.environment(plan, site.workspace), "DESTDIR": str(site.stage)},
     )
+    _leave_out(plan, site.stage)
     _settle(plan, site.stage)
+
+
+def _leave_out(plan: Plan, root: Path) -> None:
+    """Take away what the plain package has under the same names."""
+    prefix = root / plan.package.prefix.lstrip("/")
+    for file in sorted(prefix.rglob("*"), reverse=True):
+        below = PurePosixPath(file.relative_to(prefix).as_posix())
+        if file.is_dir() and not file.is_symlink():
+            if not any(file.iterdir()):
+                file.rmdir()
+        elif holds(plan.flavor.omitted, below):
+            file.unlink()
 
 
 def _settle(plan: Plan, root: Path) -> None:

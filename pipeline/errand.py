@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline import build, disk, host, recipes, request, workspace
 from pipeline.errors import CheckError, HostError, PackagingError, RequestError
-from pipeline.model import Built, Plan
+from pipeline.model import PLAIN, Built, Plan
 from pipeline.report import Report
 
 
@@ -135,6 +135,7 @@ def _present(plan: Plan, place: workspace.Workspace) -> Path:
 def _command(plan: Plan) -> str:
     """The command that makes a package."""
     which = {"version": plan.recipe.version, "dist": plan.root.dist, "arch": plan.arch}
+    which |= {} if plan.variant == PLAIN else {"flavor": plan.variant}
     return " ".join(["invoke build", *(f"--{name} {value}" for name, value in which.items())])
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from pipeline import process
-from pipeline.errors import RecipeError
+from pipeline.errors import HostError, RecipeError
 
 PROGRAMS = Path("buildroot") / "host-programs.txt"
 
@@ -62,8 +62,11 @@ def _programs(file: Path) -> Iterator[Program]:
 
 def _version(path: str) -> str:
     """The first number with a dot that the program prints of itself."""
-    code, output, complaint = process.attempt([path, "--version"], timeout=10)
-    if code != 0:
-        code, output, complaint = process.attempt([path, "-v"], timeout=10)
+    try:
+        code, output, complaint = process.attempt([path, "--version"], timeout=10)
+        if code != 0:
+            code, output, complaint = process.attempt([path, "-v"], timeout=10)
+    except HostError:  # a program of another machine: it is there, and that is all we ask
+        return "?"
     found = re.search(r"\d+(\.\d+)+", output + complaint)
     return found[0] if found else "?"

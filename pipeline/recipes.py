@@ -17,11 +17,12 @@ from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from packaging.version import InvalidVersion, Version
 
 from pipeline.errors import RecipeError, RequestError
-from pipeline.model import BuildRoot, Compiler, Isa, Package, Plan, Recipe, Source
+from pipeline.model import PLAIN, BuildRoot, Compiler, Package, Plan, Processor, Recipe, Source
 
 Model = TypeVar("Model")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_GLIBC = re.compile(r"\d+\.\d+")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -84,9 +85,14 @@ def build_root(root: Path, dist: str) -> BuildRoot:
     return _load(file, BuildRoot, lambda found: _faults_of_root(root, found, dist))
 
 
-def isa(root: Path, arch: str, level: str) -> Isa:
-    """A level of an architecture's instruction set."""
-    return _load(root / "buildroot" / "isa" / f"{arch}.toml", dict[str, Isa])[level]
+def processor(root: Path, name: str) -> Processor:
+    """A known kind of processor."""
+    file = _processor_file(root, name)
+    return _load(file, Processor, _faults_of_processor, extra={"name": name})
+
+
+def _processor_file(root: Path, name: str) -> Path:
+    return root / "buildroot" / "processors" / f"{name}.toml"
 
 
 def compiler(root: Path, name: str) -> Compiler:
@@ -101,7 +107,7 @@ def manifest(root: Path, plan: Plan) -> tuple[str, ...]:
         return tuple(file.read_text(encoding="utf-8").splitlines())
     except FileNotFoundError as problem:
         raise RecipeError(
-            f"no manifest for {plan.recipe.version} on {plan.root.dist}",
+            f"no manifest for {plan.label}",
             file=file,
             hint="write into it what rpm -qlp prints, as CONTRIBUTING tells under `Add a release`",
         ) from problem
@@ -109,8 +115,9 @@ def manifest(root: Path, plan: Plan) -> tuple[str, ...]:
 
 def manifest_file(root: Path, plan: Plan) -> Path:
     """Where a package's manifest is."""
-    name = f"{plan.recipe.version}.{plan.root.dist}.txt"
-    return root / "recipes" / "manifests" / name
+    name = f"{plan.recipe.version}.{plan.root.dist}"
+    name += "" if plan.variant == PLAIN else f".{plan.variant}"
+    return root / "recipes" / "manifests" / f"{name}.txt"
 
 
 # --- what a well-typed file may still get wrong --------------------------------------------------
@@ -156,14 +163,28 @@ def _faults_of_source(source: Source) -> Iterator[str]:
 def _faults_of_root(root: Path, found: BuildRoot, dist: str) -> Iterator[str]:
     if found.dist != dist:
         yield f"dist: the file's name says {dist}, got {found.dist}"
-    if not re.fullmatch(r"\d+\.\d+", found.glibc):
+    if not _GLIBC.fullmatch(found.glibc):
         yield f"glibc: expected major.minor, got {found.glibc!r}"
     for arch, machine in found.machine.items():
-        levels = root / "buildroot" / "isa" / f"{arch}.toml"
-        if not levels.is_file():
-            yield f"machine.{arch}: no such instruction set: {levels}"
-        elif machine.isa not in _toml(levels):
-            yield f"machine.{arch}.isa: {machine.isa!r} is not a level in {levels}"
+        file = _processor_file(root, machine.processor or arch)
+        if not file.is_file():
+            yield f"machine.{arch}: no such processor: {file}"
+        elif machine.isa not in _toml(file).get("level", ()):
+            yield f"machine.{arch}.isa: {machine.isa!r} is not a level in {file}"
+        if machine.floor and not _is_within(machine.floor, found.glibc):
+            yield f"machine.{arch}.floor: expected {found.glibc} or older, got {machine.floor!r}"
+
+
+def _is_within(floor: str, glibc: str) -> bool:
+    return all(map(_GLIBC.fullmatch, (floor, glibc))) and Version(floor) <= Version(glibc)
+
+
+def _faults_of_processor(found: Processor) -> Iterator[str]:
+    for name, level in found.level.items():
+        # What a level extends stands above it, so no chain comes back to where it began.
+        names = list(found.level)
+        if level.extends and level.extends not in names[: names.index(name)]:
+            yield f"level.{name}.extends: expected a level above it, got {level.extends!r}"
 
 
 # --- reading -------------------------------------------------------------------------------------

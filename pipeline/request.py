@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline import origins, recipes
 from pipeline.errors import RecipeError, RequestError
-from pipeline.model import Plan
+from pipeline.model import PLAIN, Plan
 
 EVERY = "all"
 
@@ -19,22 +19,25 @@ def plans(
     version: str | None = None,
     dist: str | None = None,
     arch: str | None = None,
+    flavor: str | None = None,
     toolchain: str = "zig",
     source: str | None = None,
 ) -> list[Plan]:
-    """The plans of a request; ``version``, ``dist`` and ``arch`` may be comma lists or ``all``."""
+    """The plans of a request; all but the last two may be comma lists or ``all``."""
     default = recipes.package(root).default
     versions = _names("version", version or default.version, recipes.versions(root))
     wanted = _names("dist", dist or default.dist, recipes.dists(root))
+    flavors = _names("flavor", flavor or PLAIN, recipes.package(root).flavor)
     if source and len(versions) > 1:
         raise RequestError(
             "--source hands over one release", expected="one version", got=", ".join(versions)
         )
     return [
-        plan(root, each, name, machine, toolchain=toolchain, source=source)
+        plan(root, each, name, machine, variant, toolchain=toolchain, source=source)
         for each in versions
         for name in wanted
-        for machine in _architectures(root, name, arch)
+        for machine in _architectures(root, name, arch or platform.machine(), dist == EVERY)
+        for variant in flavors
     ]
 
 
@@ -43,6 +46,7 @@ def plan(
     version: str,
     dist: str,
     arch: str,
+    flavor: str = PLAIN,
     *,
     toolchain: str = "zig",
     source: str | None = None,
@@ -63,11 +67,12 @@ def plan(
             file=root / "buildroot" / "toolchains" / f"{toolchain}.toml",
             hint="add it there",
         )
-    if not compiler.target and arch != platform.machine():
+    processor = recipes.processor(root, machine.processor or arch)
+    if not compiler.target and processor.name != platform.machine():
         raise RequestError(
             "the native toolchain builds for this machine only",
             expected=platform.machine(),
-            got=arch,
+            got=processor.name,
             hint="leave out --toolchain",
         )
     return Plan(
@@ -75,15 +80,23 @@ def plan(
         recipe=recipe,
         root=build_root,
         arch=arch,
+        processor=processor,
+        isa=processor.isa(machine.isa),
         compiler=compiler,
-        isa=recipes.isa(root, arch, machine.isa),
+        flavor=package.flavor[recipes.known("flavor", flavor, package.flavor)],
+        variant=flavor,
         handed=origins.handed(source, version, package) if source else None,
     )
 
 
-def _architectures(root: Path, dist: str, arch: str | None) -> list[str]:
+def _architectures(root: Path, dist: str, arch: str, every: bool) -> list[str]:
+    """The architectures of a dist that are meant; of every dist, those that it has."""
     machines = recipes.build_root(root, dist).machine
-    return _names("arch", arch or platform.machine(), machines)
+    if not every:
+        return _names("arch", arch, machines)
+    roots = (recipes.build_root(root, name) for name in recipes.dists(root))
+    asked = _names("arch", arch, {name: None for each in roots for name in each.machine})
+    return [name for name in asked if name in machines]
 
 
 def _names(kind: str, asked: str, names: Iterable[str]) -> list[str]:

@@ -26,10 +26,12 @@ def version() -> str:
 def run(plan: Plan, site: Site, report: Report) -> None:
     """Write the RPM into the step's room. Raises PackageError with rpmbuild's last lines."""
     room, root = site.room("package"), site.workspace.root
-    spec = room / f"{plan.package.name}.spec"
+    spec = room / f"{plan.name}.spec"
     spec.write_text(render(plan, root, site.stage), encoding="utf-8")
     macros = room / "macros"
     macros.write_text(_macros(plan, site), encoding="utf-8")
+    architectures = room / "rpmrc"
+    architectures.write_text(_architectures(plan), encoding="utf-8")
     config = process.read(
         ["rpm", "--eval", "%{_rpmconfigdir}"], error=HostError, what="rpm does not run"
     ).strip()
@@ -38,14 +40,15 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     # Relative to the room, because a colon in the checkout's path would split the list.
     read_instead = [
         f"{config}/macros",
-        f"{config}/platform/%{{_target}}/macros",
+        f"{config}/platform/{plan.processor.name}-linux/macros",
         *(str(file.relative_to(room)) for file in sorted(attributes.glob("*.attr"))),
         macros.name,
     ]
     process.run(
         [
             *("rpmbuild", "-bb", "--nodeps", "--with", "prebuilt", "--target", plan.arch),
-            *("--rcfile", f"{config}/rpmrc", "--macros", ":".join(read_instead), spec),
+            *("--rcfile", f"{config}/rpmrc:{architectures.name}"),
+            *("--macros", ":".join(read_instead), spec),
         ],
         log=site.log("package"),
         error=PackageError,
@@ -78,8 +81,6 @@ def _words(plan: Plan, stage: Path) -> dict[str, Any]:
         "plan": plan,
         "package": package,
         "recipe": recipe,
-        "summary": plan.summary,
-        "description": plan.description,
         "folders": [_installed(entry, stage) for entry in entries if _is_folder(entry)],
         "files": [_installed(entry, stage) for entry in entries if not _is_folder(entry)],
         "library": str(plan.library),
@@ -106,6 +107,24 @@ def settings(plan: Plan) -> dict[str, str]:
         **package.macros,
         **plan.root.rpm.macros,
     }
+
+
+def _architectures(plan: Plan) -> str:
+    """What rpm is told of an architecture that is younger than the rpm of the host may be."""
+    arch, processor = plan.arch, plan.processor.name
+    if arch == processor:
+        return ""
+    return "".join(
+        f"{line}\n"
+        for line in (
+            f"arch_canon: {arch}: {processor} 1",
+            f"buildarchtranslate: {arch}: {processor}",
+            f"arch_compat: {arch}: {processor} noarch",
+            f"buildarch_compat: {processor}: {arch}",
+            f"buildarch_compat: {arch}: noarch",
+            f"archcolor: {arch} 2",
+        )
+    )
 
 
 def _macros(plan: Plan, site: Site) -> str:

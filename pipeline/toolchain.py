@@ -67,7 +67,7 @@ def cmake_file(plan: Plan) -> str:
     compiler = " ".join(_quoted(word) for word in command(plan))
     lines = [
         "set(CMAKE_SYSTEM_NAME Linux)",
-        f"set(CMAKE_SYSTEM_PROCESSOR {plan.arch})",
+        f"set(CMAKE_SYSTEM_PROCESSOR {plan.processor.name})",
         f"set(CMAKE_C_COMPILER {compiler})",
         # Nothing in C++ is compiled; zig's own C++ driver would build a whole libc++ for a probe.
         f"set(CMAKE_CXX_COMPILER {compiler})",

@@ -54,7 +54,7 @@ def _label(symbol: VersionedSymbol) -> str:
 
 def libraries(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
     """The library needs no other than a base installation has, and tells builds of no other."""
-    allowed = plan.root.libraries
+    allowed = plan.libraries
     for name in facts.library.needed if facts.library else ():
         if name not in allowed:
             subject = f"DT_NEEDED of {plan.library.name}"
@@ -79,7 +79,7 @@ def _linked(path: str, text: str) -> Iterator[str]:
 
 def requires(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
     """The package asks rpm for what its library needs and for its own soname: no more, no less."""
-    own = f"{plan.recipe.soname}()(64bit)"
+    own = f"{plan.soname}()(64bit)"
     needed = facts.library.needed if facts.library else ()
     for capability in (own, *(f"{name}()(64bit)" for name in needed)):
         if capability not in facts.header.requires:
@@ -99,4 +99,4 @@ def _is_known(capability: str, plan: Plan, own: str) -> bool:
     if capability in (_LOADER, own) or _RPM.fullmatch(capability):
         return True
     found = _CAPABILITY.fullmatch(capability)
-    return found is not None and found["library"] in plan.root.libraries
+    return found is not None and found["library"] in plan.libraries

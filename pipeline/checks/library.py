@@ -17,11 +17,11 @@ def soname(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Find
     if library is None:
         yield Finding("soname", subject, "a shared library", "no such file")
         return
-    if library.machine != plan.arch:
-        yield Finding("soname", f"machine of {subject}", plan.arch, library.machine)
-    if library.soname != plan.recipe.soname:
+    if library.machine != plan.processor.name:
+        yield Finding("soname", f"machine of {subject}", plan.processor.name, library.machine)
+    if library.soname != plan.soname:
         got = library.soname or "none"
-        yield Finding("soname", f"soname of {subject}", plan.recipe.soname, got)
+        yield Finding("soname", f"soname of {subject}", plan.soname, got)
     if library.rpath:
         yield Finding("soname", f"search path of {subject}", "none", library.rpath)
 

@@ -50,7 +50,7 @@ def metadata(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Fi
 def _expected(plan: Plan) -> dict[str, str]:
     package, recipe = plan.package, plan.recipe
     return {
-        "NAME": package.name,
+        "NAME": plan.name,
         "VERSION": recipe.version,
         "RELEASE": plan.release,
         "ARCH": plan.arch,
@@ -64,7 +64,7 @@ def _expected(plan: Plan) -> dict[str, str]:
         "PACKAGER": package.packager,
         "BUILDHOST": package.build_host,
         "BUILDTIME": str(recipe.moment),
-        "SOURCERPM": f"{package.name}-{recipe.version}-{plan.release}.src.rpm",
+        "SOURCERPM": f"{plan.name}-{recipe.version}-{plan.release}.src.rpm",
     }
 
 
@@ -86,10 +86,10 @@ def _changelog(facts: Facts, plan: Plan) -> Iterator[Finding]:
 
 def _provides(facts: Facts, plan: Plan) -> Iterator[Finding]:
     """It can be found by its name, its name with the machine, and its soname; by hardly more."""
-    name, version = plan.package.name, f"{plan.recipe.version}-{plan.release}"
+    name, version = plan.name, f"{plan.recipe.version}-{plan.release}"
     # rpm's way to say a machine: the name, a dash, the bits.
-    machine = re.sub(r"_?64$", "-64", plan.arch)
-    soname = f"{plan.recipe.soname}()(64bit)"
+    machine = re.sub(r"_?64$", "-64", plan.processor.name)
+    soname = f"{plan.soname}()(64bit)"
     expected = (f"{name} = {version}", f"{name}({machine}) = {version}", soname)
     for capability in expected:
         if capability not in facts.header.provides:

@@ -1,6 +1,17 @@
 """The words of the trade, as frozen dataclasses: what steps take, facts hold, checks say."""
 
-from pipeline.model.buildroot import BuildRoot, Compiler, Flags, Isa, Machine, Rpm, Support
+from pipeline.model.buildroot import (
+    BuildRoot,
+    Compiler,
+    Emulator,
+    Flags,
+    Isa,
+    Level,
+    Machine,
+    Processor,
+    Rpm,
+    Support,
+)
 from pipeline.model.facts import (
     Entry,
     Facts,
@@ -12,10 +23,11 @@ from pipeline.model.facts import (
     Trial,
     VersionedSymbol,
 )
-from pipeline.model.plan import Built, Handed, Plan
+from pipeline.model.plan import PLAIN, Built, Handed, Plan
 from pipeline.model.recipe import (
     Change,
     Default,
+    Flavor,
     Folders,
     Limits,
     Modes,
@@ -23,23 +35,28 @@ from pipeline.model.recipe import (
     Patch,
     Recipe,
     Source,
+    holds,
 )
 
 __all__ = [
+    "PLAIN",
     "BuildRoot",
     "Built",
     "Change",
     "Compiler",
     "Default",
+    "Emulator",
     "Entry",
     "Facts",
     "FileEntry",
     "Finding",
     "Flags",
+    "Flavor",
     "Folders",
     "Handed",
     "Header",
     "Isa",
+    "Level",
     "Library",
     "Limits",
     "Machine",
@@ -47,6 +64,7 @@ __all__ = [
     "Package",
     "Patch",
     "Plan",
+    "Processor",
     "Recipe",
     "Rpm",
     "Scriptlet",
@@ -54,4 +72,5 @@ __all__ = [
     "Support",
     "Trial",
     "VersionedSymbol",
+    "holds",
 ]

@@ -1,4 +1,4 @@
-"""Where it must run: a dist, its machines and their instruction sets, and the compilers for it."""
+"""Where it must run: a dist and its machines, their processors, and the compilers for them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,17 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a dist demands on one architecture: the instruction set, more flags, more hardening."""
+    """What a dist demands on one architecture of its rpm.
+
+    ``isa`` is a level of the instruction set of ``processor`` (by default the one that is called
+    like the architecture). ``floor`` is the C library that is linked against, where an older one
+    than the dist's own gives the same. The rest adds to what the dist demands everywhere.
+    """
 
     isa: str
+    processor: str = ""
+    floor: str = ""
+    libraries: tuple[str, ...] = ()
     flags: Flags = field(default_factory=Flags)
     hardening: tuple[str, ...] = ()
 
@@ -62,12 +70,65 @@ class Isa:
 
     ``groups`` are the feature groups that its processors have. ``harmless`` are instructions of
     other groups that older processors run all the same; ``foreign`` are instructions that the
-    disassembler puts in no group, and that these processors lack.
+    disassembler puts in no group, and that these processors lack. ``model`` is the oldest processor
+    of the level that the emulator knows, ``marks`` are what the kernel of a machine that has the
+    level says of it in ``/proc/cpuinfo``.
     """
 
     groups: tuple[str, ...]
     harmless: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
+    model: str = ""
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level as it is written down: what it adds to the level that it ``extends``."""
+
+    groups: tuple[str, ...]
+    model: str
+    extends: str = ""
+    harmless: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """What runs a processor's programs on a host of another kind, and a root with its loader."""
+
+    program: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """What all dists share about a kind of processor.
+
+    ``page`` is the largest page, in bytes, that a kernel of a dist may use. ``ungrouped`` sorts the
+    instructions that the disassembler puts in no group: our name of a group to patterns.
+    """
+
+    name: str
+    page: int
+    emulator: Emulator
+    ungrouped: Mapping[str, tuple[str, ...]]
+    level: Mapping[str, Level]
+
+    def isa(self, name: str) -> Isa:
+        """A level with all that it extends."""
+        chain = [self.level[name]]
+        while chain[-1].extends:
+            chain.append(self.level[chain[-1].extends])
+        groups = tuple(group for level in reversed(chain) for group in level.groups)
+        foreign = (names for group, names in self.ungrouped.items() if group not in groups)
+        return Isa(
+            groups=groups,
+            harmless=tuple(name for level in reversed(chain) for name in level.harmless),
+            foreign=tuple(name for names in foreign for name in names),
+            model=chain[0].model,
+            marks=tuple(mark for level in reversed(chain) for mark in level.marks),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pipeline.model.buildroot import BuildRoot, Compiler, Isa, Machine
-from pipeline.model.recipe import Package, Recipe
+from pipeline.model.buildroot import BuildRoot, Compiler, Isa, Machine, Processor
+from pipeline.model.recipe import Flavor, Package, Recipe
+
+PLAIN = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +27,32 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that decides what one package is: recipe, build root, architecture, compiler."""
+    """Everything that decides what one package is: recipe, build root, machine, compiler, flavor.
+
+    ``arch`` is the architecture in rpm's words, ``isa`` the level of ``processor`` that it demands,
+    and ``variant`` the name of ``flavor``.
+    """
 
     package: Package
     recipe: Recipe
     root: BuildRoot
     arch: str
-    compiler: Compiler
+    processor: Processor
     isa: Isa
+    compiler: Compiler
+    flavor: Flavor
+    variant: str = PLAIN
     handed: Handed | None = None
 
     @property
     def machine(self) -> Machine:
         """The build root's demands on this architecture."""
         return self.root.machine[self.arch]
+
+    @property
+    def name(self) -> str:
+        """The package's name."""
+        return f"{self.package.name}{self.flavor.suffix}"
 
     @property
     def release(self) -> str:
@@ -48,7 +62,7 @@ class Plan:
     @property
     def nevra(self) -> str:
         """Name, version, release and architecture; there is no epoch."""
-        return f"{self.package.name}-{self.recipe.version}-{self.release}.{self.arch}"
+        return f"{self.name}-{self.recipe.version}-{self.release}.{self.arch}"
 
     @property
     def file_name(self) -> str:
@@ -57,13 +71,13 @@ class Plan:
 
     @property
     def summary(self) -> str:
-        """The package's summary, with the version in its place."""
-        return self.package.summary.format(version=self.recipe.version)
+        """The package's summary, with name and version in their places."""
+        return self._filled(self.package.summary)
 
     @property
     def description(self) -> str:
-        """The package's description, with the version in its place."""
-        return self.package.description.format(version=self.recipe.version)
+        """The package's description, with name and version in their places."""
+        return self._filled(self.package.description)
 
     @property
     def platform(self) -> str:
@@ -73,27 +87,58 @@ class Plan:
     @property
     def target(self) -> str:
         """What the compiler is told to make code for; empty for the host's own."""
-        return self.compiler.target.format(arch=self.arch, glibc=self.root.glibc)
+        return self.compiler.target.format(processor=self.processor.name, glibc=self.floor)
+
+    @property
+    def floor(self) -> str:
+        """The version of the C library that is linked against."""
+        return self.machine.floor or self.root.glibc
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The libraries that a base installation has, and so a package may need."""
+        return (*self.root.libraries, *self.machine.libraries)
 
     @property
     def label(self) -> str:
         """The plan's name in messages and lock files."""
-        return f"{self.recipe.version} {self.root.dist} {self.arch}"
+        words = (self.recipe.version, self.root.dist, self.arch)
+        return " ".join(words if self.variant == PLAIN else (*words, self.variant))
+
+    @property
+    def soname(self) -> str:
+        """The name that the loader knows the library by."""
+        return self._flavored(self.recipe.soname)
 
     @property
     def library(self) -> PurePosixPath:
         """The installed path of the shared library."""
-        return self.package.libraries / self.recipe.library
+        return self.package.libraries / self._flavored(self.recipe.library)
 
     @property
     def links(self) -> Mapping[str, str]:
         """The library's symbolic links: installed path to link target."""
-        folder, recipe = self.package.libraries, self.recipe
-        bare = recipe.soname.partition(".so")[0] + ".so"
-        return {
-            str(folder / recipe.soname): recipe.library,
-            str(folder / bare): recipe.soname,
-        }
+        folder = self.package.libraries
+        bare = self.soname.partition(".so")[0] + ".so"
+        return {str(folder / self.soname): self.library.name, str(folder / bare): self.soname}
+
+    @property
+    def objects(self) -> PurePosixPath:
+        """The folder that the static library and the object file are installed in."""
+        line = ".".join(self.recipe.version.split(".")[:2])
+        return self.package.libraries / f"mimalloc-{line}"
+
+    @property
+    def base(self) -> str:
+        """What upstream calls its files, without `lib` before and an ending after it."""
+        return self.soname.removeprefix("lib").partition(".")[0]
+
+    def _flavored(self, name: str) -> str:
+        stem, dot, ending = name.partition(".")
+        return f"{stem}{self.flavor.suffix}{dot}{ending}"
+
+    def _filled(self, text: str) -> str:
+        return text.format(name=self.name, version=self.recipe.version)
 
 
 @dataclass(frozen=True, slots=True)

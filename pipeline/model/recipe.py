@@ -11,6 +11,12 @@ from typing import Literal
 Folders = Literal["owned", "swept"]
 
 
+def holds(listing: tuple[str, ...], path: PurePosixPath) -> bool:
+    """Whether a path is in a listing of files and folders; folders end in a slash."""
+    name = str(path)
+    return any(name.startswith(e) if e.endswith("/") else name == e for e in listing)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One place a release can come from, pinned by the checksum of the archive that it hands out.
@@ -116,10 +122,24 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Flavor:
+    """A way to build every release, beside the plain one.
+
+    ``suffix`` is what the names of package and library end in, ``cmake`` the options that make it.
+    ``omitted`` are files and folders (with a final slash) below the prefix that it leaves out,
+    because those of the plain package have the same names and another content.
+    """
+
+    suffix: str = ""
+    cmake: Mapping[str, str] = field(default_factory=dict)
+    omitted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """What all releases share: the names, the places and the promises of the package.
 
-    ``summary`` and ``description`` may hold ``{version}``, and ``platform`` ``{arch}``.
+    ``summary`` and ``description`` may hold ``{name}`` and ``{version}``, ``platform`` ``{arch}``.
     ``identity`` lists the files and the folders (with a final slash) of a release that a build
     reads; nothing else is unpacked. ``overrides`` are the symbols that the library must define
     itself.
@@ -144,14 +164,11 @@ class Package:
     limits: Limits
     cmake: Mapping[str, str]
     macros: Mapping[str, str]
+    flavor: Mapping[str, Flavor]
 
     def reads(self, path: PurePosixPath) -> bool:
         """Whether a build reads this path of a release's tree."""
-        name = str(path)
-        return any(
-            name.startswith(entry) if entry.endswith("/") else name == entry
-            for entry in self.identity
-        )
+        return holds(self.identity, path)
 
     @property
     def libraries(self) -> PurePosixPath:

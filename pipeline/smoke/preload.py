@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline import process
+from pipeline.emulator import HERE, Runner, Start
 
 # Seconds after which a program has failed; each takes about one.
 PATIENCE = 60.0
@@ -17,24 +18,23 @@ class Subject:
     """The library that programs are run on.
 
     ``library`` is the path that users preload, the link that is named as the soname; ``version`` is
-    what ``mi_version()`` must say.
+    what ``mi_version()`` must say, ``runner`` what starts programs of its machine.
+    They are run without it, for comparison, where it is not ``preloaded``.
     """
 
     library: Path
     version: int
+    runner: Runner = HERE
+    preloaded: bool = True
+
+    def bare(self) -> Subject:
+        """The same, for programs that are run without the library."""
+        return replace(self, preloaded=False)
 
     @property
     def file(self) -> Path:
         """The library itself: what the kernel maps, and so what ``/proc/PID/maps`` names."""
         return self.library.resolve()
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A command, and the variables that it needs in its environment."""
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +50,38 @@ class Ran:
     traces: Mapping[int, str]
 
 
-def start(argv: Sequence[str | Path], subject: Subject | None, traces: Path) -> Start:
+def start(
+    argv: Sequence[str | Path],
+    subject: Subject,
+    traces: Path,
+    env: Mapping[str, str] | None = None,
+) -> Start:
     """A program on the library, with loader and library telling what they do; or without it.
 
-    The loader writes into files below ``traces``, the library to the error output. An emulator for
-    the programs of another machine would go before the command here, and take the variables.
+    The loader writes into files below ``traces``, the library to the error output.
     """
-    words = tuple(str(word) for word in argv)
-    if subject is None:
-        return Start(words, {})
-    env = {
+    if not subject.preloaded:
+        return subject.runner.start(argv, env or {})
+    settings = {
         "LD_PRELOAD": str(subject.library),
-        "LD_DEBUG": "bindings,libs",
+        # A colon, because an emulator takes a comma for the end of the variable.
+        "LD_DEBUG": "bindings:libs",
         "LD_DEBUG_OUTPUT": str(traces / "of"),
         "MIMALLOC_VERBOSE": "1",
     }
-    return Start(words, env)
+    return subject.runner.start(argv, {**settings, **(env or {})})
 
 
 def attempt(
     argv: Sequence[str | Path],
-    subject: Subject | None,
+    subject: Subject,
     traces: Path,
     env: Mapping[str, str] | None = None,
 ) -> Ran:
     """Run a program to its end; its error output stays in ``traces`` too."""
     traces.mkdir(parents=True, exist_ok=True)
-    begin = start(argv, subject, traces)
-    code, output, complaint = process.attempt(
-        begin.argv, env={**begin.env, **(env or {})}, timeout=PATIENCE
-    )
+    begin = start(argv, subject, traces, env)
+    code, output, complaint = process.attempt(begin.argv, env=begin.env, timeout=PATIENCE)
     (traces / "log").write_text(complaint, encoding="utf-8")
     return Ran(code, output, complaint, told(traces))
 

@@ -39,7 +39,7 @@ def threads(program: Path, subject: Subject, room: Path) -> Trial:
 def pipeline(subject: Subject, room: Path) -> Trial:
     """A shell and the programs that it starts."""
     argv: list[str | Path] = ["sh", PROBES / "pipeline.sh"]
-    reference = preload.attempt(argv, None, room / "pipeline-without")
+    reference = preload.attempt(argv, subject.bare(), room / "pipeline-without")
     ran = preload.attempt(argv, subject, room / "pipeline")
     return _judged("pipeline", ran, pipeline_claims(ran, reference, subject))
 
@@ -84,7 +84,7 @@ def pipeline_claims(ran: Ran, reference: Ran, subject: Subject) -> list[Claim]:
 def _probe(
     name: str, argv: Sequence[str | Path], subject: Subject, room: Path, env: Mapping[str, str]
 ) -> Trial:
-    reference = preload.attempt(argv, None, room / f"{name}-without", env)
+    reference = preload.attempt(argv, subject.bare(), room / f"{name}-without", env)
     ran = preload.attempt(argv, subject, room / name, env)
     return _judged(name, ran, probe_claims(ran, reference, subject))
 

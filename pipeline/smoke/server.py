@@ -58,7 +58,7 @@ class Served:
 
 def trial(subject: Subject, room: Path) -> Trial:
     """The server on the library, against the server without it."""
-    reference = serve(None, room / "nginx-without")
+    reference = serve(subject.bare(), room / "nginx-without")
     served = serve(subject, room / "nginx")
     evidence = proofs.tail(served.log, process.LAST_LINES)
     return proofs.trial("nginx", claims(served, reference, subject), evidence)
@@ -91,7 +91,7 @@ def complaints(log: str) -> list[str]:
     return [line for line in _BAD.findall(log) if _HARMLESS not in line]
 
 
-def serve(subject: Subject | None, folder: Path) -> Served:
+def serve(subject: Subject, folder: Path) -> Served:
     """Start nginx below ``folder``, ask it, reload it, ask it again, stop it."""
     program, log, traces = nginx(), folder / "log", folder / "traces"
     with _port() as port:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.errors import RequestError, SmokeError
+from pipeline import emulator
+from pipeline.errors import SmokeError
 from pipeline.facts import payload
 from pipeline.model import Plan, Trial
 from pipeline.report import Report
@@ -24,25 +24,20 @@ def run(
     ``room`` is an empty folder to work in; ``log`` keeps the proofs. Raises SmokeError with every
     claim that does not hold.
     """
-    if plan.arch != platform.machine():
-        raise RequestError(
-            "programs of another architecture do not run on this machine",
-            expected=platform.machine(),
-            got=plan.arch,
-        )
     library = subject(plan, payload.unpack(rpm, room / "package"))
     bench = room / "probes"
     bench.mkdir()
     threads = probe.build("threads", plan, workspace, bench, log)
-    trials = tuple(
-        _told(room, report, log, attempt)
-        for attempt in (
+    attempts = [lambda: programs.threads(threads, library, room)]
+    if emulator.runs_here(plan):
+        attempts += [
             lambda: programs.python(library, room),
-            lambda: programs.threads(threads, library, room),
             lambda: programs.pipeline(library, room),
             lambda: server.trial(library, room),
-        )
-    )
+        ]
+    else:
+        report.line(f"  this host's own programs are none of {plan.machine.isa}, and not tried")
+    trials = tuple(_told(room, report, log, attempt) for attempt in attempts)
     judge(plan, rpm, trials, log)
     return trials
 
@@ -50,7 +45,7 @@ def run(
 def subject(plan: Plan, files: Path) -> Subject:
     """The library of a package, as its users name it."""
     folder = payload.place(files, plan.package.libraries)
-    return Subject(folder / plan.recipe.soname, plan.recipe.mi_version)
+    return Subject(folder / plan.soname, plan.recipe.mi_version, emulator.runner(plan))
 
 
 def judge(plan: Plan, rpm: Path, trials: Iterable[Trial], log: Path) -> None:
@@ -59,7 +54,7 @@ def judge(plan: Plan, rpm: Path, trials: Iterable[Trial], log: Path) -> None:
     failed = [trial for trial in trials if not trial.passed]
     if not failed:
         return
-    below = plan.package.libraries.relative_to("/") / plan.recipe.soname
+    below = plan.package.libraries.relative_to("/") / plan.soname
     raise SmokeError(
         f"{len(failed)} of {len(trials)} programs do not run as they should on {rpm.name}",
         detail="\n".join(f"{t.name}: {line}" for t in failed for line in t.output.splitlines()),

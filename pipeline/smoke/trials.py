@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline import process
+from pipeline import emulator, process
+from pipeline.emulator import HERE, Runner
 from pipeline.errors import SmokeError
 from pipeline.facts import payload
 from pipeline.model import Plan, Trial
@@ -22,10 +23,11 @@ NAMES = ("aligned", "archive", "object")
 def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
     """Compile the probes as the package was compiled, and run them on its unpacked files."""
     below = payload.place(site.unpacked, plan.package.libraries)
-    folder = f"mimalloc-{'.'.join(plan.recipe.version.split('.')[:2])}"
-    parts = {name: below / folder / name for name in ("libmimalloc.a", "mimalloc.o")}
+    objects = payload.place(site.unpacked, plan.objects)
+    archive, single = objects / f"lib{plan.base}.a", objects / f"{plan.base}.o"
     # Relative: the loader splits the variable at spaces and colons, which a path may have.
-    preload = {"LD_PRELOAD": f"./{plan.recipe.soname}"}
+    preload = {"LD_PRELOAD": f"./{plan.soname}"}
+    runner = emulator.runner(plan)
     room, log = site.room("check"), site.log("check")
 
     def build(name: str, *linked: Path) -> Path:
@@ -33,21 +35,30 @@ def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
 
     def link(name: str, part: Path) -> Trial:
         try:
-            return attempt(name, build("linked", part), below)
+            return attempt(name, build("linked", part), below, runner=runner)
         except SmokeError as problem:
             # The package's fault, and one finding among others.
             return Trial(name, False, f"{problem.what}\n{problem.detail}")
 
     return (
-        attempt("aligned", build("aligned"), below, preload),
-        link("archive", parts["libmimalloc.a"]),
-        link("object", parts["mimalloc.o"]),
+        attempt("aligned", build("aligned"), below, preload, runner),
+        link("archive", archive),
+        link("object", single),
     )
 
 
-def attempt(name: str, program: Path, folder: Path, env: Mapping[str, str] | None = None) -> Trial:
+def attempt(
+    name: str,
+    program: Path,
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+    runner: Runner = HERE,
+) -> Trial:
     """Run a program once, in ``folder``; it has passed if it exits with 0."""
-    code, output, complaint = process.attempt([program], cwd=folder, env=env, timeout=PATIENCE)
+    begin = runner.start([program], env or {})
+    code, output, complaint = process.attempt(
+        begin.argv, cwd=folder, env=begin.env, timeout=PATIENCE
+    )
     # A probe's last words, the counts, are on its output: they stay last.
     said = "\n".join((complaint + output).splitlines()[-process.LAST_LINES :])
     return Trial(name, code == 0, said if code == 0 else f"{said}\nexit code {code}".strip())
