@@ -85,6 +85,16 @@ def _told(counts: Mapping[str, int]) -> str:
     return ", ".join([*told, f"{left} more"] if left else told)
 
 
+def pages(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
+    """Every kernel of the dist can load the library, also one with large pages."""
+    if facts.library is None:
+        return
+    page, got = plan.processor.page, facts.library.load_alignment
+    if got < page or got % page:
+        subject = f"alignment of the segments of {plan.library}"
+        yield Finding("pages", subject, f"a multiple of {page} bytes", f"{got} bytes")
+
+
 def tls(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
     """Thread-local storage is small, and there from the start: no allocation to reach it.
 

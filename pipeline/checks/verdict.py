@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     library.exports,
     library.hardening,
     library.instructions,
+    library.pages,
     library.tls,
     library.stripped,
     dependencies.floor,

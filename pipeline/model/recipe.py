@@ -127,9 +127,11 @@ class Flavor:
 
     ``suffix`` is what the names of package and library end in, ``cmake`` the options that make it.
     ``omitted`` are files and folders (with a final slash) below the prefix that it leaves out,
-    because those of the plain package have the same names and another content.
+    because those of the plain package have the same names and another content. ``level`` is what
+    the library says of itself as its secure level.
     """
 
+    level: int = 0
     suffix: str = ""
     cmake: Mapping[str, str] = field(default_factory=dict)
     omitted: tuple[str, ...] = ()

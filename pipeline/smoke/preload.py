@@ -18,12 +18,13 @@ class Subject:
     """The library that programs are run on.
 
     ``library`` is the path that users preload, the link that is named as the soname; ``version`` is
-    what ``mi_version()`` must say, ``runner`` what starts programs of its machine.
-    They are run without it, for comparison, where it is not ``preloaded``.
+    what ``mi_version()`` must say, ``level`` the secure level that it must tell of. ``runner``
+    starts programs of its machine; without it, for comparison, where it is not ``preloaded``.
     """
 
     library: Path
     version: int
+    level: int = 0
     runner: Runner = HERE
     preloaded: bool = True
 

@@ -58,6 +58,7 @@ def probe_claims(ran: Ran, reference: Ran, subject: Subject) -> list[Claim]:
         proofs.bound("the process", trace, subject),
         proofs.maps({"the process": told.mapped}, subject),
         proofs.begun(ran.complaint, 1),
+        proofs.secured(ran.complaint, subject),
         proofs.accepted(ran.complaint),
         Claim("exit code", "0", str(ran.code)),
         Claim("exit code without the library", str(_ELSEWHERE), str(reference.code)),

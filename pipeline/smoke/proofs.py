@@ -19,6 +19,7 @@ _TALK = re.compile(
     r"^mimalloc: |^option '|^v\d|^\w+ (level|tracking) ?:|^subproc |^\s|^$|  "
     r"|cannot be preloaded|\[notice\]"
 )
+_LEVEL = re.compile(r"secure level: (\d+)")
 _CONTROL = re.compile(r"transferring control: (\S+)")
 
 
@@ -165,6 +166,12 @@ def begun(complaint: str, processes: int) -> Claim:
     return Claim(
         "mimalloc says: process init", *_times(processes, complaint.count("process init: "))
     )
+
+
+def secured(complaint: str, subject: Subject) -> Claim:
+    """Mimalloc says how far its mitigations go."""
+    told = ", ".join(sorted(set(_LEVEL.findall(complaint)))) or "nothing"
+    return Claim("mimalloc says: secure level", str(subject.level), told)
 
 
 def ended(complaint: str, processes: int) -> Claim:

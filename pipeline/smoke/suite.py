@@ -45,7 +45,8 @@ def run(
 def subject(plan: Plan, files: Path) -> Subject:
     """The library of a package, as its users name it."""
     folder = payload.place(files, plan.package.libraries)
-    return Subject(folder / plan.soname, plan.recipe.mi_version, emulator.runner(plan))
+    runner = emulator.runner(plan)
+    return Subject(folder / plan.soname, plan.recipe.mi_version, plan.flavor.level, runner)
 
 
 def judge(plan: Plan, rpm: Path, trials: Iterable[Trial], log: Path) -> None:

@@ -26,7 +26,8 @@ def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
     objects = payload.place(site.unpacked, plan.objects)
     archive, single = objects / f"lib{plan.base}.a", objects / f"{plan.base}.o"
     # Relative: the loader splits the variable at spaces and colons, which a path may have.
-    preload = {"LD_PRELOAD": f"./{plan.soname}"}
+    preload = {"LD_PRELOAD": f"./{plan.soname}", "MIMALLOC_VERBOSE": "1"}
+    level = f"secure level: {plan.flavor.level}"
     runner = emulator.runner(plan)
     room, log = site.room("check"), site.log("check")
 
@@ -41,7 +42,7 @@ def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
             return Trial(name, False, f"{problem.what}\n{problem.detail}")
 
     return (
-        attempt("aligned", build("aligned"), below, preload, runner),
+        attempt("aligned", build("aligned"), below, preload, runner, says=level),
         link("archive", archive),
         link("object", single),
     )
@@ -53,12 +54,17 @@ def attempt(
     folder: Path,
     env: Mapping[str, str] | None = None,
     runner: Runner = HERE,
+    says: str = "",
 ) -> Trial:
-    """Run a program once, in ``folder``; it has passed if it exits with 0."""
+    """Run a program once, in ``folder``; it has passed if it exits with 0, and ``says`` this."""
     begin = runner.start([program], env or {})
     code, output, complaint = process.attempt(
         begin.argv, cwd=folder, env=begin.env, timeout=PATIENCE
     )
     # A probe's last words, the counts, are on its output: they stay last.
-    said = "\n".join((complaint + output).splitlines()[-process.LAST_LINES :])
-    return Trial(name, code == 0, said if code == 0 else f"{said}\nexit code {code}".strip())
+    lines = (complaint + output).splitlines()
+    said = "\n".join(lines[-process.LAST_LINES :])
+    faults = [f"exit code {code}"] if code else []
+    if says and not any(line.endswith(says) for line in lines):
+        faults.append(f"it does not say `{says}`")
+    return Trial(name, not faults, "\n".join([said, *faults]).strip())
