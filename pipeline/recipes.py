@@ -1,25 +1,17 @@
-"""TOML to model: recipes, build roots, instruction sets, compilers; every complaint at once."""
+"""The data of the project: which recipes, build roots, processors and compilers there are."""
 
 from __future__ import annotations
 
 import difflib
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime
-from functools import cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
 
-import cattrs
-from cattrs.cols import homogenous_tuple_structure_factory
-from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from packaging.version import InvalidVersion, Version
 
 from pipeline.errors import RecipeError, RequestError
 from pipeline.model import PLAIN, BuildRoot, Compiler, Package, Plan, Processor, Recipe, Source
-
-Model = TypeVar("Model")
+from pipeline.tables import load, toml
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GLIBC = re.compile(r"\d+\.\d+")
@@ -70,25 +62,25 @@ def known(kind: str, name: str, names: Iterable[str]) -> str:
 
 def package(root: Path) -> Package:
     """What all releases share."""
-    return _load(root / "recipes" / "package.toml", Package)
+    return load(root / "recipes" / "package.toml", Package)
 
 
 def recipe(root: Path, version: str) -> Recipe:
     """The recipe of a known version."""
     file = root / "recipes" / f"{version}.toml"
-    return _load(file, Recipe, lambda found: _faults_of_recipe(found, version))
+    return load(file, Recipe, lambda found: _faults_of_recipe(found, version))
 
 
 def build_root(root: Path, dist: str) -> BuildRoot:
     """The build root of a known dist."""
     file = root / "buildroot" / f"{dist}.toml"
-    return _load(file, BuildRoot, lambda found: _faults_of_root(root, found, dist))
+    return load(file, BuildRoot, lambda found: _faults_of_root(root, found, dist))
 
 
 def processor(root: Path, name: str) -> Processor:
     """A known kind of processor."""
     file = _processor_file(root, name)
-    return _load(file, Processor, _faults_of_processor, extra={"name": name})
+    return load(file, Processor, _faults_of_processor, extra={"name": name})
 
 
 def _processor_file(root: Path, name: str) -> Path:
@@ -97,7 +89,7 @@ def _processor_file(root: Path, name: str) -> Path:
 
 def compiler(root: Path, name: str) -> Compiler:
     """A known kind of compiler."""
-    return _load(root / "buildroot" / "toolchains" / f"{name}.toml", Compiler, extra={"name": name})
+    return load(root / "buildroot" / "toolchains" / f"{name}.toml", Compiler, extra={"name": name})
 
 
 def manifest(root: Path, plan: Plan) -> tuple[str, ...]:
@@ -169,7 +161,7 @@ def _faults_of_root(root: Path, found: BuildRoot, dist: str) -> Iterator[str]:
         file = _processor_file(root, machine.processor or arch)
         if not file.is_file():
             yield f"machine.{arch}: no such processor: {file}"
-        elif machine.isa not in _toml(file).get("level", ()):
+        elif machine.isa not in toml(file).get("level", ()):
             yield f"machine.{arch}.isa: {machine.isa!r} is not a level in {file}"
         if machine.floor and not _is_within(machine.floor, found.glibc):
             yield f"machine.{arch}.floor: expected {found.glibc} or older, got {machine.floor!r}"
@@ -185,84 +177,3 @@ def _faults_of_processor(found: Processor) -> Iterator[str]:
         names = list(found.level)
         if level.extends and level.extends not in names[: names.index(name)]:
             yield f"level.{name}.extends: expected a level above it, got {level.extends!r}"
-
-
-# --- reading -------------------------------------------------------------------------------------
-
-
-def _load(
-    file: Path,
-    model: type[Model],
-    faults: Callable[[Model], Iterable[str]] = lambda _: (),
-    extra: Mapping[str, object] | None = None,
-) -> Model:
-    table = {**_toml(file), **(extra or {})}
-    try:
-        found = _converter().structure(table, model)
-    except BaseValidationError as problem:
-        raise _unusable(file, _complaints(problem)) from problem
-    complaints = list(faults(found))
-    if complaints:
-        raise _unusable(file, complaints)
-    return found
-
-
-def _toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as problem:
-        raise RecipeError("no such file", file=file) from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise _unusable(file, [str(problem)]) from problem
-
-
-def _complaints(problem: BaseValidationError) -> Iterator[str]:
-    for text in cattrs.transform_error(problem, "$", _told):
-        said, _, place = text.rpartition(" @ $")
-        yield f"{place.lstrip('.')}: {said}" if place else said
-
-
-def _told(problem: BaseException, kind: object) -> str:
-    if isinstance(problem, ForbiddenExtraKeysError):
-        return f"unknown key {', '.join(sorted(problem.extra_fields))}"
-    if isinstance(problem, KeyError):
-        return "missing"
-    return "expected a table" if isinstance(problem, AttributeError) else str(problem)
-
-
-def _unusable(file: Path, complaints: Iterable[str]) -> RecipeError:
-    return RecipeError(
-        f"{file.name} cannot be used", detail="\n".join(complaints), file=file, hint="correct it"
-    )
-
-
-@cache
-def _converter() -> cattrs.Converter:
-    """Takes exactly the types that TOML has: nothing is turned into a string or a number."""
-    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
-    for kind in (str, int, datetime, date):
-        converter.register_structure_hook(kind, _exactly)
-    converter.register_structure_hook_factory(_is_listing, _listing)
-    return converter
-
-
-def _exactly(value: object, kind: type) -> object:
-    if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}, got {value!r}")
-    return value
-
-
-def _is_listing(kind: Any) -> bool:
-    return get_origin(kind) is tuple
-
-
-def _listing(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    """A list from a list: a lone string would be taken for a list of its letters."""
-    inner = homogenous_tuple_structure_factory(kind, converter)
-
-    def structure(value: Any, kind: Any) -> Any:
-        if not isinstance(value, list):
-            raise TypeError(f"expected a list, got {value!r}")
-        return inner(value, kind)
-
-    return structure

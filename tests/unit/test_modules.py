@@ -17,8 +17,8 @@ PIPELINE = ROOT / "pipeline"
 # is an errand: only errands and doors may know of it.
 FLOORS = [
     {"errors", "model"},
-    {"workspace", "disk", "process", "checksum", "report"},
-    {"download", "origins", "recipes", "toolchain", "host"},
+    {"workspace", "disk", "process", "checksum", "report", "tables"},
+    {"download", "origins", "recipes", "toolchain", "host", "emulator"},
     {"fetch", "unpack", "patch", "cmake", "rpm", "check", "facts", "checks", "smoke"},
     {"build"},
 ]
