@@ -25,6 +25,7 @@ WHICH = {
     "flavor": "plain (default) or secure, a comma list, or all",
     "toolchain": "zig (default) or native, the host's own compiler",
     "source": "tarball, folder, git repository or URL to take the release from",
+    "jobs": "packages that are made at once (default: as many as there are cores)",
     "offline": "use the cache and never the network",
 }
 
@@ -71,6 +72,7 @@ def _making(name: str, purpose: str) -> Task[Any]:
         toolchain: str = "zig",
         source: str = "",
         offline: bool = False,
+        jobs: int = 0,
     ) -> None:
         from pipeline import errand, request
 
@@ -83,7 +85,7 @@ def _making(name: str, purpose: str) -> Task[Any]:
             toolchain=toolchain,
             source=source,
         )
-        errand.make(ROOT, plans, name, offline=offline)
+        errand.make(ROOT, plans, name, offline=offline, jobs=jobs)
 
     body.__doc__ = purpose
     made: Task[Any] = task(door(body), name=name, help=WHICH)  # type: ignore[assignment]

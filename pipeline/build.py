@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline import check, cmake, fetch, patch, recipes, rpm, toolchain, unpack
+from pipeline import check, cmake, emulator, fetch, patch, recipes, rpm, toolchain, unpack
 from pipeline.checksum import digest, digest_of_files, sha256_of
 from pipeline.disk import guarded, suspecting
 from pipeline.errors import CheckError, UnpackError, VerifyError
@@ -69,9 +70,16 @@ def keys(plan: Plan, root: Path) -> dict[str, str]:
     return {step.name: value for step, value in zip(STEPS, values, strict=True)}
 
 
-def prepare(plan: Plan, workspace: Workspace, *, offline: bool = False) -> Site:
-    """The rooms of a plan."""
-    return Site(workspace, keys(plan, workspace.root), offline)
+def prepare(
+    plan: Plan, workspace: Workspace, *, offline: bool = False, threads: int | None = None
+) -> Site:
+    """The rooms of a plan; its compiler may use so many threads, by default all."""
+    return Site(workspace, keys(plan, workspace.root), offline, threads or cores())
+
+
+def cores() -> int:
+    """The processor cores that we may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def advance(plan: Plan, site: Site, report: Report, last: str) -> None:
@@ -91,25 +99,42 @@ def advance(plan: Plan, site: Site, report: Report, last: str) -> None:
                 _perform(step, plan, site, report)
 
 
-def build(plan: Plan, workspace: Workspace, report: Report, *, offline: bool = False) -> Built:
+def build(
+    plan: Plan,
+    workspace: Workspace,
+    report: Report,
+    *,
+    offline: bool = False,
+    threads: int | None = None,
+) -> Built:
     """Make a package, or find that it is there: the file in ``dist/`` and what it was made from."""
     with guarded(), locked(workspace.locks, "workspace", shared=True):
-        site = prepare(plan, workspace, offline=offline)
+        site = prepare(plan, workspace, offline=offline, threads=threads)
         with locked(workspace.locks, plan.nevra, waiting=lambda: _wait(plan.nevra, report)):
             if plan.handed:
                 advance(plan, site, report, "unpack")
             found = finished(plan, site)
             if found:
                 return found
+            # It could not be tried in the end: better said before a minute of compiling.
+            emulator.runner(plan)
             # What was handed over has been looked at, and from here on it is just the tree.
             advance(replace(plan, handed=None), site, report, STEPS[-1].name)
             return _publish(plan, site)
 
 
-def do(plan: Plan, workspace: Workspace, report: Report, last: str, *, offline: bool) -> Path:
+def do(
+    plan: Plan,
+    workspace: Workspace,
+    report: Report,
+    last: str,
+    *,
+    offline: bool,
+    threads: int | None = None,
+) -> Path:
     """Do one step and what is missing before it; the answer is the step's room."""
     with guarded(), locked(workspace.locks, "workspace", shared=True):
-        site = prepare(plan, workspace, offline=offline)
+        site = prepare(plan, workspace, offline=offline, threads=threads)
         advance(plan, site, report, last)
         return site.room(last)
 
@@ -169,6 +194,7 @@ def _perform(step: Step, plan: Plan, site: Site, report: Report) -> None:
         remove(site.room(step.name))
         site.room(step.name).mkdir(parents=True)
         began = time.monotonic()
+        report.begin(step.name)
         with suspecting(site.room(step.name), site.workspace.cache):
             step.run(plan, site, report)
         place_text("", site.done(step.name))
@@ -176,7 +202,7 @@ def _perform(step: Step, plan: Plan, site: Site, report: Report) -> None:
 
 
 def _wait(name: str, report: Report) -> None:
-    report.line(f"  {name:<10} another run is at it; waiting")
+    report.wait(name, "another run is at it")
 
 
 def _publish(plan: Plan, site: Site) -> Built:

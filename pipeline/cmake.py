@@ -86,7 +86,7 @@ def _refuse_ignored(plan: Plan, log: Path) -> None:
 def compile(plan: Plan, site: Site, report: Report) -> None:
     """Compile and link in the build folder. Raises CompileError with the compiler's last lines."""
     process.run(
-        [toolchain.ninja(), "-C", site.build, f"-j{os.cpu_count() or 1}"],
+        [toolchain.ninja(), "-C", site.build, f"-j{site.threads}"],
         log=site.log("compile"),
         error=CompileError,
         what=f"mimalloc {plan.recipe.version} does not compile",

@@ -2,33 +2,78 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
-from pipeline import build, disk, host, recipes, request, workspace
+from pipeline import build, disk, grid, host, recipes, request, workspace
+from pipeline.board import board, matrix, totals, verdict
 from pipeline.errors import CheckError, HostError, PackagingError, RequestError
 from pipeline.model import PLAIN, Built, Plan
 from pipeline.report import Report
 
 
-def make(root: Path, plans: Sequence[Plan], last: str, *, offline: bool) -> None:
+def make(root: Path, plans: Sequence[Plan], last: str, *, offline: bool, jobs: int = 0) -> None:
     """Build every plan, or do one step of it and what is missing before; go on after a failure.
 
-    ``last`` is ``build`` or the name of a step. The first failure is raised in the end.
+    ``last`` is ``build`` or the name of a step. Of many plans, ``jobs`` are at work at once, by
+    default as many as there are cores. The first failure is raised in the end.
     """
     place, report = workspace.locate(root), Report()
+    jobs = min(jobs or build.cores(), len(plans))
 
-    def one(plan: Plan) -> None:
+    def act(plan: Plan, news: Report) -> Built | Path:
+        threads = max(1, build.cores() // jobs)
         if last == "build":
-            began = time.monotonic()
-            built = build.build(plan, place, report, offline=offline)
-            _show(built, time.monotonic() - began, report)
-        else:
-            report.line(f"  {build.do(plan, place, report, last, offline=offline)}")
+            return build.build(plan, place, news, offline=offline, threads=threads)
+        return build.do(plan, place, news, last, offline=offline, threads=threads)
 
-    _each(plans, one, report, "done")
+    if len(plans) > 1:
+        _make_many(plans, act, jobs, report)
+        return
+    report.line(plans[0].nevra)
+    began = time.monotonic()
+    _show(act(plans[0], report), time.monotonic() - began, report)
+
+
+def _make_many(plans: Sequence[Plan], act: grid.Act, jobs: int, report: Report) -> None:
+    # Once for all the workers, which are copies of us.
+    for module in ("pipeline.checks", "pipeline.facts", "pipeline.smoke.trials", "jinja2"):
+        importlib.import_module(module)
+    began, before = time.monotonic(), sum(os.times()[:4])
+    with board() as shown:
+        outcomes = grid.run(plans, act, jobs, shown)
+    wall, busy = time.monotonic() - began, sum(os.times()[:4]) - before
+    results = [outcome.result or outcome.problem for outcome in outcomes]
+    report.line("")
+    cells = ((outcome.plan, _summary(outcome)) for outcome in outcomes)
+    for line in matrix(cells):
+        report.line(line)
+    report.line("")
+    report.line(f"{totals(results)}; {wall:.1f} s, of the processor {busy:.1f} s, {jobs} at once")
+    _tell_of_age([outcome.result for outcome in outcomes], report)
+    failed = [outcome for outcome in outcomes if outcome.problem]
+    if failed:
+        _fail([(outcome.plan, outcome.problem) for outcome in failed if outcome.problem], outcomes)
+
+
+def _summary(outcome: grid.Outcome) -> str:
+    """A cell of the summary: how long it took, where something was made."""
+    word = verdict(outcome.result or outcome.problem)
+    return f"{outcome.seconds:.1f} s" if word == "built" else word
+
+
+def _tell_of_age(results: Sequence[Built | Path | None], report: Report) -> None:
+    """Say of each dist that is past its end, where something was made for it."""
+    made = (each.plan.root for each in results if isinstance(each, Built) and each.fresh)
+    for root in {root.dist: root for root in made}.values():
+        if root.support.until < date.today():
+            report.line(f"{root.title} has had no maintenance since {root.support.until}")
 
 
 def smoke(root: Path, plans: Sequence[Plan]) -> None:
@@ -118,11 +163,17 @@ def _each(plans: Sequence[Plan], act: Callable[[Plan], None], report: Report, do
             failures.append((plan, problem))
             report.line(str(problem))
     if failures:
-        # The first failure's exit code; what it was stands above.
-        raise type(failures[0][1])(
-            f"{len(failures)} of {len(plans)} failed, {len(plans) - len(failures)} {done}",
-            detail="\n".join(f"{plan.nevra}: {problem.what}" for plan, problem in failures),
-        )
+        _fail(failures, plans, done)
+
+
+def _fail(
+    failures: Sequence[tuple[Plan, PackagingError]], of: Sequence[object], done: str = "done"
+) -> NoReturn:
+    """Raise with the first failure's exit code; what it was stands above."""
+    raise type(failures[0][1])(
+        f"{len(failures)} of {len(of)} failed, {len(of) - len(failures)} {done}",
+        detail="\n".join(f"{plan.nevra}: {problem.what}" for plan, problem in failures),
+    )
 
 
 def _present(plan: Plan, place: workspace.Workspace) -> Path:
@@ -139,10 +190,14 @@ def _command(plan: Plan) -> str:
     return " ".join(["invoke build", *(f"--{name} {value}" for name, value in which.items())])
 
 
-def _show(built: Built, seconds: float, report: Report) -> None:
+def _show(built: Built | Path, seconds: float, report: Report) -> None:
+    if isinstance(built, Path):
+        report.line(f"  {built}")
+        return
     took = f"built in {seconds:.1f} s" if built.fresh else "up to date"
     report.line(f"  {took}: {built.rpm}")
     report.line(f"  {built.size} bytes, sha256 {built.sha256}")
+    _tell_of_age([built], report)
 
 
 def _cell(root: Path, place: workspace.Workspace, version: str, dist: str) -> str:

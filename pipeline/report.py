@@ -17,6 +17,13 @@ class Report:
         """A line of news."""
         print(f"{self.prefix}{text}", flush=True)
 
+    def begin(self, name: str) -> None:
+        """A step that begins; its line comes when it is done."""
+
+    def wait(self, name: str, reason: str) -> None:
+        """A step or a package that somebody else is at."""
+        self.line(f"  {name:<10} {reason}; waiting")
+
     def step(self, name: str, seconds: float | None, note: str = "") -> None:
         """A step that has been done in ``seconds``, or (None) had been done before."""
         took = "up to date" if seconds is None else f"{seconds:6.1f} s"

@@ -44,11 +44,15 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The rooms of one plan: for every step a folder named by the digest of what it depends on."""
+    """The rooms of one plan: for every step a folder named by the digest of what it depends on.
+
+    ``threads`` is how many the compiler may use, and ``offline`` keeps from the network.
+    """
 
     workspace: Workspace
     keys: Mapping[str, str]
     offline: bool = False
+    threads: int = 1
 
     def room(self, step: str) -> Path:
         """The folder that the step works in."""
