@@ -1,4 +1,4 @@
-"""Many builds at once, as the user sees them: a table that lives, or plain lines; then a summary."""
+"""Many builds at once, as the user sees them: a living table or plain lines, then a summary."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Board:
         """It is done, or has failed."""
         del self._running[plan.nevra]
         self._print(f"{plan.nevra:<52} {verdict(result):<10} {seconds:7.1f} s")
-        if isinstance(result, PackagingError):
-            self._print(str(result))
+        if isinstance(result, Path | PackagingError):
+            self._print(f"{result}" if isinstance(result, PackagingError) else f"  {result}")
 
     def draw(self) -> None:
         """Show how far the running ones are."""
@@ -55,7 +55,8 @@ class Board:
         if self._live:
             self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, flush=True)
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
 
     def _table(self) -> Table:
         from rich.table import Table

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from pipeline import check, cmake, emulator, fetch, patch, recipes, rpm, toolchain, unpack
-from pipeline.checksum import digest, digest_of_files, sha256_of
+from pipeline import check, cmake, emulator, fetch, patch, recipes, record, rpm, toolchain, unpack
+from pipeline.checksum import digest, digest_of_files
 from pipeline.disk import guarded, suspecting
-from pipeline.errors import CheckError, UnpackError, VerifyError
+from pipeline.errors import UnpackError, VerifyError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, locked, place, place_text, remove
+from pipeline.workspace import Site, Workspace, locked, place_text, remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +111,14 @@ def build(
         with locked(workspace.locks, plan.nevra, waiting=lambda: _wait(plan.nevra, report)):
             if plan.handed:
                 advance(plan, site, report, "unpack")
-            found = finished(plan, site)
+            found = record.finished(plan, site)
             if found:
                 return found
             # It could not be tried in the end: better said before a minute of compiling.
             emulator.runner(plan)
             # What was handed over has been looked at, and from here on it is just the tree.
             advance(replace(plan, handed=None), site, report, STEPS[-1].name)
-            return _publish(plan, site)
+            return record.publish(plan, site)
 
 
 def do(
@@ -137,24 +135,6 @@ def do(
         site = prepare(plan, workspace, offline=offline, threads=threads)
         advance(plan, site, report, last)
         return site.room(last)
-
-
-def finished(plan: Plan, site: Site) -> Built | None:
-    """The package in ``dist/``, where it is whole and made of just what the plan asks for."""
-    target = destination(plan, site.workspace)
-    try:
-        record = json.loads(_record_of(target).read_text(encoding="utf-8"))
-        same = record["key"] == site.keys["check"] and record["sha256"] == sha256_of(target)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if not same:
-        return None
-    return Built(plan, target, record["sha256"], target.stat().st_size, fresh=False)
-
-
-def destination(plan: Plan, workspace: Workspace) -> Path:
-    """The final name of a plan's package."""
-    return workspace.dist / plan.root.dist / plan.arch / plan.file_name
 
 
 def clean(workspace: Workspace, report: Report, *, everything: bool = False) -> None:
@@ -203,49 +183,6 @@ def _perform(step: Step, plan: Plan, site: Site, report: Report) -> None:
 
 def _wait(name: str, report: Report) -> None:
     report.wait(name, "another run is at it")
-
-
-def _publish(plan: Plan, site: Site) -> Built:
-    """Give the checked package its final name, and put beside it what it was made from."""
-    made = site.packages / plan.file_name
-    target = destination(plan, site.workspace)
-    record = _record(plan, site, made)
-    if record["sha256"] != site.checked.read_text():
-        raise CheckError(
-            f"{made.name} is not the file that was checked", file=made, hint="invoke clean"
-        )
-    place(made, target)
-    place_text(json.dumps(record, indent=2) + "\n", _record_of(target))
-    return Built(plan, target, record["sha256"], target.stat().st_size, fresh=True)
-
-
-def _record_of(target: Path) -> Path:
-    return target.with_suffix(".json")
-
-
-def _record(plan: Plan, site: Site, made: Path) -> dict[str, Any]:
-    recipe, root = plan.recipe, plan.root
-    return {
-        "package": made.name,
-        "sha256": sha256_of(made),
-        "size": made.stat().st_size,
-        "source": {
-            "version": recipe.version,
-            "released": recipe.released.isoformat(),
-            "tree": recipe.tree,
-            **json.loads(site.origin.read_text(encoding="utf-8")),
-        },
-        "patches": [asdict(change) for change in recipe.patch],
-        "options": cmake.options(plan),
-        "toolchain": {
-            "name": plan.compiler.name,
-            "target": plan.target,
-            "versions": {**toolchain.versions(plan), "rpmbuild": rpm.version()},
-        },
-        "build root": {"dist": root.dist, "glibc": root.glibc, "isa": plan.machine.isa},
-        "flavor": plan.variant,
-        "key": site.keys["check"],
-    }
 
 
 @cache

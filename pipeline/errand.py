@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline import build, disk, grid, host, recipes, request, workspace
+from pipeline import build, disk, grid, host, recipes, record, request, workspace
 from pipeline.board import board, matrix, totals, verdict
 from pipeline.errors import CheckError, HostError, PackagingError, RequestError
 from pipeline.model import PLAIN, Built, Plan
@@ -24,6 +24,8 @@ def make(root: Path, plans: Sequence[Plan], last: str, *, offline: bool, jobs: i
     ``last`` is ``build`` or the name of a step. Of many plans, ``jobs`` are at work at once, by
     default as many as there are cores. The first failure is raised in the end.
     """
+    if jobs < 0:
+        raise RequestError("--jobs", expected="a number of 1 or more", got=str(jobs))
     place, report = workspace.locate(root), Report()
     jobs = min(jobs or build.cores(), len(plans))
 
@@ -87,7 +89,7 @@ def smoke(root: Path, plans: Sequence[Plan]) -> None:
 
     def one(plan: Plan) -> None:
         rpm, log = _present(plan, place), place.work / "smoke" / f"{plan.nevra}.log"
-        if not build.finished(plan, build.prepare(plan, place)):
+        if not record.finished(plan, build.prepare(plan, place)):
             report.line(f"  outdated, and tried all the same; to make it anew: {_command(plan)}")
         with (
             disk.guarded(),
@@ -124,13 +126,11 @@ def manifest(root: Path, plans: Sequence[Plan]) -> None:
 
 
 def show_grid(root: Path) -> None:
-    """Recipes by dists: the release number of what is built, or a dash."""
-    place, report = workspace.locate(root), Report()
-    dists = recipes.dists(root)
-    report.line("  ".join([f"{'mimalloc':<10}", *(f"{dist:<18}" for dist in dists)]).rstrip())
-    for version in recipes.versions(root):
-        cells = [_cell(root, place, version, dist) for dist in dists]
-        report.line("  ".join([f"{version:<10}", *(f"{cell:<18}" for cell in cells)]).rstrip())
+    """Recipes by dists and machines: the release number of what is built, or a dash."""
+    place, report, every = workspace.locate(root), Report(), request.EVERY
+    plans = request.plans(root, version=every, dist=every, arch=every, flavor=every)
+    for line in matrix((plan, _state(plan, place)) for plan in plans):
+        report.line(line)
 
 
 def show_host(root: Path) -> None:
@@ -177,7 +177,7 @@ def _fail(
 
 
 def _present(plan: Plan, place: workspace.Workspace) -> Path:
-    rpm = build.destination(plan, place)
+    rpm = record.destination(plan, place)
     if not rpm.exists():
         raise RequestError("there is no such package yet", file=rpm, hint=_command(plan))
     return rpm
@@ -200,12 +200,7 @@ def _show(built: Built | Path, seconds: float, report: Report) -> None:
     _tell_of_age([built], report)
 
 
-def _cell(root: Path, place: workspace.Workspace, version: str, dist: str) -> str:
-    states = []
-    for arch in recipes.build_root(root, dist).machine:
-        plan = request.plan(root, version, dist, arch)
-        if build.finished(plan, build.prepare(plan, place)):
-            states.append(f"{arch} {plan.recipe.release}")
-        elif build.destination(plan, place).exists():
-            states.append(f"{arch} outdated")
-    return ", ".join(states) or "-"
+def _state(plan: Plan, place: workspace.Workspace) -> str:
+    if record.finished(plan, build.prepare(plan, place)):
+        return str(plan.recipe.release)
+    return "outdated" if record.destination(plan, place).exists() else "-"

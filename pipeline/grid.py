@@ -53,7 +53,6 @@ class _Relay(Report):
     """Sends the news of one package to the process that shows them all."""
 
     def __init__(self, pipe: Connection) -> None:
-        super().__init__()
         self._pipe = pipe
 
     def line(self, text: str) -> None:

@@ -10,12 +10,9 @@ from contextlib import contextmanager
 class Report:
     """Prints one line for each step, and shows how far a download is."""
 
-    def __init__(self, prefix: str = "") -> None:
-        self.prefix = prefix
-
     def line(self, text: str) -> None:
         """A line of news."""
-        print(f"{self.prefix}{text}", flush=True)
+        print(text, flush=True)
 
     def begin(self, name: str) -> None:
         """A step that begins; its line comes when it is done."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, request, workspace
+from pipeline import build, record, request, workspace
 from pipeline.errors import CheckError
 from pipeline.report import Report
 from tests.build.conftest import ARCH, REACHABLE, ROOT, SEED, Package
@@ -47,4 +47,4 @@ def test_without_its_patch_the_package_is_refused(
     counts = TOTAL.search(caught.value.detail)
     assert counts
     assert 1864 == int(counts[2])
-    assert not build.destination(plan, place).exists()
+    assert not record.destination(plan, place).exists()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import build, fetch, origins, process, recipes, unpack
+from pipeline import build, fetch, origins, process, recipes, record, unpack
 from pipeline.build import STEPS, Step
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError, CompileError, UnpackError, VerifyError, WorkspaceError
@@ -284,7 +284,7 @@ def test_package_that_was_altered_after_its_check(
     with pytest.raises(CheckError, match="is not the file that was checked"):
         make()
 
-    assert not build.destination(plan, workspace).exists()
+    assert not record.destination(plan, workspace).exists()
 
 
 def test_result_that_was_taken_away(

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from pipeline import build, errand, host
-from pipeline.errors import CompileError, HostError, PackagingError, PatchError
+from pipeline import build, errand, host, record
+from pipeline.errors import CompileError, HostError, PackagingError, PatchError, RequestError
 from pipeline.host import Program
-from pipeline.model import Built, Plan
+from pipeline.model import Built, Plan, Support
 from pipeline.workspace import Workspace
 
 Outcome = Built | PackagingError
+
+NAMES = [f"mimalloc-custom-2.0.6-1.el7.{arch}" for arch in ("x86_64", "s390x", "ppc64le")]
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +29,11 @@ def scratch(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
 
 @pytest.fixture
 def outcomes(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> Callable[..., None]:
-    """Sets what becomes of the builds, in turn."""
+    """Sets what becomes of the builds: of all of them, or by architecture."""
 
-    def set_up(*found: Outcome) -> None:
-        left = list(found)
-
-        def played(*_: object, **__: object) -> Built:
-            outcome = left.pop(0)
+    def set_up(found: Outcome | dict[str, Outcome]) -> None:
+        def played(plan: Plan, *_: object, **__: object) -> Built:
+            outcome = found[plan.arch] if isinstance(found, dict) else found
             if isinstance(outcome, PackagingError):
                 raise outcome
             return outcome
@@ -43,6 +45,11 @@ def outcomes(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> Callable[..., N
 
 def _built(plan: Plan, *, fresh: bool = True) -> Built:
     return Built(plan, Path("/dist/x.rpm"), "ab" * 32, 123, fresh)
+
+
+def _after(lines: list[str], line: str, count: int) -> list[str]:
+    at = lines.index(line) + 1
+    return lines[at : at + count]
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -58,7 +65,7 @@ def test_build_ends_with_path_size_and_checksum(
     """What was made, where it is, and what to compare it with."""
     outcomes(_built(plan))
     errand.make(checkout, [plan], "build", offline=False)
-    name, took, sums = _lines(capsys)
+    name, took, sums, _ = _lines(capsys)
 
     assert plan.nevra == name
     assert took.startswith("  built in 0.")
@@ -86,16 +93,80 @@ def test_build_goes_on_after_a_failure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The other packages are made; the failures are told where they happen and once more."""
-    outcomes(CompileError("no luck"), _built(plan), PatchError("no better"))
+    plans = [replace(plan, arch=arch) for arch in ("x86_64", "s390x", "ppc64le")]
+    made = {
+        "x86_64": CompileError("no luck", hint="this"),
+        "s390x": _built(plans[1]),
+        "ppc64le": PatchError("no better"),
+    }
+    outcomes(made)
     with pytest.raises(CompileError) as caught:
-        errand.make(checkout, [plan, plan, plan], "build", offline=False)
+        errand.make(checkout, plans, "build", offline=False, jobs=2)
 
     lines = _lines(capsys)
-    assert 3 == lines.count(plan.nevra)
-    assert "compile: no luck" in lines
+    words = {name: next(line for line in lines if line.startswith(name)) for name in NAMES}
+    assert ["FAILED", "built", "FAILED"] == [words[name].split()[1] for name in NAMES]
+    assert ["compile: no luck", "  try:      this"] == _after(lines, words[NAMES[0]], 2)
     assert "patch: no better" in lines
     assert 25 == caught.value.exit_code
     assert "2 of 3 failed, 1 done" == caught.value.what
+    assert [f"{NAMES[0]}: no luck", f"{NAMES[2]}: no better"] == caught.value.detail.splitlines()
+
+
+def test_many_builds_end_with_a_summary(
+    plan: Plan,
+    outcomes: Callable[..., None],
+    checkout: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A line for each release, a column for each machine, and how many there were of what."""
+    old = replace(plan.root, dist="el6")
+    plans = [plan, replace(plan, arch="s390x"), replace(plan, root=old)]
+    outcomes({"x86_64": _built(plan, fresh=False), "s390x": _built(plan)})
+    errand.make(checkout, plans, "build", offline=False, jobs=1)
+
+    lines = _lines(capsys)
+    head = lines.index("")
+    assert ["el7", "el7", "el6"] == lines[head + 1].split()
+    assert ["mimalloc", "x86_64", "s390x", "x86_64"] == lines[head + 2].split()
+    assert lines[head + 3].split()[:4] == ["2.0.6", "up", "to", "date"]
+    assert lines[head + 5].startswith("3 packages: 2 up to date, 1 built; ")
+    assert lines[head + 5].endswith(", 1 at once")
+
+
+@pytest.mark.parametrize(
+    ("fresh", "until", "told"),
+    [
+        (True, date(2000, 1, 1), True),
+        (False, date(2000, 1, 1), False),
+        (True, date.max, False),
+    ],
+)
+def test_age_of_a_dist_is_told_once(
+    plan: Plan,
+    outcomes: Callable[..., None],
+    checkout: Path,
+    capsys: pytest.CaptureFixture[str],
+    fresh: bool,
+    until: date,
+    told: bool,
+) -> None:
+    """Of a dist that is past its end, in one line, and only where something was made for it."""
+    plan = replace(plan, root=replace(plan.root, support=Support(until, "somebody")))
+    plans = [plan, replace(plan, arch="s390x")]
+    outcomes({each.arch: _built(each, fresh=fresh) for each in plans})
+    errand.make(checkout, plans, "build", offline=False)
+
+    line = "Enterprise Linux 7 has had no maintenance since 2000-01-01"
+    assert int(told) == _lines(capsys).count(line)
+
+
+def test_jobs_are_counted_from_one(plan: Plan, checkout: Path) -> None:
+    """Fewer than none cannot be at work."""
+    with pytest.raises(RequestError) as caught:
+        errand.make(checkout, [plan, plan], "build", offline=False, jobs=-1)
+
+    assert ("a number of 1 or more", "-1") == (caught.value.expected, caught.value.got)
 
 
 def test_lone_failure_is_told_once(
@@ -119,10 +190,14 @@ def test_step_prints_its_room(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The user is told where to look at what a step has made."""
-    monkeypatch.setattr(build, "do", lambda *arguments, offline: Path("/room", arguments[3]))
-    errand.make(checkout, [plan, plan], "unpack", offline=False)
+    monkeypatch.setattr(build, "do", lambda *arguments, **_: Path("/room", arguments[3]))
+    errand.make(checkout, [plan], "unpack", offline=False)
+    errand.make(checkout, [plan, replace(plan, arch="s390x")], "unpack", offline=False)
 
-    assert [plan.nevra, "  /room/unpack"] * 2 == _lines(capsys)
+    lines = _lines(capsys)
+    assert [plan.nevra, "  /room/unpack"] == lines[:2]
+    assert 3 == lines.count("  /room/unpack")
+    assert 2 == sum(line.split()[1:2] == ["done"] for line in lines if "mimalloc" in line)
 
 
 @pytest.mark.usefixtures("rpmbuild")
@@ -135,21 +210,21 @@ def test_grid_shows_what_is_built(
     """Recipes by dists: a dash, the release number, or that it was made of something else."""
 
     def finished(plan: Plan, site: object) -> Built | None:
-        known = (plan.recipe.version, plan.root.dist) == ("2.0.6", "el7")
-        return _built(plan) if known else None
+        return _built(plan) if plan.nevra == "mimalloc-custom-2.0.6-1.el7.x86_64" else None
 
-    monkeypatch.setattr(build, "finished", finished)
+    monkeypatch.setattr(record, "finished", finished)
     old = workspace.dist / "el8" / "x86_64" / "mimalloc-custom-2.0.6-1.el8.x86_64.rpm"
     old.parent.mkdir(parents=True)
     old.touch()
     errand.show_grid(checkout)
-    head, *rows = _lines(capsys)
-    cells = {row.split()[0]: row for row in rows}
+    dists, machines, *rows = _lines(capsys)
+    cells = {row.split("  ")[0]: row.split("  ")[1:] for row in rows}
+    states = {name: [cell.strip() for cell in row if cell] for name, row in cells.items()}
 
-    assert ["mimalloc", "el7", "el8"] == head.split()[:3]
-    assert "x86_64 1" in cells["2.0.6"][:32]
-    assert "x86_64 outdated" in cells["2.0.6"]
-    assert {"-"} == set(cells["2.0.9"].split()[1:])
+    assert ["el7", "el7", "el8", "el8"] == dists.split()[:4]
+    assert ["mimalloc", "x86_64", "aarch64", "x86_64", "aarch64"] == machines.split()[:5]
+    assert ["1", "-", "outdated", "-"] == states["2.0.6"][:4]
+    assert {"-"} == set(states["2.0.6 secure"])
 
 
 def _program(name: str, need: str, path: str = "") -> Program:
@@ -188,7 +263,7 @@ def test_grid_does_not_depend_on_the_host(
     """The grid shows every architecture of a dist, whichever this machine has."""
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     monkeypatch.setattr(build, "prepare", lambda plan, place: None)
-    monkeypatch.setattr(build, "finished", lambda plan, site: _built(plan))
+    monkeypatch.setattr(record, "finished", lambda plan, site: _built(plan))
     errand.show_grid(checkout)
 
-    assert "x86_64 1" in capsys.readouterr().out
+    assert {"1"} == set(_lines(capsys)[-1].split()[2:])

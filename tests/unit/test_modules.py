@@ -20,7 +20,8 @@ FLOORS = [
     {"workspace", "disk", "process", "checksum", "report", "tables"},
     {"download", "origins", "recipes", "toolchain", "host", "emulator"},
     {"fetch", "unpack", "patch", "cmake", "rpm", "check", "facts", "checks", "smoke"},
-    {"build"},
+    {"build", "record"},
+    {"board", "grid"},
 ]
 DOORS = ["tasks.py", "noxfile.py"]
 

@@ -9,13 +9,6 @@ import pytest
 from pipeline.report import Report
 
 
-def test_line_has_the_prefix(capsys: pytest.CaptureFixture[str]) -> None:
-    """Builds that run side by side are told apart by a prefix."""
-    Report("el7: ").line("hello")
-
-    assert "el7: hello\n" == capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("seconds", "note", "line"),
     [
