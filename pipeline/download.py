@@ -12,7 +12,7 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from pipeline.errors import FetchError
-from pipeline.report import Report
+from pipeline.report import Report, without_password
 
 # Seconds to connect, and seconds between two chunks.
 TIMEOUT = (10, 30)
@@ -50,16 +50,11 @@ def download(
                 resumed = part.exists() and part.stat().st_size > 0
                 if wait is None:
                     raise FetchError(
-                        f"{shown(url)}: {problem}", got=f"{len(PAUSES) + 1} tries failed"
+                        f"{without_password(url)}: {problem}", got=f"{len(PAUSES) + 1} tries failed"
                     ) from problem
-                report.line(f"  {shown(url)}: {problem}; trying again")
+                report.line(f"  {without_password(url)}: {problem}; trying again")
                 pause(wait)
     raise AssertionError("unreachable")
-
-
-def shown(text: str) -> str:
-    """A URL, or a message with one in it, without the user name and the password."""
-    return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
 def _transfer(
@@ -83,23 +78,23 @@ def _transfer(
             return resumed
     except (requests.ConnectionError, requests.Timeout, HTTPError) as problem:
         if _unreachable(problem):
-            raise FetchError(f"{shown(url)}: {_short(problem)}") from problem
+            raise FetchError(f"{without_password(url)}: {_short(problem)}") from problem
         raise _Passing(_short(problem)) from problem
     except requests.RequestException as problem:
-        raise FetchError(shown(f"{url}: {_short(problem)}")) from problem
+        raise FetchError(without_password(f"{url}: {_short(problem)}")) from problem
 
 
 def _judge(url: str, answer: requests.Response) -> None:
     for hop in (*answer.history[1:], answer):
         if urlsplit(url).scheme == "https" and urlsplit(hop.url).scheme != "https":
-            told = shown(f"{url}: redirected to {hop.url}")
+            told = without_password(f"{url}: redirected to {hop.url}")
             raise FetchError(told, expected="https all the way")
     if answer.status_code >= 500:
         raise _Passing(f"HTTP {answer.status_code} {answer.reason}")
     if answer.status_code == requests.codes.requested_range_not_satisfiable:
         return
     if answer.status_code >= 400:
-        raise FetchError(f"{shown(url)}: HTTP {answer.status_code} {answer.reason}")
+        raise FetchError(f"{without_password(url)}: HTTP {answer.status_code} {answer.reason}")
 
 
 def _goes_on(answer: requests.Response, have: int) -> bool:
@@ -127,9 +122,8 @@ def _receive(answer: requests.Response, part: Path, have: int, limit: int, repor
             if have > limit:
                 sink.close()
                 part.unlink()
-                raise FetchError(
-                    f"{shown(answer.url)}: too large", expected=f"at most {limit} bytes", got="more"
-                )
+                what = f"{without_password(answer.url)}: too large"
+                raise FetchError(what, expected=f"at most {limit} bytes", got="more")
             sink.write(chunk)
             arrived(len(chunk))
     if total is not None and have < total:

@@ -14,10 +14,9 @@ from tempfile import TemporaryDirectory
 
 from pipeline import process
 from pipeline.checksum import identity_of, sha256_of
-from pipeline.download import download, shown
 from pipeline.errors import FetchError, RequestError
 from pipeline.model import Handed, Package, Source
-from pipeline.report import Report
+from pipeline.report import Report, without_password
 
 _APT = Path("/etc/apt")
 
@@ -28,7 +27,7 @@ def obtain(source: Source, part: Path, *, limit: int, report: Report, log: Path)
     The answer is whether an earlier, incomplete ``part`` was gone on with. Raises FetchError.
     """
     if source.kind == "url":
-        return download(source.url, part, limit=limit, report=report)
+        return _download(source.url, part, limit, report)
     if source.kind == "sdist":
         return _sdist(source.sdist, part, limit, report)
     return _debian(source.debian, part, log)
@@ -67,13 +66,22 @@ def _sdist(requirement: str, part: Path, limit: int, report: Report) -> bool:
             )
             best = finder.find_best_match(requirement, allow_yanked=True).best
     except (HTTPError, InvalidURL, IndexTrouble, OSError, ValueError) as problem:
-        raise FetchError(shown(f"{requirement}: the package index: {problem}")) from problem
+        raise FetchError(
+            f"{requirement}: the package index: {without_password(problem)}"
+        ) from problem
     if best is None or best.link is None:
         raise FetchError(f"{requirement}: not on the package index that pip is set up for")
     if best.link.is_file:
         shutil.copyfile(best.link.file_path, part)
         return False
     url = best.link.url_without_fragment
+    return _download(url, part, limit, report, certificates)
+
+
+def _download(url: str, part: Path, limit: int, report: Report, certificates: str = "") -> bool:
+    # Its library takes time to load, and most runs have no use for it.
+    from pipeline.download import download
+
     return download(url, part, limit=limit, report=report, certificates=certificates)
 
 
@@ -159,7 +167,7 @@ def _as_source_entries(text: str) -> str:
 def handed(location: str, version: str, package: Package) -> Handed:
     """What ``--source`` names: a URL, a tarball, a git repository (bare or not) or a folder."""
     if re.match(r"https?://", location):
-        return Handed("url", location, shown(location))
+        return Handed("url", location, without_password(location))
     try:
         return _handed(Path(location).expanduser().absolute(), version, package)
     except (OSError, RuntimeError, ValueError) as problem:
@@ -193,7 +201,7 @@ def deliver(given: Handed, part: Path, name: str, *, limit: int, report: Report,
     kind = given.kind
     if kind == "url":
         part.unlink(missing_ok=True)
-        download(given.location, part, limit=limit, report=report)
+        _download(given.location, part, limit, report)
     elif kind == "archive":
         shutil.copyfile(given.location, part)
     elif kind == "git":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,3 +39,8 @@ class Report:
         with Progress(*columns, transient=True) as progress:
             task = progress.add_task(name, total=total)
             yield lambda size: progress.update(task, advance=size)
+
+
+def without_password(text: object) -> str:
+    """A URL, or a message with one in it, without the user name and the password."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "", str(text))
