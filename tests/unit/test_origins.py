@@ -137,7 +137,7 @@ def test_pips_certificates_are_trusted(
     _set_up(monkeypatch, index_url=http.url.replace("v2.0.6.tar.gz", "simple"), cert=file)
     given: list[str] = []
     monkeypatch.setattr(
-        origins, "download", lambda *_, certificates, **__: given.append(certificates)
+        download, "download", lambda *_, certificates, **__: given.append(certificates)
     )
     _obtain(Source("0", sdist="cmeel-mimalloc==3.4.3"), part, log)
 
