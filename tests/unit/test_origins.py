@@ -12,7 +12,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from pipeline import origins
+from pipeline import download, origins
 from pipeline.errors import FetchError, HostError, RequestError
 from pipeline.model import Handed, Plan, Source
 from pipeline.report import Report
