@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +22,21 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     """Hold the RPM to its recipe and build root. Raises CheckError with every finding."""
     # The disassembler and the ELF reader take time to load: only when there is something to judge.
     from pipeline.checks import judge
-    from pipeline.facts import read
+    from pipeline.facts import gather, payload
     from pipeline.smoke import trials
 
     rpm = site.packages / plan.file_name
     checked = sha256_of(rpm)
     words = tuple(host_words(site))
-    facts = read(rpm, site.room("check"), library=plan.library, needles=words)
-    # Without a library there is nothing to run, and that the trials are missing is a finding.
-    ran = trials.run(plan, site) if facts.library else ()
-    facts = replace(facts, trials=ran, required=trials.NAMES)
+    room = site.room("check")
+    files = payload.unpack(rpm, room)
+    # We disassemble while the programs run. Those are waited for here, where an interrupt arrives.
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(gather, rpm, room, library=plan.library, needles=words)
+        # Without a library there is nothing to run, and that the trials are missing is a finding.
+        there = payload.place(files, plan.library).is_file()
+        ran = trials.run(plan, site) if there else ()
+        facts = replace(reading.result(), trials=ran, required=trials.NAMES)
     findings = judge(facts, plan, recipes.manifest(site.workspace.root, plan))
     lines = [line for finding in findings for line in finding.lines()]
     with site.log("check").open("a", encoding="utf-8") as log:

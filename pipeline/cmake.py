@@ -13,6 +13,12 @@ from pipeline.model import Modes, Plan, holds
 from pipeline.report import Report
 from pipeline.workspace import Site
 
+# The object file that all of mimalloc is in, as upstream's CMakeLists has it built.
+_UNITY = re.compile(r"^build (CMakeFiles/mimalloc-obj\.dir/\S+\.o):", re.MULTILINE)
+
+# Longer than the chain from any other file to a finished library.
+_CHAIN = tuple(f"waits-{number}" for number in range(6))
+
 
 def options(plan: Plan) -> dict[str, str]:
     """The -D options of a plan, as ``NAME`` or ``NAME:TYPE`` to value."""
@@ -85,14 +91,31 @@ def _refuse_ignored(plan: Plan, log: Path) -> None:
 
 def compile(plan: Plan, site: Site, report: Report) -> None:
     """Compile and link in the build folder. Raises CompileError with the compiler's last lines."""
+    first = _begin_with_the_longest(site.build / "build.ninja")
     process.run(
-        [toolchain.ninja(), "-C", site.build, f"-j{site.threads}"],
+        [toolchain.ninja(), "-C", site.build, f"-j{site.threads}", "all", *first],
         log=site.log("compile"),
         error=CompileError,
         what=f"mimalloc {plan.recipe.version} does not compile",
         env=toolchain.environment(plan, site.workspace),
         hint="read the log; if a patch or an option of ours is to blame, correct it there",
     )
+
+
+def _begin_with_the_longest(rules: Path) -> tuple[str, ...]:
+    """Have ninja begin with the object file that all of mimalloc is in; the answer is its target.
+
+    It takes as long as a third of the rest, and comes last otherwise, alone on one core. ninja
+    begins with what the longest chain waits for, so we add a chain that does nothing.
+    """
+    text = rules.read_text(encoding="utf-8") if rules.is_file() else ""
+    found = _UNITY.search(text)
+    if not found or _CHAIN[0] in text:
+        return _CHAIN[-1:] if found else ()
+    waits = zip(_CHAIN, (found[1], *_CHAIN), strict=False)
+    chain = [f"build {name}: wait {before}\n" for name, before in waits]
+    rules.write_text(f"{text}\nrule wait\n  command = true\n{''.join(chain)}", encoding="utf-8")
+    return _CHAIN[-1:]
 
 
 def stage(plan: Plan, site: Site, report: Report) -> None:

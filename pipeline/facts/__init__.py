@@ -1,5 +1,5 @@
 """What is there: an RPM and the ELF file in it, read into frozen dataclasses, not judged."""
 
-from pipeline.facts.package import read
+from pipeline.facts.package import gather, read
 
-__all__ = ["read"]
+__all__ = ["gather", "read"]

@@ -18,7 +18,15 @@ def read(
     building host that no package may hold. The programs' output is in ``scratch/log``. Raises
     CheckError where the file is no RPM, or what should be a library is no ELF file.
     """
-    root = payload.unpack(rpm, scratch)
+    payload.unpack(rpm, scratch)
+    return gather(rpm, scratch, library=library, needles=needles)
+
+
+def gather(
+    rpm: Path, scratch: Path, *, library: PurePosixPath, needles: Collection[str] = ()
+) -> Facts:
+    """The same of an RPM whose files have been unpacked in ``scratch``."""
+    root = payload.root(scratch)
     found = header.read(rpm, home=scratch)
     return Facts(
         file_name=rpm.name,

@@ -11,6 +11,7 @@ import pytest
 from pipeline import check, checks, facts, recipes
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError
+from pipeline.facts import payload
 from pipeline.model import Facts, Finding, Header, Plan
 from pipeline.report import Report
 from pipeline.workspace import Site
@@ -64,7 +65,8 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Facts]]:
 
         nothing = Facts("x.rpm", (), HEADER, None, (), {})
         monkeypatch.setattr(recipes, "manifest", lambda *_: ())
-        monkeypatch.setattr(facts, "read", lambda *_, **__: nothing)
+        monkeypatch.setattr(facts, "gather", lambda *_, **__: nothing)
+        monkeypatch.setattr(payload, "unpack", lambda rpm, room: payload.root(room))
         monkeypatch.setattr(checks, "judge", judge)
         return seen
 
