@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cmake, process, toolchain
+from pipeline import cmake, process, request, toolchain
 from pipeline.errors import CompileError, ConfigureError, StageError
 from pipeline.model import Plan
 from pipeline.report import Report
@@ -196,6 +196,76 @@ def test_modes_and_times_are_the_packages(
 
     assert {"cmake": 0o755, "cmake/mimalloc.cmake": 0o644, "libmimalloc.so.2.0": 0o755} == modes
     assert {moment} == {int(file.lstat().st_mtime) for file in root.rglob("*")}
+
+
+OMITTED = (
+    "include/mimalloc-2.0/mimalloc.h",
+    "include/mimalloc-2.0/mimalloc/types.h",
+    "lib64/cmake/mimalloc-2.0/mimalloc.cmake",
+    "lib64/pkgconfig/mimalloc.pc",
+)
+KEPT = (
+    "lib64/libmimalloc-secure.so",
+    "lib64/libmimalloc-secure.so.2.0",
+    "lib64/mimalloc-2.0/mimalloc-secure.o",
+)
+
+
+def _left(plan: Plan, root: Path) -> list[str]:
+    """Install the files, leave out, and tell what is there: files, links and folders."""
+    prefix = root / plan.package.prefix.lstrip("/")
+    for name in (*OMITTED, *KEPT):
+        (prefix / name).parent.mkdir(parents=True, exist_ok=True)
+        (prefix / name).touch()
+    (prefix / KEPT[0]).unlink()
+    (prefix / KEPT[0]).symlink_to(Path(KEPT[1]).name)
+    (prefix / "lib64/cmake/link").symlink_to("mimalloc-2.0")
+    cmake._leave_out(plan, root)
+    return sorted(str(file.relative_to(prefix)) for file in prefix.rglob("*"))
+
+
+def test_a_flavor_leaves_out_what_the_plain_package_has(project: Path, tmp_path: Path) -> None:
+    """The files, a link to a folder among them, and the folders that are empty without them."""
+    plan = request.plan(project, "2.0.6", "el7", "x86_64", "secure")
+
+    assert sorted(["lib64", "lib64/mimalloc-2.0", *KEPT]) == _left(plan, tmp_path)
+
+
+def test_a_plain_package_leaves_out_nothing(plan: Plan, tmp_path: Path) -> None:
+    """Whatever upstream installs."""
+    left = _left(plan, tmp_path)
+
+    assert {*OMITTED, *KEPT, "lib64/cmake/link"} <= set(left)
+
+
+def test_a_flavor_is_staged_without_what_it_leaves_out(
+    project: Path, room: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the step itself, and what is left has the package's modes and time."""
+    plan = request.plan(project, "2.0.6", "el7", "x86_64", "secure")
+    site = room("stage")
+    library = site.stage / str(plan.library).lstrip("/")
+
+    def install(*_: object, **__: object) -> None:
+        for file in (library, library.parents[1] / "include/mimalloc-2.0/mimalloc.h"):
+            file.parent.mkdir(parents=True)
+            file.touch(mode=0o600)
+
+    monkeypatch.setattr(process, "run", install)
+    cmake.stage(plan, site, Report())
+
+    files = [file for file in site.stage.rglob("*") if not file.is_dir()]
+    assert [library] == files
+    assert 0o755 == library.stat().st_mode & 0o7777
+    assert plan.recipe.moment == int(library.stat().st_mtime)
+
+
+def test_a_flavors_options_overrule_the_rest(project: Path) -> None:
+    """They are what makes it."""
+    plain, secure = request.plans(project, version="2.0.6", flavor="plain,secure", arch="x86_64")
+    changed = set(cmake.options(secure).items()) - set(cmake.options(plain).items())
+
+    assert {("MI_SECURE", "ON")} == changed
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,30 @@ def test_version_is_what_a_program_says(
     assert not knife.missing
 
 
+def test_program_of_another_machine_has_no_version(tmp_path: Path, programs: Path) -> None:
+    """It cannot be run here, as the loader that an emulator needs; it is there all the same."""
+    _add(programs, "knife")
+    (programs / "knife").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
+    knife = host.programs(tmp_path)[0]
+
+    assert (str(programs / "knife"), "?", False) == (knife.path, knife.version, knife.missing)
+
+
+def test_program_may_be_named_by_its_path(tmp_path: Path, programs: Path) -> None:
+    """Where it is on nobody's PATH."""
+    loader = tmp_path / "aarch64" / "ld.so"
+    loader.parent.mkdir()
+    line = f"{loader} libc6-cross - tests what aarch64 is tried on\n"
+    (tmp_path / host.PROGRAMS).write_text(line)
+    (missing,) = host.programs(tmp_path)
+    _add(loader.parent, "ld.so", "echo ld.so 2.36")
+    (found,) = host.programs(tmp_path)
+
+    assert (True, False) == (missing.missing, found.missing)
+    assert (str(loader), "2.36") == (found.path, found.version)
+    assert programs.is_dir()
+
+
 def test_table_with_a_short_line(tmp_path: Path, programs: Path) -> None:
     """A line that lacks a column is shown, with its file."""
     (tmp_path / host.PROGRAMS).write_text(f"{TABLE}spoon spoons spoons needed\n")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pipeline import recipes
+from pipeline import recipes, request
 from pipeline.errors import PackagingError, RecipeError, RequestError
 from pipeline.model import Plan
 from tests.unit import release
@@ -250,7 +250,28 @@ def test_file_that_is_not_there(checkout: Path) -> None:
         ('dist = "el7"', 'dist = "el77"', "dist: the file's name says el7, got el77"),
         ('glibc = "2.17"', 'glibc = "2"', "glibc: expected major.minor, got '2'"),
         ('isa = "x86-64"', 'isa = "x86-64-v9"', "machine.x86_64.isa: 'x86-64-v9' is not a level"),
-        ("[machine.x86_64]", "[machine.vax]", "machine.vax: no such instruction set"),
+        ("[machine.x86_64]", "[machine.vax]", "machine.vax: no such processor: /"),
+        (
+            "[machine.x86_64]",
+            '[machine.x86_64]\nprocessor = "vax"',
+            "machine.x86_64: no such processor: /",
+        ),
+        (
+            "[machine.x86_64]",
+            '[machine.x86_64]\nprocessor = "aarch64"',
+            "machine.x86_64.isa: 'x86-64' is not a level in /",
+        ),
+        (
+            "[machine.x86_64]",
+            '[machine.x86_64]\nfloor = "2.18"',
+            "machine.x86_64.floor: expected 2.17 or older, got '2.18'",
+        ),
+        (
+            "[machine.x86_64]",
+            '[machine.x86_64]\nfloor = "old"',
+            "machine.x86_64.floor: expected 2.17 or older, got 'old'",
+        ),
+        ("[machine.x86_64]", "[machine.x86_64]\nlevel = 1", "machine['x86_64']: unknown key level"),
         ('libraries = ["libc.so.6", "libpthread.so.0"]', 'libraries = "libc.so.6"', "libraries:"),
     ],
 )
@@ -266,6 +287,73 @@ def test_build_root_with_a_fault(
     assert file == caught.value.file
 
 
+@pytest.mark.parametrize("floor", ["2.17", "2.5", "1.99"])
+def test_a_floor_may_be_as_old_as_it_likes(checkout: Path, edit: Edit, floor: str) -> None:
+    """Versions are compared as numbers: 2.5 is older than 2.17."""
+    edit("[machine.x86_64]", f'[machine.x86_64]\nfloor = "{floor}"', "buildroot/el7.toml")
+
+    assert floor == recipes.build_root(checkout, "el7").machine["x86_64"].floor
+
+
+def test_every_machine_with_a_fault_is_told(checkout: Path, edit: Edit) -> None:
+    """All of a build root's machines at once."""
+    edit("[machine.x86_64]", '[machine.x86_64]\nfloor = "9.9"', "buildroot/el7.toml")
+    edit("[machine.aarch64]", '[machine.aarch64]\nprocessor = "vax"', "buildroot/el7.toml")
+    with pytest.raises(RecipeError) as caught:
+        recipes.build_root(checkout, "el7")
+
+    assert ["machine.x86_64.floor", "machine.aarch64"] == [
+        line.split(":")[0] for line in caught.value.detail.splitlines()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (
+            'extends = "x86-64"',
+            'extends = "x86-64-v3"',
+            "level.x86-64-v2.extends: expected a level above it, got 'x86-64-v3'",
+        ),
+        (
+            'extends = "x86-64"',
+            'extends = "x86-64-v2"',
+            "level.x86-64-v2.extends: expected a level above it, got 'x86-64-v2'",
+        ),
+        (
+            'extends = "x86-64"',
+            'extends = "i686"',
+            "level.x86-64-v2.extends: expected a level above it, got 'i686'",
+        ),
+        ('model = "Nehalem"', "", "level['x86-64-v2'].model: missing"),
+        (
+            'model = "Nehalem"',
+            'model = "Nehalem"\nflags = []',
+            "level['x86-64-v2']: unknown key flags",
+        ),
+        ("page = 4096", 'page = "4096"', "page: expected int, got '4096'"),
+        ('popcnt = ["popcnt"]', 'popcnt = "popcnt"', "ungrouped['popcnt']: expected a list"),
+        ('program = "qemu-x86_64"', "", "emulator.program: missing"),
+        ("page = 4096", 'page = 4096\nname = "vax"', ""),
+    ],
+)
+def test_processor_with_a_fault(
+    checkout: Path, edit: Edit, old: str, new: str, complaint: str
+) -> None:
+    """No level extends one that extends it, and no key is left out or made up."""
+    file = edit(old, new, "buildroot/processors/x86_64.toml")
+    if not complaint:
+        # The file's name is the processor's, whatever the file says.
+        assert "x86_64" == recipes.processor(checkout, "x86_64").name
+        return
+    with pytest.raises(RecipeError) as caught:
+        recipes.processor(checkout, "x86_64")
+
+    told = caught.value.detail.splitlines()
+    assert [] != [line for line in told if line.startswith(complaint)], told
+    assert (file, 10) == (caught.value.file, caught.value.exit_code)
+
+
 # --- manifests -----------------------------------------------------------------------------------
 
 
@@ -279,11 +367,55 @@ def test_manifest_is_a_list_of_paths(checkout: Path, plan: Plan) -> None:
     assert "2.0.6.el7.txt" == file.name
 
 
+@pytest.mark.parametrize(
+    ("arch", "flavor", "name"),
+    [
+        ("x86_64", "plain", "2.0.6.el10.txt"),
+        ("x86_64_v2", "plain", "2.0.6.el10.txt"),
+        ("aarch64", "plain", "2.0.6.el10.txt"),
+        ("x86_64", "secure", "2.0.6.el10.secure.txt"),
+        ("aarch64", "secure", "2.0.6.el10.secure.txt"),
+    ],
+)
+def test_machines_share_a_manifest_and_flavors_do_not(
+    project: Path, arch: str, flavor: str, name: str
+) -> None:
+    """Paths are the same on every machine."""
+    plan = request.plan(project, "2.0.6", "el10", arch, flavor)
+
+    assert project / "recipes" / "manifests" / name == recipes.manifest_file(project, plan)
+
+
+def test_every_package_has_a_manifest_and_no_manifest_lies_about(project: Path) -> None:
+    """Each release for each dist in each flavor; and no file that belongs to none of them."""
+    plans = request.plans(project, version="all", dist="all", arch="all", flavor="all")
+    named = {recipes.manifest_file(project, plan).name for plan in plans}
+
+    assert named == {file.name for file in (project / "recipes" / "manifests").iterdir()}
+    assert [] == [plan.label for plan in plans if not recipes.manifest(project, plan)]
+
+
+def test_flavors_can_be_installed_beside_each_other(project: Path) -> None:
+    """They have no file in common; folders, and those of the build-id, they may share."""
+    for plan in request.plans(project, version="all", dist="all", arch="x86_64"):
+        beside = request.plan(project, plan.recipe.version, plan.root.dist, plan.arch, "secure")
+        plain, secure = recipes.manifest(project, plan), recipes.manifest(project, beside)
+        folders = {
+            str(above) for path in (*plain, *secure) for above in PurePosixPath(path).parents
+        }
+        files = set(plain) & set(secure) - folders
+
+        # The build-id is another one.
+        assert set() == {path for path in files if "{build_id" not in path}, plan.label
+        assert str(beside.library) in secure
+        assert set(map(str, beside.links)) <= set(secure)
+
+
 def test_missing_manifest_is_named(checkout: Path, plan: Plan) -> None:
     """A release without a manifest says which, and where it should be."""
     lone = release.recast(plan, version="9.9.9")
     with pytest.raises(PackagingError) as caught:
         recipes.manifest(checkout, lone)
 
-    assert "no manifest for 9.9.9 on el7" == caught.value.what
+    assert "no manifest for 9.9.9 el7 x86_64" == caught.value.what
     assert recipes.manifest_file(checkout, lone) == caught.value.file

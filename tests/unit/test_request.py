@@ -40,12 +40,102 @@ def test_all_is_all_there_is(project: Path) -> None:
     """`all` stands for every recipe, every build root, every architecture of it."""
     plans = request.plans(project, version="all", dist="all", arch="all")
 
-    assert [
+    there = [
         (version, dist, arch)
         for version in recipes.versions(project)
         for dist in recipes.dists(project)
         for arch in recipes.build_root(project, dist).machine
-    ] == [(plan.recipe.version, plan.root.dist, plan.arch) for plan in plans]
+    ]
+    assert sorted(there) == sorted(
+        (plan.recipe.version, plan.root.dist, plan.arch) for plan in plans
+    )
+    assert {"plain"} == {plan.variant for plan in plans}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (None, ["plain"]),
+        ("", ["plain"]),
+        ("plain", ["plain"]),
+        ("secure", ["secure"]),
+        ("secure, plain,secure", ["secure", "plain"]),
+        ("all", ["plain", "secure"]),
+    ],
+)
+def test_flavors_are_asked_for(project: Path, asked: str | None, found: list[str]) -> None:
+    """Plain without a word; lists and `all` as elsewhere."""
+    plans = request.plans(project, flavor=asked)
+
+    assert found == [plan.variant for plan in plans]
+    assert [plan.package.flavor[plan.variant] for plan in plans] == [p.flavor for p in plans]
+
+
+@pytest.mark.parametrize(
+    ("dist", "arch", "found"),
+    [
+        ("all", "x86_64_v2", ["el10 x86_64_v2"]),
+        ("all", "aarch64", ["el7 aarch64", "el8 aarch64", "el9 aarch64", "el10 aarch64"]),
+        ("all", None, ["el7 x86_64", "el8 x86_64", "el9 x86_64", "el10 x86_64"]),
+        ("el10", "all", ["el10 aarch64", "el10 x86_64", "el10 x86_64_v2"]),
+        ("el9", "all", ["el9 aarch64", "el9 x86_64"]),
+        (
+            "el9,el10",
+            "aarch64,x86_64",
+            ["el9 aarch64", "el9 x86_64", "el10 aarch64", "el10 x86_64"],
+        ),
+        (
+            "all",
+            "x86_64_v2,x86_64",
+            ["el7 x86_64", "el8 x86_64", "el9 x86_64", "el10 x86_64_v2", "el10 x86_64"],
+        ),
+    ],
+)
+def test_an_architecture_of_all_dists_is_that_of_those_that_have_it(
+    project: Path, dist: str, arch: str | None, found: list[str]
+) -> None:
+    """Who asks for `all` dists means those that there are for the architecture."""
+    plans = request.plans(project, dist=dist, arch=arch)
+    told = [f"{plan.root.dist} {plan.arch}" for plan in plans]
+
+    assert found == (sorted(told) if arch == "all" else told)
+
+
+@pytest.mark.parametrize("dist", ["el7", "el9", "el10,el8"])
+def test_an_architecture_that_a_named_dist_lacks_is_refused(project: Path, dist: str) -> None:
+    """Who names a dist gets what they asked for, or is told what it has."""
+    with pytest.raises(RequestError) as caught:
+        request.plans(project, dist=dist, arch="x86_64_v2")
+
+    assert caught.value.what.startswith("unknown arch x86_64_v2; did you mean x86_64")
+    assert "one of x86_64, aarch64" == caught.value.expected
+
+
+def test_a_host_that_no_dist_runs_on(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own architecture is the default, and can be none that there is."""
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    with pytest.raises(RequestError, match="unknown arch riscv64"):
+        request.plans(project, dist="all")
+
+    assert 4 == len(request.plans(project, dist="all", arch="aarch64"))
+
+
+def test_a_plan_knows_processor_and_level(project: Path) -> None:
+    """An architecture may be a level of a processor of another name."""
+    (plan,) = request.plans(project, dist="el10", arch="x86_64_v2")
+
+    assert ("x86_64", "x86-64-v2") == (plan.processor.name, plan.machine.isa)
+    assert plan.processor.isa("x86-64-v2") == plan.isa
+
+
+def test_native_toolchain_builds_for_every_level_of_this_machine(project: Path) -> None:
+    """Whatever the architecture is called."""
+    plan = request.plan(project, "3.4.3", "el10", "x86_64_v2", toolchain="native")
+
+    assert "" == plan.target
+    with pytest.raises(RequestError) as caught:
+        request.plan(project, "3.4.3", "el10", "aarch64", toolchain="native")
+    assert ("x86_64", "aarch64") == (caught.value.expected, caught.value.got)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +146,10 @@ def test_all_is_all_there_is(project: Path) -> None:
         ({"version": "$(id)"}, "'$(id)' is not a version"),
         ({"dist": "el5"}, "unknown dist el5; did you mean el"),
         ({"arch": "x86-64"}, "unknown arch x86-64; did you mean x86_64"),
+        ({"arch": "x86_64_v22", "dist": "el10"}, "unknown arch x86_64_v22; did you mean x86_64_v2"),
+        ({"flavor": "secur"}, "unknown flavor secur; did you mean secure"),
+        ({"flavor": "plain,fast"}, "unknown flavor fast"),
+        ({"flavor": "sec ure"}, "'sec ure' is not a flavor"),
         ({"toolchain": "zigg"}, "unknown toolchain zigg; did you mean zig"),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from pipeline import process, rpm
+from pipeline import process, request, rpm
 from pipeline.errors import HostError, PackageError
 from pipeline.model import Change, Folders, Plan
 from pipeline.report import Report
@@ -181,7 +181,7 @@ def test_rpmbuild_is_given_all_it_reads(
     assert ["rpmbuild", "-bb"] == argv[:2]
     assert "x86_64" == argv[argv.index("--target") + 1]
     assert "prebuilt" == argv[argv.index("--with") + 1]
-    assert ["/usr/lib/rpm/macros", "/usr/lib/rpm/platform/%{_target}/macros"] == read[:2]
+    assert ["/usr/lib/rpm/macros", "/usr/lib/rpm/platform/x86_64-linux/macros"] == read[:2]
     assert "macros" == read[-1]
     assert {name for name in read if name.startswith("fileattrs/")} == {
         f"fileattrs/{file.name}" for file in (site.workspace.root / rpm.ATTRIBUTES).iterdir()
@@ -220,6 +220,72 @@ def test_percent_in_a_folders_name_is_no_macro(
 
     assert str(moved.packages).replace("%", "%%") == _macros(moved)["_rpmdir"]
     assert len(calls) == 1
+
+
+def _architectures(site: Site, argv: list[str]) -> list[str]:
+    """What rpmbuild is told of architectures, after what its own file tells."""
+    own, ours = argv[argv.index("--rcfile") + 1].split(":")
+    assert "/usr/lib/rpm/rpmrc" == own
+    return (site.room("package") / ours).read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("dist", "arch"),
+    [("el7", "x86_64"), ("el10", "x86_64"), ("el7", "aarch64"), ("el10", "aarch64")],
+)
+def test_rpm_knows_the_kinds_of_processors_itself(
+    project: Path,
+    site: Site,
+    calls: list[tuple[list[str], dict[str, object]]],
+    dist: str,
+    arch: str,
+) -> None:
+    """Nothing is added to what its own file says of them."""
+    rpm.run(request.plan(project, "2.0.6", dist, arch), site, Report())
+    ((argv, _),) = calls
+
+    assert [] == _architectures(site, argv)
+    assert arch == argv[argv.index("--target") + 1]
+
+
+def test_rpm_is_told_of_an_architecture_that_it_may_not_know(
+    project: Path, site: Site, calls: list[tuple[list[str], dict[str, object]]]
+) -> None:
+    """An rpm before 4.19 takes x86_64_v2 for what x86_64 is: number, colour and macros."""
+    rpm.run(request.plan(project, "2.0.6", "el10", "x86_64_v2"), site, Report())
+    ((argv, _),) = calls
+
+    assert [
+        "arch_canon: x86_64_v2: x86_64 1",
+        "buildarchtranslate: x86_64_v2: x86_64",
+        "arch_compat: x86_64_v2: x86_64 noarch",
+        "buildarch_compat: x86_64: x86_64_v2",
+        "buildarch_compat: x86_64_v2: noarch",
+        "archcolor: x86_64_v2 2",
+    ] == _architectures(site, argv)
+    assert "x86_64_v2" == argv[argv.index("--target") + 1]
+    assert "/usr/lib/rpm/platform/x86_64-linux/macros" in argv[argv.index("--macros") + 1]
+    assert "x86_64_v2-redhat-linux-gnu" == _macros(site)["_target_platform"]
+
+
+def test_a_flavor_has_a_spec_of_its_own(
+    project: Path, site: Site, calls: list[tuple[list[str], dict[str, object]]]
+) -> None:
+    """Named and described by its own name; its library has the library's mode, its links none."""
+    plan = request.plan(project, "3.4.3", "el8", "x86_64", "secure")
+    folder = site.stage / PREFIX.lstrip("/") / "lib64"
+    (folder / "libmimalloc-secure.so.3.4").touch()
+    (folder / "libmimalloc-secure.so.3").symlink_to("libmimalloc-secure.so.3.4")
+    rpm.run(plan, site, Report())
+    ((argv, _),) = calls
+    spec = Path(argv[-1]).read_text()
+
+    assert "mimalloc-custom-secure.spec" == Path(argv[-1]).name
+    assert "\nName:           mimalloc-custom-secure\n" in spec
+    assert "\n%description\nmimalloc-custom-secure-3.4.3 for centminmod.com" in spec
+    lines = _section(spec, "files")
+    assert f'%attr(0755,root,root) "{PREFIX}/lib64/libmimalloc-secure.so.3.4"' in lines
+    assert f'"{PREFIX}/lib64/libmimalloc-secure.so.3"' in lines
 
 
 @pytest.fixture

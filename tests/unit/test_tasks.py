@@ -16,8 +16,10 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import tasks
+from pipeline import errand, request
 from pipeline.build import STEPS
 from pipeline.errors import CompileError, PackagingError
+from pipeline.model import Plan
 from tests.unit.server import Answer, Server
 
 pytestmark = pytest.mark.usefixtures("signals")
@@ -39,6 +41,33 @@ def test_every_task_has_its_line_and_every_flag_its_help() -> None:
         assert purpose.endswith("."), name
         assert [] == more, name
         assert [] == [flag.name for flag in task.get_arguments() if not flag.help], name
+
+
+def test_every_door_to_packages_has_the_flags_that_name_them() -> None:
+    """Whoever has built a secure package can smoke it with the same words."""
+    for name in ("build", "smoke", "manifest", *tasks.PURPOSES):
+        flags = {flag.name for flag in tasks.namespace[name].get_arguments()}
+
+        assert set(tasks.PACKAGE) <= flags, name
+
+
+@pytest.mark.parametrize("name", ["build", "stage", "smoke", "manifest"])
+def test_a_door_hands_on_what_names_a_package(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was said, to the one who knows what it means; nothing else is done by a door."""
+    said = {"version": "2.0.6,3.4.3", "dist": "all", "arch": "x86_64_v2", "flavor": "secure"}
+    heard: list[dict[str, object]] = []
+
+    def plans(root: Path, **asked: object) -> list[Plan]:
+        heard.append(asked)
+        return []
+
+    monkeypatch.setattr(request, "plans", plans)
+    for act in ("make", "smoke", "manifest"):
+        monkeypatch.setattr(errand, act, lambda *_, **__: None)
+    tasks.namespace[name](Context(), **said)
+
+    (asked,) = heard
+    assert said.items() <= asked.items()
 
 
 def test_build_is_what_is_done_without_a_word() -> None:

@@ -37,10 +37,31 @@ def _host_with(monkeypatch: pytest.MonkeyPatch, folder: Path, **programs: str) -
 @pytest.mark.parametrize("glibc", ["2.17", "2.28"])
 def test_floor_is_in_the_target(plan: Plan, arch: str, glibc: str) -> None:
     """The linker knows no symbol that is newer than the build root's C library."""
-    other = replace(plan, arch=arch, root=replace(plan.root, glibc=glibc))
+    machine = {arch: plan.machine}
+    kind = replace(plan.processor, name=arch)
+    root = replace(plan.root, glibc=glibc, machine=machine)
+    other = replace(plan, arch=arch, processor=kind, root=root)
     command = toolchain.command(other)
 
     assert (str(toolchain.zig()), "cc", "-target", f"{arch}-linux-gnu.{glibc}") == command
+
+
+def test_an_architecture_of_a_level_is_compiled_for_its_processor(project: Path) -> None:
+    """The compiler knows the kind of processor, and the level by its flags."""
+    old, new = (request.plan(project, "2.0.6", "el10", arch) for arch in ("x86_64_v2", "x86_64"))
+
+    assert "x86_64-linux-gnu.2.39" == old.target == new.target
+    assert "-mcpu=x86_64_v2" in toolchain.flags(old).compile
+    assert "-mcpu=x86_64_v3" in toolchain.flags(new).compile
+    assert "set(CMAKE_SYSTEM_PROCESSOR x86_64)" in toolchain.cmake_file(old)
+
+
+def test_a_machine_may_be_linked_against_an_older_c_library(project: Path) -> None:
+    """The same target and flags, so that two dists can share what is compiled."""
+    old, new = (request.plan(project, "2.0.6", dist, "aarch64") for dist in ("el7", "el8"))
+
+    assert "aarch64-linux-gnu.2.17" == old.target == new.target
+    assert toolchain.flags(old) == toolchain.flags(new)
 
 
 def test_tools_come_out_of_their_packages() -> None:
@@ -140,6 +161,6 @@ def test_compiler_that_does_not_run(
 
 def test_every_machine_has_flags(project: Path) -> None:
     """Each build root's instruction set is known to the default compiler."""
-    plans = request.plans(project, dist="all", arch="all")
+    plans = request.plans(project, dist="all", arch="all", flavor="all")
 
-    assert [] == [plan.label for plan in plans if not toolchain.flags(plan).compile]
+    assert [] == [plan.label for plan in plans if not plan.compiler.isa[plan.machine.isa]]

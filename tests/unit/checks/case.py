@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pipeline.checks import judge
-from pipeline.model import Facts, Finding, Plan
+from pipeline.model import Facts, Finding, Flavor, Plan
 
 
 @dataclass(frozen=True)
@@ -65,3 +65,19 @@ class Case:
         """The same, but planned for another build root."""
         root = replace(self.plan.root, **changes)  # type: ignore[arg-type]
         return replace(self, plan=replace(self.plan, root=root))
+
+    def on(self, arch: str, processor: str) -> Case:
+        """The same, but planned for another architecture and kind of processor."""
+        machine = {arch: self.plan.machine}
+        kind = replace(self.plan.processor, name=processor)
+        plan = replace(self.with_root(machine=machine).plan, arch=arch, processor=kind)
+        return replace(self, plan=plan)
+
+    def as_flavor(self, variant: str, flavor: Flavor) -> Case:
+        """The same, but planned as another flavor."""
+        return replace(self, plan=replace(self.plan, variant=variant, flavor=flavor))
+
+    def with_page(self, page: int) -> Case:
+        """The same, but for kernels with pages of this many bytes."""
+        kind = replace(self.plan.processor, page=page)
+        return replace(self, plan=replace(self.plan, processor=kind))

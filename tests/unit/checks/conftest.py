@@ -12,10 +12,12 @@ from pipeline.model import (
     Change,
     Compiler,
     Default,
+    Emulator,
     Entry,
     Facts,
     FileEntry,
     Flags,
+    Flavor,
     Header,
     Isa,
     Library,
@@ -24,6 +26,7 @@ from pipeline.model import (
     Modes,
     Package,
     Plan,
+    Processor,
     Recipe,
     Rpm,
     Source,
@@ -75,7 +78,9 @@ def plan() -> Plan:
         ),
         root=build_root(),
         arch="x86_64",
+        processor=processor("x86_64"),
         compiler=Compiler("zig", Flags(), {}),
+        flavor=Flavor(),
         isa=Isa(
             ("mode64", "sse2"), harmless=("tzcnt",), foreign=("popcnt", "cmpxchg16?", "ldadd*")
         ),
@@ -104,7 +109,13 @@ def package() -> Package:
         limits=Limits(1, 1, 1),
         cmake={},
         macros={},
+        flavor={"plain": Flavor()},
     )
+
+
+def processor(name: str) -> Processor:
+    """A kind of processor with small pages; its levels are not looked at."""
+    return Processor(name, 4096, Emulator("emulate", "/opt/root"), {}, {})
 
 
 def build_root() -> BuildRoot:

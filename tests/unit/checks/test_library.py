@@ -78,6 +78,20 @@ def test_a_foreign_instruction_is_named(
     assert expected == finding.subject
 
 
+@pytest.mark.parametrize("alignment", [65536, 131072])
+def test_segments_suit_the_largest_page(good: Case, alignment: int) -> None:
+    """As large as a page of the dist's kernels, or a multiple of it."""
+    assert [] == good.with_page(65536).with_library(load_alignment=alignment).told()
+
+
+@pytest.mark.parametrize("alignment", [0, 4096, 32768, 65537, 98304])
+def test_segments_that_a_kernel_cannot_map_are_found(good: Case, alignment: int) -> None:
+    """Too small for its pages, or no multiple of them."""
+    (told,) = good.with_page(65536).with_library(load_alignment=alignment).told()
+    expected = f"expected a multiple of 65536 bytes, got {alignment} bytes"
+    assert f"pages: alignment of the segments of {LIBRARY}: {expected}" == told
+
+
 def test_large_thread_local_storage_is_found(good: Case) -> None:
     """One byte over the ceiling is too much; the ceiling itself is not."""
     (told,) = good.with_library(tls=257).told()

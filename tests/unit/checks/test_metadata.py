@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from pipeline.model import Entry, Scriptlet
+from pipeline.model import Entry, Flavor, Scriptlet
 from tests.unit.checks.case import Case
 
 NEVRA = "mimalloc-test-1.2-3.el5.x86_64"
@@ -105,10 +105,30 @@ def test_a_package_provides_nothing_else(good: Case) -> None:
 
 def test_the_machine_of_aarch64_is_named_as_rpm_does(good: Case) -> None:
     """x86_64 is x86-64 to rpm, and aarch64 is aarch-64."""
-    machine = good.plan.root.machine["x86_64"]
-    plan = replace(good.with_root(machine={"aarch64": machine}).plan, arch="aarch64")
-    told = replace(good, plan=plan).told()
+    told = good.on("aarch64", processor="aarch64").told()
     assert any("Provides: mimalloc-test(aarch-64) = 1.2-3.el5" in line for line in told)
+
+
+def test_a_level_of_an_architecture_is_the_same_machine_to_rpm(good: Case) -> None:
+    """A package for x86_64_v2 has an architecture of its own, and is found as x86-64."""
+    told = good.on("x86_64_v2", processor="x86_64").told()
+    assert any("ARCH: expected x86_64_v2, got x86_64" in line for line in told)
+    assert not any("Provides" in line for line in told)
+
+
+def test_a_flavor_has_its_own_names(good: Case) -> None:
+    """A secure package that calls itself by the plain one's name, file or soname is found."""
+    told = good.as_flavor("secure", Flavor(level=4, suffix="-secure")).told()
+    own = "libmimalloc-secure.so.1()(64bit)"
+    for words in (
+        f"nevra: file name: expected {NEVRA.replace('-test', '-test-secure')}.rpm, got {NEVRA}.rpm",
+        "metadata: NAME: expected mimalloc-test-secure, got mimalloc-test",
+        "Provides: mimalloc-test-secure(x86-64) = 1.2-3.el5, got none",
+        f"Requires: {own}, got none",
+        "soname of /opt/dep/lib64/libmimalloc-secure.so.1.2: expected libmimalloc-secure.so.1",
+        "links: /opt/dep/lib64/libmimalloc-secure.so",
+    ):
+        assert any(words in line for line in told), (words, told)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,24 @@ def test_mimalloc_says_when_it_begins_and_is_done() -> None:
     assert "mimalloc says: process init: 2 times" == proofs.begun(said, 2).line()
     assert "mimalloc says: process done: once" == proofs.ended(said, 1).line()
     assert not proofs.begun("", 1).holds
+
+
+@pytest.mark.parametrize(
+    ("level", "said", "line"),
+    [
+        (0, "mimalloc: secure level: 0\n", "secure level: 0"),
+        (4, "v2.0.6, secure level: 4\nmimalloc: secure level: 4\n", "secure level: 4"),
+        (4, "mimalloc: secure level: 0\n", "secure level: expected 4, got 0"),
+        (0, "mimalloc: secure level: 4\n", "secure level: expected 0, got 4"),
+        (4, "secure level: 4\nsecure level: 0\n", "secure level: expected 4, got 0, 4"),
+        (0, "mimalloc: process init: 0x7F\n", "secure level: expected 0, got nothing"),
+    ],
+)
+def test_mimalloc_says_its_secure_level(level: int, said: str, line: str) -> None:
+    """Of every process that it begins in; a plain library must say so, too."""
+    claim = proofs.secured(said, replace(SUBJECT, level=level))
+
+    assert f"mimalloc says: {line}" == claim.line()
 
 
 def test_the_loaders_complaint_is_told_once() -> None:
