@@ -1,0 +1,43 @@
+"""The door: python -m benchmarks build|library [--sample]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import machine, settings
+from pipeline.errors import PackagingError
+from pipeline.report import Report
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: list[str]) -> int:
+    """Run one benchmark; the answer is the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("which", choices=("build", "library"))
+    parser.add_argument("--sample", action="store_true", help="one round of the smallest work")
+    asked = parser.parse_args(arguments)
+    report = Report()
+    try:
+        chosen = settings.load()
+        chosen = chosen.sampled() if asked.sample else chosen
+        for line in machine.lines():
+            report.line(line)
+        if asked.which == "build":
+            from benchmarks import builds
+
+            builds.run(chosen, ROOT, report)
+        else:
+            from benchmarks import library
+
+            library.run(chosen, ROOT, report)
+    except PackagingError as problem:
+        Report().line(str(problem))
+        return problem.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
