@@ -10,13 +10,27 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from pipeline import check, cmake, emulator, fetch, patch, recipes, record, rpm, toolchain, unpack
+from pipeline import (
+    check,
+    cmake,
+    emulator,
+    fetch,
+    patch,
+    recipes,
+    record,
+    rpm,
+    rpmbuild,
+    spec,
+    srpm,
+    toolchain,
+    unpack,
+)
 from pipeline.checksum import digest, digest_of_files
 from pipeline.disk import guarded, suspecting
 from pipeline.errors import UnpackError, VerifyError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, locked, place_text, remove
+from pipeline.workspace import Site, Workspace, locked, place, place_text, remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,9 @@ STEPS = (
     Step("package", rpm.run),
     Step("check", check.run),
 )
+
+# Not on the way to a package: what a source package holds is there once it is unpacked.
+SOURCE = Step("source", srpm.run)
 
 
 def keys(plan: Plan, root: Path) -> dict[str, str]:
@@ -61,11 +78,13 @@ def keys(plan: Plan, root: Path) -> dict[str, str]:
         digest_of_files(toolchain.support(plan, root)),
     )
     staged = digest(configured, package.modes, recipe.library, plan.flavor)
-    packaged = digest(staged, replace(plan, handed=None), rpm.version(), _templates(root))
+    packaged = digest(staged, replace(plan, handed=None), rpmbuild.version(), _templates(root))
     manifest = recipes.manifest_file(root, plan)
     checked = digest(packaged, digest_of_files([manifest] if manifest.is_file() else []))
+    sourced = digest(unpacked, replace(plan, handed=None), rpmbuild.version(), _templates(root))
     values = (fetched, unpacked, patched, configured, configured, staged, packaged, checked)
-    return {step.name: value for step, value in zip(STEPS, values, strict=True)}
+    names = (step.name for step in STEPS)
+    return {**dict(zip(names, values, strict=True)), SOURCE.name: digest(sourced, checked)}
 
 
 def prepare(
@@ -119,6 +138,17 @@ def build(
             # What was handed over has been looked at, and from here on it is just the tree.
             advance(replace(plan, handed=None), site, report, STEPS[-1].name)
             return record.publish(plan, site)
+
+
+def source(plan: Plan, workspace: Workspace, report: Report, *, offline: bool = False) -> Path:
+    """Make a source package, and give it its final name."""
+    with guarded(), locked(workspace.locks, "workspace", shared=True):
+        site = prepare(plan, workspace, offline=offline)
+        advance(plan, site, report, "unpack")
+        _perform(SOURCE, plan, site, report)
+        made, target = srpm.made(plan, site), record.destination(plan, workspace, source=True)
+        place(made, target)
+        return target
 
 
 def do(
@@ -194,4 +224,4 @@ def _code() -> str:
 
 @cache
 def _templates(root: Path) -> str:
-    return digest_of_files([root / rpm.SPEC, *(root / rpm.ATTRIBUTES).glob("*.attr")])
+    return digest_of_files([root / spec.SPEC, *(root / rpmbuild.ATTRIBUTES).glob("*.attr")])

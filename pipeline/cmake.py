@@ -21,18 +21,14 @@ _CHAIN = tuple(f"waits-{number}" for number in range(6))
 
 
 def options(plan: Plan) -> dict[str, str]:
-    """The -D options of a plan, as ``NAME`` or ``NAME:TYPE`` to value."""
+    """All -D options of a plan, as ``NAME`` or ``NAME:TYPE`` to value."""
     flags = toolchain.flags(plan)
     return {
-        "CMAKE_INSTALL_PREFIX": plan.package.prefix,
-        "CMAKE_INSTALL_LIBDIR": plan.package.libdir,
         "CMAKE_C_FLAGS": " ".join(flags.compile),
         # The optimisation is the toolchain's matter; a second one here would overrule it.
         "CMAKE_C_FLAGS_RELEASE": "-DNDEBUG",
         "CMAKE_SHARED_LINKER_FLAGS": " ".join(flags.link),
-        **plan.package.cmake,
-        **plan.recipe.cmake,
-        **plan.flavor.cmake,
+        **plan.options,
     }
 
 

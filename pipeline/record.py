@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import cmake, rpm, toolchain
+from pipeline import cmake, rpmbuild, toolchain
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError
 from pipeline.model import Built, Plan
@@ -27,8 +27,10 @@ def finished(plan: Plan, site: Site) -> Built | None:
     return Built(plan, target, record["sha256"], target.stat().st_size, fresh=False)
 
 
-def destination(plan: Plan, workspace: Workspace) -> Path:
-    """The final name of a plan's package."""
+def destination(plan: Plan, workspace: Workspace, *, source: bool = False) -> Path:
+    """The final name of a plan's package, or of the package that it is built from."""
+    if source:
+        return workspace.dist / plan.root.dist / "source" / plan.source_name
     return workspace.dist / plan.root.dist / plan.arch / plan.file_name
 
 
@@ -67,7 +69,7 @@ def _record(plan: Plan, site: Site, made: Path) -> dict[str, Any]:
         "toolchain": {
             "name": plan.compiler.name,
             "target": plan.target,
-            "versions": {**toolchain.versions(plan), "rpmbuild": rpm.version()},
+            "versions": {**toolchain.versions(plan), "rpmbuild": rpmbuild.version()},
         },
         "build root": {"dist": root.dist, "glibc": root.glibc, "isa": plan.machine.isa},
         "flavor": plan.variant,

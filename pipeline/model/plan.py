@@ -111,6 +111,22 @@ class Plan:
         return self._flavored(self.recipe.soname)
 
     @property
+    def options(self) -> Mapping[str, str]:
+        """The -D options of cmake, whatever the compiler: ``NAME`` or ``NAME:TYPE`` to value."""
+        return {
+            "CMAKE_INSTALL_PREFIX": self.package.prefix,
+            "CMAKE_INSTALL_LIBDIR": self.package.libdir,
+            **self.package.cmake,
+            **self.recipe.cmake,
+            **self.flavor.cmake,
+        }
+
+    @property
+    def source_name(self) -> str:
+        """The name of the source package's file."""
+        return f"{self.name}-{self.recipe.version}-{self.release}.src.rpm"
+
+    @property
     def library(self) -> PurePosixPath:
         """The installed path of the shared library."""
         return self.package.libraries / self._flavored(self.recipe.library)

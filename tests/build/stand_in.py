@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline import checks, facts, recipes, request, toolchain
 from pipeline.model import Finding, Plan, Trial
-from pipeline.rpm import settings
+from pipeline.rpmbuild import settings
 from tests.build.conftest import ROOT
 
 PLACE = "/home/builder/mimalloc"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import build, request, rpm
+from pipeline import build, request
 from pipeline.model import Plan
 from pipeline.report import Report
 from pipeline.workspace import Site, Workspace
@@ -104,7 +104,7 @@ def room(workspace: Workspace) -> Callable[..., Site]:
     """Makes the rooms of the named steps, and gives the site that they are in."""
 
     def make(*steps: str, offline: bool = False) -> Site:
-        names = [step.name for step in build.STEPS]
+        names = [step.name for step in (*build.STEPS, build.SOURCE)]
         site = Site(workspace, dict.fromkeys(names, "0" * 64), offline)
         for step in steps:
             site.room(step).mkdir(parents=True, exist_ok=True)
@@ -129,4 +129,4 @@ def http() -> Iterator[server.Server]:
 @pytest.fixture
 def rpmbuild(monkeypatch: pytest.MonkeyPatch) -> None:
     """The host's rpmbuild has a version, and need not be there."""
-    monkeypatch.setattr(rpm, "version", lambda: "4.18.0")
+    monkeypatch.setattr("pipeline.rpmbuild.version", lambda: "4.18.0")

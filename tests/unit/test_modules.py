@@ -18,8 +18,8 @@ PIPELINE = ROOT / "pipeline"
 FLOORS = [
     {"errors", "model"},
     {"workspace", "disk", "process", "checksum", "report", "tables"},
-    {"download", "origins", "recipes", "toolchain", "host", "emulator"},
-    {"fetch", "unpack", "patch", "cmake", "rpm", "check", "facts", "checks", "smoke"},
+    {"download", "origins", "recipes", "toolchain", "host", "emulator", "spec", "rpmbuild"},
+    {"fetch", "unpack", "patch", "cmake", "rpm", "srpm", "check", "facts", "checks", "smoke"},
     {"build", "record"},
     {"board", "grid"},
 ]

@@ -1,22 +1,18 @@
-"""`rpm`: the spec and the settings that rpmbuild is given."""
+"""`rpm` and `rpmbuild`: what is packed, and the settings that it is packed with."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import pytest
-from jinja2 import UndefinedError
 
-from pipeline import process, request, rpm
+from pipeline import process, request, rpm, rpmbuild
 from pipeline.errors import HostError, PackageError
-from pipeline.model import Change, Folders, Plan
+from pipeline.model import Plan
 from pipeline.report import Report
 from pipeline.workspace import Site
-from tests.unit import release
 
 PREFIX = "/usr/local/nginx-dep"
 FILES = ("include/mimalloc-2.0/mimalloc.h", "lib64/libmimalloc.so.2.0")
@@ -35,121 +31,6 @@ def site(checkout: Path, room: Callable[..., Site]) -> Site:
     for name, target in LINKS.items():
         (site.stage / PREFIX.lstrip("/") / "lib64" / name).symlink_to(target)
     return site
-
-
-def _spec(plan: Plan, site: Site) -> str:
-    return rpm.render(plan, site.workspace.root, site.stage)
-
-
-def _section(spec: str, name: str) -> list[str]:
-    """The lines of one section, without the blank ones and the comments."""
-    found = re.search(rf"^%{name}\b.*\n((?:(?!%(?:files|postun|changelog)\b).*\n)*)", spec, re.M)
-    assert found, name
-    return [line for line in found[1].splitlines() if line and not line.startswith("#")]
-
-
-def _with_folders(plan: Plan, folders: Folders) -> Plan:
-    return release.recast(plan, folders=folders)
-
-
-# --- the spec ------------------------------------------------------------------------------------
-
-
-def test_spec_is_of_the_plan(plan: Plan, site: Site) -> None:
-    """Name, version, release with its dist tag, and a licence."""
-    spec = _spec(plan, site)
-    tags = dict(re.findall(r"^(\w+):\s+(.*)$", spec, re.MULTILINE))
-
-    assert ("mimalloc-custom", "2.0.6", "1.el7") == (tags["Name"], tags["Version"], tags["Release"])
-    assert ("MIT", plan.package.url) == (tags["License"], tags["URL"])
-    assert "mimalloc-custom-2.0.6 for centminmod.com LEMP stack installs" == tags["Summary"]
-    assert "\n%description\nmimalloc-custom-2.0.6 for centminmod.com LEMP stacks\n" in spec
-
-
-def test_spec_leaves_nothing_to_be_filled_in(plan: Plan, site: Site) -> None:
-    """No brace of the template is left, and the file ends with a line end."""
-    spec = _spec(plan, site)
-
-    assert not re.search(r"\{\{|\}\}|\{%|%\}", spec)
-    assert spec.endswith("\n")
-
-
-def test_spec_is_the_same_twice(plan: Plan, site: Site) -> None:
-    """No set order, no clock."""
-    assert _spec(plan, site) == _spec(plan, site)
-
-
-def test_library_is_a_program_file(plan: Plan, site: Site) -> None:
-    """The library alone has the mode that makes rpm look into it; links have none."""
-    lines = _section(_spec(_with_folders(plan, "swept"), site), "files")
-
-    assert [
-        "%defattr(0644,root,root,0755)",
-        f'%attr(0644,root,root) "{PREFIX}/include/mimalloc-2.0/mimalloc.h"',
-        f'"{PREFIX}/lib64/libmimalloc.so"',
-        f'"{PREFIX}/lib64/libmimalloc.so.2"',
-        f'%attr(0755,root,root) "{PREFIX}/lib64/libmimalloc.so.2.0"',
-    ] == lines
-
-
-def test_owned_folders_are_listed(plan: Plan, site: Site) -> None:
-    """A package that owns its folders leaves none behind, and needs no program for that."""
-    spec = _spec(_with_folders(plan, "owned"), site)
-    lines = [line for line in _section(spec, "files") if line.startswith("%dir")]
-
-    assert [f'%dir %attr(0755,root,root) "{PREFIX}{folder}"' for folder in FOLDERS] == lines
-    assert "%postun" not in spec
-
-
-def test_swept_folders_are_removed_from_the_deepest_up(plan: Plan, site: Site) -> None:
-    """A package whose list is fixed removes its folders inside rpm, if they are empty."""
-    spec = _spec(_with_folders(plan, "swept"), site)
-
-    assert "%dir" not in spec
-    assert "%postun -p <lua>" in spec
-    assert [f'posix.rmdir("{PREFIX}{folder}")' for folder in reversed(FOLDERS)] == _section(
-        spec, "postun"
-    )
-
-
-def test_link_to_a_folder_is_a_file(plan: Plan, site: Site) -> None:
-    """A link is packed as a link, whatever it leads to."""
-    link = site.stage / PREFIX.lstrip("/") / "lib"
-    link.symlink_to("lib64")
-    spec = _spec(_with_folders(plan, "owned"), site)
-
-    assert f'%dir %attr(0755,root,root) "{PREFIX}/lib"' not in spec
-    assert f'"{PREFIX}/lib"\n' in spec
-
-
-def test_changelog_is_the_recipes(plan: Plan, site: Site) -> None:
-    """From the newest entry down, in rpm's own form and language."""
-    changes = (
-        Change(2, date(2026, 12, 1), ("Second", "More")),
-        Change(1, date(2026, 11, 23), ("First",)),
-    )
-    spec = _spec(release.recast(plan, changelog=changes), site)
-    lines = _section(spec, "changelog")
-
-    who = re.escape(plan.package.packager)
-    assert re.fullmatch(rf"\* Tue Dec 01 2026 {who} - 2\.0\.6-2(\.el7)?", lines[0])
-    assert ["- Second", "- More"] == lines[1:3]
-    assert re.fullmatch(rf"\* Mon Nov 23 2026 {who} - 2\.0\.6-1(\.el7)?", lines[3])
-    assert "\nRelease:        2.el7\n" in spec
-
-
-def test_template_with_an_unknown_word(plan: Plan, site: Site) -> None:
-    """A slip in the template is no empty field."""
-    template = site.workspace.root / rpm.SPEC
-    template.write_text("Name: {{ package.name }}\n{{ nonsense }}\n")
-    with pytest.raises(UndefinedError, match="nonsense"):
-        _spec(plan, site)
-
-    template.write_text("Name: {{ package.name }}\n")
-    assert "Name: mimalloc-custom\n" == _spec(plan, site)
-
-
-# --- rpmbuild ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -184,7 +65,7 @@ def test_rpmbuild_is_given_all_it_reads(
     assert ["/usr/lib/rpm/macros", "/usr/lib/rpm/platform/x86_64-linux/macros"] == read[:2]
     assert "macros" == read[-1]
     assert {name for name in read if name.startswith("fileattrs/")} == {
-        f"fileattrs/{file.name}" for file in (site.workspace.root / rpm.ATTRIBUTES).iterdir()
+        f"fileattrs/{file.name}" for file in (site.workspace.root / rpmbuild.ATTRIBUTES).iterdir()
     }
     assert how["env"] == {
         "HOME": str(site.room("package")),
@@ -268,32 +149,12 @@ def test_rpm_is_told_of_an_architecture_that_it_may_not_know(
     assert "x86_64_v2-redhat-linux-gnu" == _macros(site)["_target_platform"]
 
 
-def test_a_flavor_has_a_spec_of_its_own(
-    project: Path, site: Site, calls: list[tuple[list[str], dict[str, object]]]
-) -> None:
-    """Named and described by its own name; its library has the library's mode, its links none."""
-    plan = request.plan(project, "3.4.3", "el8", "x86_64", "secure")
-    folder = site.stage / PREFIX.lstrip("/") / "lib64"
-    (folder / "libmimalloc-secure.so.3.4").touch()
-    (folder / "libmimalloc-secure.so.3").symlink_to("libmimalloc-secure.so.3.4")
-    rpm.run(plan, site, Report())
-    ((argv, _),) = calls
-    spec = Path(argv[-1]).read_text()
-
-    assert "mimalloc-custom-secure.spec" == Path(argv[-1]).name
-    assert "\nName:           mimalloc-custom-secure\n" in spec
-    assert "\n%description\nmimalloc-custom-secure-3.4.3 for centminmod.com" in spec
-    lines = _section(spec, "files")
-    assert f'%attr(0755,root,root) "{PREFIX}/lib64/libmimalloc-secure.so.3.4"' in lines
-    assert f'"{PREFIX}/lib64/libmimalloc-secure.so.3"' in lines
-
-
 @pytest.fixture
 def unasked() -> Iterator[None]:
     """Forgets the version that rpmbuild has told, before a test and after it."""
-    rpm.version.cache_clear()
+    rpmbuild.version.cache_clear()
     yield
-    rpm.version.cache_clear()
+    rpmbuild.version.cache_clear()
 
 
 @pytest.mark.usefixtures("unasked")
@@ -301,7 +162,7 @@ def test_rpmbuild_tells_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last word of what it prints is its version."""
     monkeypatch.setattr(process, "read", lambda *_, **__: "RPM version 4.18.0\n")
 
-    assert "4.18.0" == rpm.version()
+    assert "4.18.0" == rpmbuild.version()
 
 
 @pytest.mark.usefixtures("unasked")
@@ -309,6 +170,6 @@ def test_host_without_rpmbuild(monkeypatch: pytest.MonkeyPatch) -> None:
     """The missing program is named, and how to see what else is missing."""
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(HostError, match="rpmbuild cannot be started") as caught:
-        rpm.version()
+        rpmbuild.version()
 
     assert "invoke doctor" == caught.value.hint

@@ -1,0 +1,104 @@
+"""How rpmbuild is called: with our settings, and none of the host's or the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from pipeline import process
+from pipeline.errors import HostError, PackageError
+from pipeline.model import Plan
+from pipeline.workspace import copy_tree
+
+ATTRIBUTES = Path("recipes") / "fileattrs"
+
+
+@cache
+def version() -> str:
+    """The version of the host's rpmbuild, such as ``4.18.0``."""
+    told = process.read(["rpmbuild", "--version"], error=HostError, what="rpmbuild does not run")
+    return told.split()[-1]
+
+
+def run(
+    mode: tuple[str, ...], spec: Path, plan: Plan, root: Path, places: Mapping[str, Path], log: Path
+) -> None:
+    """Call rpmbuild on a spec, whose folder it works in.
+
+    ``mode`` are the arguments that say what to build, ``places`` macros that name a folder, and
+    ``root`` is the checkout. Raises PackageError with rpmbuild's last lines.
+    """
+    room = spec.parent
+    macros, architectures, attributes = room / "macros", room / "rpmrc", room / "fileattrs"
+    macros.write_text(_macros(plan, room, places), encoding="utf-8")
+    architectures.write_text(_architectures(plan), encoding="utf-8")
+    copy_tree(root / ATTRIBUTES, attributes)
+    config = process.read(
+        ["rpm", "--eval", "%{_rpmconfigdir}"], error=HostError, what="rpm does not run"
+    ).strip()
+    # Relative to the room, because a colon in the checkout's path would split the list.
+    read_instead = [
+        f"{config}/macros",
+        f"{config}/platform/{plan.processor.name}-linux/macros",
+        *(str(file.relative_to(room)) for file in sorted(attributes.glob("*.attr"))),
+        macros.name,
+    ]
+    process.run(
+        [
+            *("rpmbuild", *mode, "--nodeps", "--target", plan.arch),
+            *("--rcfile", f"{config}/rpmrc:{architectures.name}"),
+            *("--macros", ":".join(read_instead), spec),
+        ],
+        log=log,
+        error=PackageError,
+        what=f"rpmbuild cannot make {plan.nevra}",
+        cwd=room,
+        env={"HOME": str(room), "SOURCE_DATE_EPOCH": str(plan.recipe.moment)},
+    )
+
+
+def settings(plan: Plan) -> dict[str, str]:
+    """rpmbuild's macros that decide what is in the package, whatever the host's own are."""
+    package = plan.package
+    return {
+        "_buildhost": package.build_host,
+        "_target_platform": plan.platform,
+        "dist": f".{plan.root.dist}",
+        "packager": package.packager,
+        "vendor": package.vendor,
+        **package.macros,
+        **plan.root.rpm.macros,
+    }
+
+
+def _architectures(plan: Plan) -> str:
+    """What rpm is told of an architecture that is younger than the rpm of the host may be."""
+    arch, processor = plan.arch, plan.processor.name
+    if arch == processor:
+        return ""
+    return "".join(
+        f"{line}\n"
+        for line in (
+            f"arch_canon: {arch}: {processor} 1",
+            f"buildarchtranslate: {arch}: {processor}",
+            f"arch_compat: {arch}: {processor} noarch",
+            f"buildarch_compat: {processor}: {arch}",
+            f"buildarch_compat: {arch}: noarch",
+            f"archcolor: {arch} 2",
+        )
+    )
+
+
+def _macros(plan: Plan, room: Path, places: Mapping[str, Path]) -> str:
+    """The macro file: where to work, then our settings; it is read last, so that they hold."""
+    (room / "tmp").mkdir()
+    working = {
+        "_topdir": room / "top",
+        "_tmppath": room / "tmp",
+        "_dbpath": room / "db",
+        "_fileattrsdir": room / "fileattrs",
+    }
+    escaped = {name: str(place).replace("%", "%%") for name, place in {**working, **places}.items()}
+    macros = {**escaped, **settings(plan)}
+    return "".join(f"%{name} {value}\n" for name, value in macros.items())

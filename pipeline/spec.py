@@ -1,0 +1,70 @@
+"""The spec of a package: one template for the staged files, and for a build by itself."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.model import Plan
+
+SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
+
+# Made by rpm itself, and so not listed in a spec.
+_BY_RPM = "/usr/lib/.build-id"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The installed paths of a package: folders from the prefix down, then everything else."""
+
+    folders: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def staged(plan: Plan, stage: Path) -> Listing:
+    """What was staged below a root."""
+    prefix = stage / plan.package.prefix.lstrip("/")
+    entries = {
+        f"/{entry.relative_to(stage).as_posix()}": entry.is_dir() and not entry.is_symlink()
+        for entry in [prefix, *sorted(prefix.rglob("*"))]
+    }
+    return Listing(
+        tuple(path for path, is_folder in entries.items() if is_folder),
+        tuple(path for path, is_folder in entries.items() if not is_folder),
+    )
+
+
+def listed(plan: Plan, manifest: Iterable[str]) -> Listing:
+    """What a manifest lists; the folders above its files too, whether or not it lists them."""
+    prefix = plan.package.prefix
+    paths = [path for path in manifest if not path.startswith(_BY_RPM)]
+    folders = {prefix}
+    for path in paths:
+        while (path := posixpath.dirname(path)).startswith(f"{prefix}/"):
+            folders.add(path)
+    return Listing(tuple(sorted(folders)), tuple(path for path in paths if path not in folders))
+
+
+def render(plan: Plan, root: Path, listing: Listing, options: Mapping[str, str]) -> str:
+    """The text of the spec; ``options`` are cmake's, for a build by itself."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Environment(
+        loader=FileSystemLoader(root / SPEC.parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # a spec, not a page
+    )
+    return templates.get_template(SPEC.name).render(
+        plan=plan,
+        package=plan.package,
+        recipe=plan.recipe,
+        folders=listing.folders,
+        files=listing.files,
+        library=str(plan.library),
+        options=options,
+    )

@@ -1,0 +1,207 @@
+"""`spec`: one template, for what was staged and for a build by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from pipeline import recipes, request
+from pipeline import spec as spec_module
+from pipeline.model import Change, Folders, Plan
+from pipeline.workspace import Site
+from tests.unit import release
+
+PREFIX = "/usr/local/nginx-dep"
+FILES = ("include/mimalloc-2.0/mimalloc.h", "lib64/libmimalloc.so.2.0")
+LINKS = {"libmimalloc.so.2": "libmimalloc.so.2.0", "libmimalloc.so": "libmimalloc.so.2"}
+FOLDERS = ["", "/include", "/include/mimalloc-2.0", "/lib64"]
+
+
+@pytest.fixture
+def site(checkout: Path, room: Callable[..., Site]) -> Site:
+    """The rooms up to this step, with a few files staged."""
+    site = room("stage", "package")
+    for name in FILES:
+        file = site.stage / PREFIX.lstrip("/") / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    for name, target in LINKS.items():
+        (site.stage / PREFIX.lstrip("/") / "lib64" / name).symlink_to(target)
+    return site
+
+
+def _spec(plan: Plan, site: Site) -> str:
+    listing = spec_module.staged(plan, site.stage)
+    return spec_module.render(plan, site.workspace.root, listing, plan.options)
+
+
+def _section(spec: str, name: str) -> list[str]:
+    """The lines of one section, without the blank ones and the comments."""
+    found = re.search(rf"^%{name}\b.*\n((?:(?!%(?:files|postun|changelog)\b).*\n)*)", spec, re.M)
+    assert found, name
+    return [line for line in found[1].splitlines() if line and not line.startswith("#")]
+
+
+def _with_folders(plan: Plan, folders: Folders) -> Plan:
+    return release.recast(plan, folders=folders)
+
+
+def test_spec_is_of_the_plan(plan: Plan, site: Site) -> None:
+    """Name, version, release with its dist tag, and a licence."""
+    spec = _spec(plan, site)
+    tags = dict(re.findall(r"^(\w+):\s+(.*)$", spec, re.MULTILINE))
+
+    assert ("mimalloc-custom", "2.0.6", "1%{?dist}") == (
+        tags["Name"],
+        tags["Version"],
+        tags["Release"],
+    )
+    assert ("MIT", plan.package.url) == (tags["License"], tags["URL"])
+    assert "mimalloc-custom-2.0.6 for centminmod.com LEMP stack installs" == tags["Summary"]
+    assert "\n%description\nmimalloc-custom-2.0.6 for centminmod.com LEMP stacks\n" in spec
+
+
+def test_spec_leaves_nothing_to_be_filled_in(plan: Plan, site: Site) -> None:
+    """No brace of the template is left, and the file ends with a line end."""
+    spec = _spec(plan, site)
+
+    assert not re.search(r"\{\{|\{%|%\}", spec)
+    assert spec.endswith("\n")
+
+
+def test_spec_is_the_same_twice(plan: Plan, site: Site) -> None:
+    """No set order, no clock."""
+    assert _spec(plan, site) == _spec(plan, site)
+
+
+def test_library_is_a_program_file(plan: Plan, site: Site) -> None:
+    """The library alone has the mode that makes rpm look into it; links have none."""
+    lines = _section(_spec(_with_folders(plan, "swept"), site), "files")
+
+    assert [
+        "%defattr(0644,root,root,0755)",
+        f'%attr(0644,root,root) "{PREFIX}/include/mimalloc-2.0/mimalloc.h"',
+        f'"{PREFIX}/lib64/libmimalloc.so"',
+        f'"{PREFIX}/lib64/libmimalloc.so.2"',
+        f'%attr(0755,root,root) "{PREFIX}/lib64/libmimalloc.so.2.0"',
+    ] == lines
+
+
+def test_owned_folders_are_listed(plan: Plan, site: Site) -> None:
+    """A package that owns its folders leaves none behind, and needs no program for that."""
+    spec = _spec(_with_folders(plan, "owned"), site)
+    lines = [line for line in _section(spec, "files") if line.startswith("%dir")]
+
+    assert [f'%dir %attr(0755,root,root) "{PREFIX}{folder}"' for folder in FOLDERS] == lines
+    assert "%postun" not in spec
+
+
+def test_swept_folders_are_removed_from_the_deepest_up(plan: Plan, site: Site) -> None:
+    """A package whose list is fixed removes its folders inside rpm, if they are empty."""
+    spec = _spec(_with_folders(plan, "swept"), site)
+
+    assert "%dir" not in spec
+    assert "%postun -p <lua>" in spec
+    assert [f'posix.rmdir("{PREFIX}{folder}")' for folder in reversed(FOLDERS)] == _section(
+        spec, "postun"
+    )
+
+
+def test_link_to_a_folder_is_a_file(plan: Plan, site: Site) -> None:
+    """A link is packed as a link, whatever it leads to."""
+    link = site.stage / PREFIX.lstrip("/") / "lib"
+    link.symlink_to("lib64")
+    spec = _spec(_with_folders(plan, "owned"), site)
+
+    assert f'%dir %attr(0755,root,root) "{PREFIX}/lib"' not in spec
+    assert f'"{PREFIX}/lib"\n' in spec
+
+
+def test_changelog_is_the_recipes(plan: Plan, site: Site) -> None:
+    """From the newest entry down, in rpm's own form and language."""
+    changes = (
+        Change(2, date(2026, 12, 1), ("Second", "More")),
+        Change(1, date(2026, 11, 23), ("First",)),
+    )
+    spec = _spec(release.recast(plan, changelog=changes), site)
+    lines = _section(spec, "changelog")
+
+    who = re.escape(plan.package.packager)
+    assert re.fullmatch(rf"\* Tue Dec 01 2026 {who} - 2\.0\.6-2(\.el7)?", lines[0])
+    assert ["- Second", "- More"] == lines[1:3]
+    assert re.fullmatch(rf"\* Mon Nov 23 2026 {who} - 2\.0\.6-1(\.el7)?", lines[3])
+    assert "\nRelease:        2%{?dist}\n" in spec
+
+
+def test_template_with_an_unknown_word(plan: Plan, site: Site) -> None:
+    """A slip in the template is no empty field."""
+    template = site.workspace.root / spec_module.SPEC
+    template.write_text("Name: {{ package.name }}\n{{ nonsense }}\n")
+    with pytest.raises(UndefinedError, match="nonsense"):
+        _spec(plan, site)
+
+    template.write_text("Name: {{ package.name }}\n")
+    assert "Name: mimalloc-custom\n" == _spec(plan, site)
+
+
+def test_a_flavor_has_a_spec_of_its_own(project: Path, site: Site) -> None:
+    """Named and described by its own name; its library has the library's mode, its links none."""
+    plan = request.plan(project, "3.4.3", "el8", "x86_64", "secure")
+    folder = site.stage / PREFIX.lstrip("/") / "lib64"
+    (folder / "libmimalloc-secure.so.3.4").touch()
+    (folder / "libmimalloc-secure.so.3").symlink_to("libmimalloc-secure.so.3.4")
+    spec = _spec(plan, site)
+
+    assert "\nName:           mimalloc-custom-secure\n" in spec
+    assert "\n%description\nmimalloc-custom-secure-3.4.3 for centminmod.com" in spec
+    lines = _section(spec, "files")
+    assert f'%attr(0755,root,root) "{PREFIX}/lib64/libmimalloc-secure.so.3.4"' in lines
+    assert f'"{PREFIX}/lib64/libmimalloc-secure.so.3"' in lines
+
+
+def test_a_build_by_itself_is_of_the_recipe(project: Path, checkout: Path) -> None:
+    """Sources, patches and options of cmake; flags are the business of the building system."""
+    plan = request.plan(project, "2.0.6", "el8", "x86_64")
+    listing = spec_module.listed(plan, recipes.manifest(project, plan))
+    spec = spec_module.render(plan, checkout, listing, plan.options)
+
+    assert "\nSource0:        mimalloc-2.0.6.tar.gz\n" in spec
+    assert f"\n# {plan.recipe.tree}\n" in spec
+    assert "\nPatch1:         0001-align-power-of-two-blocks.patch\n" in spec
+    assert "\n%patch -P 1 -p1 -F 0\n" in spec
+    for name, value in plan.options.items():
+        assert f'-D{name}="{value}"' in spec
+    assert "-mcpu" not in spec
+    assert not re.search(r"rm -rf .*include", spec)
+
+
+def test_a_flavor_leaves_out_what_it_omits(project: Path, checkout: Path) -> None:
+    """Also where it is built by itself."""
+    plan = request.plan(project, "3.4.3", "el8", "x86_64", "secure")
+    listing = spec_module.listed(plan, recipes.manifest(project, plan))
+    spec = spec_module.render(plan, checkout, listing, plan.options)
+
+    assert f'rm -rf "$RPM_BUILD_ROOT{PREFIX}/include"' in spec
+    assert f'rm -rf "$RPM_BUILD_ROOT{PREFIX}/lib64/cmake"' in spec
+    assert '-DMI_SECURE="ON"' in spec
+
+
+def test_manifest_gives_files_and_folders(project: Path) -> None:
+    """Folders are told by what is below them; build-id links are rpm's own."""
+    manifest = (
+        "/usr/lib/.build-id",
+        f"{PREFIX}/lib64",
+        f"{PREFIX}/lib64/libmimalloc.so",
+        f"{PREFIX}/lib64/mimalloc-2.0/mimalloc.o",
+    )
+    plan = request.plan(project, "2.0.6", "el8", "x86_64")
+
+    assert spec_module.Listing(
+        (PREFIX, f"{PREFIX}/lib64", f"{PREFIX}/lib64/mimalloc-2.0"),
+        (f"{PREFIX}/lib64/libmimalloc.so", f"{PREFIX}/lib64/mimalloc-2.0/mimalloc.o"),
+    ) == spec_module.listed(plan, manifest)
