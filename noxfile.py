@@ -47,6 +47,13 @@ def manifest(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Ratios, and no verdict: builds beside a script, the library beside other allocators."""
+    for which in ("build", "grid", "library"):
+        session.run("python", "-m", "benchmarks", which, *session.posargs)
+
+
+@nox.session
 def rpmlint(session: nox.Session) -> None:
     """A second opinion on package and spec; every filter is explained in tests/rpmlint.toml."""
     session.run("pytest", "tests/build/test_rpmlint.py", *session.posargs)

@@ -94,6 +94,8 @@ def _making(name: str, purpose: str) -> Task[Any]:
 
 BUILD = "Make packages: every step, every check, then the RPM in dist/<dist>/<arch>/."
 
+SRPM = "Make source packages, which mock, COPR and Koji build by themselves."
+
 # The names are those of pipeline.build.STEPS; a unit test holds the two together.
 PURPOSES = {
     "fetch": "Fetch and verify the release's source.",
@@ -157,5 +159,6 @@ def clean(c: Context, everything: bool = False) -> None:
 
 namespace = Collection(manifest, smoke, list_, doctor, clean)
 namespace.add_task(_making("build", BUILD), default=True)
+namespace.add_task(_making("srpm", SRPM))
 for _name, _purpose in PURPOSES.items():
     namespace.add_task(_making(_name, _purpose))

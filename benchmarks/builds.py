@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import figures, kit, usage
+from benchmarks import figures, kit, scenes
 from benchmarks.columns import table
+from benchmarks.scenes import Run, Scene
 from benchmarks.settings import Settings, Target
 from benchmarks.silent import Silent
 from pipeline import build, request, toolchain, workspace
 from pipeline.checksum import sha256_of
-from pipeline.errors import CheckError, CompileError, FetchError
+from pipeline.errors import CheckError, FetchError
 from pipeline.report import Report
 
 # What makes packages, in the order in which each round runs them.
 BY_HAND, UNCHECKED, WHOLE = "by-hand.sh", "invoke package", "invoke build"
 BARE, VERSION = "python -c pass", "invoke --version"
-
-# A command, and the variables that it needs.
-Run = tuple[tuple[str, ...], Mapping[str, str]]
-
-_OF_A_CHECKOUT = ("recipes", "patches", "buildroot", "pipeline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +51,11 @@ class Timed:
         yield from ("", self.note) if self.note else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Where it is measured: a checkout of its own, so that nobody's packages are removed."""
-
-    checkout: workspace.Workspace
-    starter: usage.Starter
-    room: Path
-
-    def seconds(self, run: Run) -> float:
-        """How long something takes."""
-        argv, env = run
-        took = self.starter.run(argv, error=CompileError, cwd=self.checkout.root, env=env)
-        return took.wall
-
-
 def run(settings: Settings, root: Path, report: Report) -> list[Timed]:
     """Measure, and print a table for each package and one for builds with nothing to do."""
     results, done = [], list[Target]()
     with tempfile.TemporaryDirectory(prefix="mimalloc-bench-") as folder:
-        scene = _scene(root, Path(folder))
+        scene = scenes.scene(root, Path(folder))
         for target in settings.package:
             try:
                 results.append(_cold(target, scene, settings.rounds.cold))
@@ -88,26 +68,6 @@ def run(settings: Settings, root: Path, report: Report) -> list[Timed]:
         for line in ("", *result.lines()):
             report.line(line)
     return results
-
-
-def _scene(root: Path, room: Path) -> Scene:
-    checkout = workspace.Workspace(room / "checkout", workspace.locate(root).cache)
-    _copy(root, checkout.root)
-    plan = request.plans(checkout.root)[0]
-    return Scene(checkout, usage.starter(plan, checkout, room), room)
-
-
-def _copy(root: Path, target: Path) -> None:
-    target.mkdir()
-    for name in _OF_A_CHECKOUT:
-        shutil.copytree(root / name, target / name)
-    for name in ("tasks.py", "pyproject.toml"):
-        shutil.copy2(root / name, target / name)
-
-
-def _invoke(scene: Scene, *words: str) -> Run:
-    program = str(Path(sys.executable).with_name("invoke"))
-    return (program, *words), {workspace.CACHE_VARIABLE: str(scene.checkout.cache.parent)}
 
 
 def _which(target: Target) -> tuple[str, ...]:
@@ -125,8 +85,8 @@ def _cold(target: Target, scene: Scene, rounds: int) -> Timed:
     tools = kit.make(plan, site, scene.room / f"{target.version}-{target.dist}")
     runs: dict[str, Run] = {
         BY_HAND: (tuple(map(str, tools.argv)), toolchain.environment(plan, checkout)),
-        UNCHECKED: _invoke(scene, "package", *_which(target)),
-        WHOLE: _invoke(scene, "build", *_which(target)),
+        UNCHECKED: scene.invoke("package", *_which(target)),
+        WHOLE: scene.invoke("build", *_which(target)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     same = True
@@ -163,8 +123,8 @@ def _warm(target: Target, scene: Scene, rounds: int) -> Timed:
     """Builds with nothing to do, beside what Python and invoke take by themselves."""
     runs: dict[str, Run] = {
         BARE: ((sys.executable, "-c", "pass"), {}),
-        VERSION: _invoke(scene, "--version"),
-        WHOLE: _invoke(scene, "build", *_which(target)),
+        VERSION: scene.invoke("--version"),
+        WHOLE: scene.invoke("build", *_which(target)),
     }
     for each in runs.values():
         scene.seconds(each)

@@ -8,7 +8,7 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline import process, rpm
+from pipeline import process, rpmbuild
 
 _BUSY = 0.5
 
@@ -18,7 +18,7 @@ def lines() -> list[str]:
     cores, load = os.cpu_count() or 1, os.getloadavg()[0]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     tools = [f"{name} {version(name)}" for name in ("ziglang", "cmake", "ninja", "invoke")]
-    tools += [f"rpmbuild {rpm.version()}", *filter(None, map(_told, ("gcc", "valgrind")))]
+    tools += [f"rpmbuild {rpmbuild.version()}", *filter(None, map(_told, ("gcc", "valgrind")))]
     shown = [
         f"{_processor()}, {cores} cores, {memory:.0f} GiB, {_system()}, "
         f"Linux {platform.release().partition('-')[0]}, {' '.join(platform.libc_ver())}, "

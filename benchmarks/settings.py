@@ -22,12 +22,23 @@ class Rounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """Which packages are made at once, in the words of `invoke build`."""
+
+    releases: str
+    dists: str
+    architectures: str
+    flavors: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What is left of it all where the question is only whether it works."""
 
     packages: int
     releases: tuple[str, ...]
     workloads: tuple[str, ...]
+    grid: Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,7 @@ class Settings:
     rounds: Rounds
     sample: Sample
     package: tuple[Target, ...]
+    grid: Grid
     library: Library
     rival: tuple[Rival, ...]
     workload: tuple[Workload, ...]
@@ -90,6 +102,7 @@ class Settings:
             self,
             rounds=Rounds(1, 1, 1, 1),
             package=self.package[: self.sample.packages],
+            grid=self.sample.grid,
             library=replace(self.library, releases=self.sample.releases),
             workload=tuple(replace(each, size=each.counted) for each in chosen),
         )

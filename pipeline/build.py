@@ -53,7 +53,7 @@ STEPS = (
 )
 
 # Not on the way to a package: what a source package holds is there once it is unpacked.
-SOURCE = Step("source", srpm.run)
+SOURCE = Step("srpm", srpm.run)
 
 
 def keys(plan: Plan, root: Path) -> dict[str, str]:

@@ -21,8 +21,8 @@ from pipeline.report import Report
 def make(root: Path, plans: Sequence[Plan], last: str, *, offline: bool, jobs: int = 0) -> None:
     """Build every plan, or do one step of it and what is missing before; go on after a failure.
 
-    ``last`` is ``build`` or the name of a step. Of many plans, ``jobs`` are at work at once, by
-    default as many as there are cores. The first failure is raised in the end.
+    ``last`` is ``build``, ``srpm`` or the name of a step. Of many plans, ``jobs`` are at work at
+    once, by default as many as there are cores. The first failure is raised in the end.
     """
     if jobs < 0:
         raise RequestError("--jobs", expected="a number of 1 or more", got=str(jobs))
@@ -33,6 +33,8 @@ def make(root: Path, plans: Sequence[Plan], last: str, *, offline: bool, jobs: i
         threads = max(1, build.cores() // jobs)
         if last == "build":
             return build.build(plan, place, news, offline=offline, threads=threads)
+        if last == build.SOURCE.name:
+            return build.source(plan, place, news, offline=offline)
         return build.do(plan, place, news, last, offline=offline, threads=threads)
 
     if len(plans) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline import recipes, rpmbuild, spec
@@ -17,7 +18,7 @@ _MODE = 0o644
 
 def run(plan: Plan, site: Site, report: Report) -> None:
     """Write the source RPM into the step's room. Raises PackageError with rpmbuild's last lines."""
-    room, root = site.room("source"), site.workspace.root
+    room, root = site.room("srpm"), site.workspace.root
     sources = room / "sources"
     sources.mkdir()
     name = f"mimalloc-{plan.recipe.version}"
@@ -32,12 +33,14 @@ def run(plan: Plan, site: Site, report: Report) -> None:
         each.chmod(_MODE)
         os.utime(each, (plan.recipe.moment, plan.recipe.moment))
     places = {"_sourcedir": sources, "_srcrpmdir": room / "rpms"}
-    rpmbuild.run(("-bs",), file, plan, root, places, site.log("source"))
+    # It is the same for all machines of the dist, so it is always made for the first.
+    first = replace(plan, arch=next(iter(plan.root.machine)))
+    rpmbuild.run(("-bs",), file, first, root, places, site.log("srpm"))
 
 
 def made(plan: Plan, site: Site) -> Path:
     """The RPM that the step has written."""
-    return site.room("source") / "rpms" / plan.source_name
+    return site.room("srpm") / "rpms" / plan.source_name
 
 
 def pack(tree: Path, archive: Path, name: str, moment: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline import emulator, process
@@ -41,11 +42,11 @@ def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
             # The package's fault, and one finding among others.
             return Trial(name, False, f"{problem.what}\n{problem.detail}")
 
-    return (
-        attempt("aligned", build("aligned"), below, preload, runner, says=level),
-        link("archive", archive),
-        link("object", single),
-    )
+    # The first takes longest; meanwhile the others are linked and run.
+    with ThreadPoolExecutor(1) as pool:
+        linked = pool.submit(lambda: (link("archive", archive), link("object", single)))
+        aligned = attempt("aligned", build("aligned"), below, preload, runner, says=level)
+        return (aligned, *linked.result())
 
 
 def attempt(

@@ -103,7 +103,7 @@ def test_keys_are_of_every_step(plan: Plan, checkout: Path) -> None:
     """A key for each step, the same one each time."""
     keys = build.keys(plan, checkout)
 
-    assert [*NAMES, "source"] == list(keys)
+    assert [*NAMES, "srpm"] == list(keys)
     assert keys == build.keys(plan, checkout)
 
 

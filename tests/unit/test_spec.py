@@ -173,7 +173,7 @@ def test_a_build_by_itself_is_of_the_recipe(project: Path, checkout: Path) -> No
     assert "\nSource0:        mimalloc-2.0.6.tar.gz\n" in spec
     assert f"\n# {plan.recipe.tree}\n" in spec
     assert "\nPatch1:         0001-align-power-of-two-blocks.patch\n" in spec
-    assert "\n%patch -P 1 -p1 -F 0\n" in spec
+    assert f'< "$RPM_SOURCE_DIR/{plan.recipe.patch[0].file}"\n' in spec
     for name, value in plan.options.items():
         assert f'-D{name}="{value}"' in spec
     assert "-mcpu" not in spec

@@ -79,12 +79,12 @@ def test_source_package_holds_tree_patches_and_spec(
     asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(rpmbuild, "run", lambda *arguments: asked.append(arguments))
     monkeypatch.setattr(recipes, "manifest", lambda root, plan: ("/usr/local/nginx-dep/lib64/x",))
-    site = room("unpack", "source")
+    site = room("unpack", "srpm")
     tree.rename(site.tree)
     srpm.run(plan, site, Report())
 
-    sources = site.room("source") / "sources"
-    files = [*sources.iterdir(), site.room("source") / "mimalloc-custom.spec"]
+    sources = site.room("srpm") / "sources"
+    files = [*sources.iterdir(), site.room("srpm") / "mimalloc-custom.spec"]
     names = {"mimalloc-2.0.6.tar.gz", patched[0].file, "mimalloc-custom.spec"}
     assert names == {file.name for file in files}
     assert {(0o644, plan.recipe.moment)} == {

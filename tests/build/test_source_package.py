@@ -1,0 +1,166 @@
+"""The source package builds by itself, with the stock tools of the system it is built on."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import build, request, workspace
+from pipeline.report import Report
+from tests.build.conftest import ARCH, ROOT, SEED, Package, invoke_in
+
+Invoke = Callable[..., subprocess.CompletedProcess[str]]
+
+RELEASES = [
+    (SEED, "el7", "plain"),
+    (SEED, "el8", "plain"),
+    ("2.0.9", "el8", "plain"),
+    ("3.4.3", "el9", "plain"),
+    ("3.4.3", "el10", "secure"),
+]
+
+
+@pytest.fixture
+def source(package: Package) -> Callable[[str, str, str], Path]:
+    """Makes a source package; skips, loudly, without the release's source."""
+
+    def made(version: str, dist: str, flavor: str) -> Path:
+        package(version, "el8")
+        plan = request.plan(ROOT, version, dist, ARCH, flavor)
+        return build.source(plan, workspace.locate(ROOT), Report())
+
+    return made
+
+
+def listing(rpm: Path) -> list[str]:
+    """What `rpm -qlp` prints, the build-id as in the manifests."""
+    command = ["rpm", "-qlp", "--nosignature", str(rpm)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    known = r"(?m)^(/usr/lib/\.build-id/)[0-9a-f]{2}"
+    text = re.sub(known + r"/[0-9a-f]+$", r"\1{build_id[:2]}/{build_id[2:]}", text)
+    return re.sub(known + "$", r"\1{build_id[:2]}", text).splitlines()
+
+
+@pytest.mark.parametrize(("version", "dist", "flavor"), RELEASES)
+def test_it_builds_by_itself(
+    source: Callable[[str, str, str], Path], tmp_path: Path, version: str, dist: str, flavor: str
+) -> None:
+    """`rpmbuild --rebuild` with the host's gcc, in an empty folder: the manifest's files."""
+    made = source(version, dist, flavor)
+    # What it is said to require is not in this host's rpm database, but is there.
+    command = ["rpmbuild", "--rebuild", "--nodeps", "--define", f"_topdir {tmp_path}"]
+    command += ["--define", f"dist .{dist}", str(made)]
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    assert 0 == done.returncode, done.stdout[-3000:] + done.stderr[-3000:]
+    (rpm,) = (tmp_path / "RPMS").rglob("*.rpm")
+    name = f"{version}.{dist}" + ("" if flavor == "plain" else f".{flavor}")
+    manifest = (ROOT / "recipes" / "manifests" / f"{name}.txt").read_text().splitlines()
+    assert manifest == listing(rpm)
+    assert made.name.replace(".src.rpm", f".{ARCH}.rpm") == rpm.name
+
+
+@pytest.mark.parametrize(("version", "dist", "flavor"), RELEASES)
+def test_spec_and_package_are_clean(
+    source: Callable[[str, str, str], Path], rpmlint: str, tmp_path: Path,
+    version: str, dist: str, flavor: str,
+) -> None:  # fmt: skip
+    """rpmlint finds nothing but what is explained, and rpmspec reads the spec without a word."""
+    made = source(version, dist, flavor)
+    (spec,) = unpacked(made, tmp_path).glob("*.spec")
+    settings = str(ROOT / "tests" / "rpmlint.toml")
+    linted = subprocess.run(
+        [rpmlint, "--strict", "-c", settings, str(made), str(spec)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    parsed = subprocess.run(
+        ["rpmspec", "-P", str(spec)], capture_output=True, text=True, check=False
+    )
+
+    assert "1 packages and 1 specfiles checked; 0 errors, 0 warnings" in linted.stdout, (
+        linted.stdout
+    )
+    assert (0, "") == (parsed.returncode, parsed.stderr)
+    assert "BuildRequires:  cmake" in parsed.stdout
+
+
+@pytest.mark.parametrize(
+    ("dist", "needs"),
+    [("el7", ["cmake3", "devtoolset-11-gcc", "patch"]), ("el8", ["cmake", "gcc", "make", "patch"])],
+)
+def test_each_dist_has_its_own_needs(
+    source: Callable[[str, str, str], Path], dist: str, needs: list[str]
+) -> None:
+    """The compiler of EL7 is too old for C11, and its cmake for mimalloc."""
+    command = ["rpm", "-qp", "--nosignature", "--requires", str(source("2.0.9", dist, "plain"))]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+    assert needs == sorted(line for line in told if not line.startswith("rpmlib("))
+
+
+def test_it_is_the_same_anywhere(
+    source: Callable[[str, str, str], Path], checkout: Path, invoke: Invoke
+) -> None:
+    """From another folder, another umask, and another source of the same tree."""
+    made = source("3.4.3", "el8", "plain")
+    script = f"umask 077; invoke srpm --version 3.4.3 --dist el8 --source '{tree(made, checkout)}'"
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=checkout, capture_output=True, text=True, check=False
+    )
+
+    assert 0 == done.returncode, done.stderr
+    again = checkout / "dist" / "el8" / "source" / made.name
+    assert made.read_bytes() == again.read_bytes()
+
+
+def unpacked(made: Path, folder: Path) -> Path:
+    """The files in a source package."""
+    folder.mkdir(exist_ok=True)
+    archive = subprocess.run(["rpm2cpio", made], check=True, capture_output=True).stdout
+    subprocess.run(["cpio", "-idm", "--quiet"], check=True, input=archive, cwd=folder)
+    return folder
+
+
+def tree(made: Path, folder: Path) -> Path:
+    """The tree that is in a source package, unpacked and handed over as a folder."""
+    (archive,) = unpacked(made, folder.parent / "handed").glob("*.tar.gz")
+    subprocess.run(["tar", "-xf", archive], check=True, cwd=archive.parent)
+    return archive.with_name(archive.name.removesuffix(".tar.gz"))
+
+
+def test_copr_makes_it_as_it_makes_others(package: Package, checkout: Path, tmp_path: Path) -> None:
+    """The Makefile, called as COPR calls it, leaves one source package in the folder it is told."""
+    package("2.0.9", "el8")
+    shutil.copytree(ROOT / ".copr", checkout / ".copr")
+    shutil.copy(ROOT / "bootstrap", checkout)
+    # The environment is there: what is tried is the Makefile, and not what bootstrap does.
+    (checkout / "bootstrap").write_text('#!/bin/sh\nexec "$@"\n')
+    out = tmp_path / "out"
+    out.mkdir()
+    command = ["make", "-f", str(checkout / ".copr" / "Makefile"), "srpm"]
+    command += [f"outdir={out}", "spec=recipes/2.0.9.toml"]
+    done = subprocess.run(
+        command, cwd=checkout, env=os.environ, capture_output=True, text=True, check=False
+    )
+
+    assert 0 == done.returncode, done.stderr
+    assert ["mimalloc-custom-2.0.9-1.el8.src.rpm"] == [file.name for file in out.iterdir()]
+
+
+def test_without_a_manifest_there_is_no_list_of_files(checkout: Path) -> None:
+    """The spec's list is the manifest's, so it must be there first."""
+    (checkout / "recipes" / "manifests" / "3.4.3.el8.txt").unlink()
+
+    done = invoke_in(checkout, "srpm", "--version", "3.4.3", "--dist", "el8")
+
+    assert 10 == done.returncode
+    assert "no manifest for 3.4.3 el8" in done.stderr
