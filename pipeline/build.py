@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -135,9 +137,16 @@ def build(
                 return found
             # It could not be tried in the end: better said before a minute of compiling.
             emulator.runner(plan)
+            threading.Thread(target=load, daemon=True).start()
             # What was handed over has been looked at, and from here on it is just the tree.
             advance(replace(plan, handed=None), site, report, STEPS[-1].name)
             return record.publish(plan, site)
+
+
+def load() -> None:
+    """Import what the later steps need, while the compiler runs or before workers are forked."""
+    for module in ("jinja2", "pipeline.checks", "pipeline.facts", "pipeline.smoke.trials"):
+        importlib.import_module(module)
 
 
 def source(plan: Plan, workspace: Workspace, report: Report, *, offline: bool = False) -> Path:

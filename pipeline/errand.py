@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import tempfile
 import time
@@ -46,9 +45,7 @@ def make(root: Path, plans: Sequence[Plan], last: str, *, offline: bool, jobs: i
 
 
 def _make_many(plans: Sequence[Plan], act: grid.Act, jobs: int, report: Report) -> None:
-    # Once for all the workers, which are copies of us.
-    for module in ("pipeline.checks", "pipeline.facts", "pipeline.smoke.trials", "jinja2"):
-        importlib.import_module(module)
+    build.load()
     began, before = time.monotonic(), sum(os.times()[:4])
     with board() as shown:
         outcomes = grid.run(plans, act, jobs, shown)
