@@ -129,6 +129,15 @@ def manifest(
     errand.manifest(ROOT, request.plans(ROOT, version=version, dist=dist, arch=arch, flavor=flavor))
 
 
+@task(positional=["rpm"], help={"rpm": "the file to verify", "offline": WHICH["offline"]})
+@door
+def verify(c: Context, rpm: str, offline: bool = False) -> None:
+    """Make a published package anew, and compare: identical, or what differs."""
+    from pipeline import errand
+
+    errand.verify(ROOT, Path(rpm), offline=offline)
+
+
 @task(name="list")
 @door
 def list_(c: Context) -> None:
@@ -157,7 +166,7 @@ def clean(c: Context, everything: bool = False) -> None:
     build.clean(workspace.locate(ROOT), Report(), everything=everything)
 
 
-namespace = Collection(manifest, smoke, list_, doctor, clean)
+namespace = Collection(manifest, smoke, verify, list_, doctor, clean)
 namespace.add_task(_making("build", BUILD), default=True)
 namespace.add_task(_making("srpm", SRPM))
 for _name, _purpose in PURPOSES.items():

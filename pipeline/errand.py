@@ -124,6 +124,16 @@ def manifest(root: Path, plans: Sequence[Plan]) -> None:
     _each(plans, one, report, "as in their manifests")
 
 
+def verify(root: Path, rpm: Path, *, offline: bool) -> None:
+    """Make a package anew, and compare it with a file that was published."""
+    from pipeline import verify
+
+    report = Report()
+    with disk.guarded():
+        verify.run(rpm, workspace.locate(root), report, offline=offline)
+    report.line(f"  as its recipe makes it, byte for byte: {rpm}")
+
+
 def show_grid(root: Path) -> None:
     """Recipes by dists and machines: the release number of what is built, or a dash."""
     place, report, every = workspace.locate(root), Report(), request.EVERY

@@ -89,6 +89,22 @@ def plan(
     )
 
 
+def named(root: Path, name: str, version: str, release: str, arch: str) -> Plan:
+    """The plan of a package, by what its header says. Raises RequestError for one of no recipe."""
+    package = recipes.package(root)
+    flavors = {f"{package.name}{flavor.suffix}": each for each, flavor in package.flavor.items()}
+    number, _, dist = release.partition(".")
+    found = plan(root, version, dist, arch, flavors[recipes.known("package", name, flavors)])
+    if number != str(found.recipe.release):
+        raise RequestError(
+            f"the recipe of {version} is at another release",
+            expected=str(found.recipe.release),
+            got=number,
+            hint="git log: an older state of this project has made it",
+        )
+    return found
+
+
 def _architectures(root: Path, dist: str, arch: str, every: bool) -> list[str]:
     """The architectures of a dist that are meant; of every dist, those that it has."""
     machines = recipes.build_root(root, dist).machine

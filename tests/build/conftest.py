@@ -5,44 +5,85 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import pytest
 
-from pipeline import build, request, workspace
-from pipeline.errors import FetchError
-from pipeline.model import Built, Plan
+from pipeline import build, emulator, recipes, request, workspace
+from pipeline.errors import FetchError, HostError
+from pipeline.model import PLAIN, Built, Plan
 from pipeline.report import Report
 
 ROOT = Path(__file__).resolve().parents[2]
 ARCH = "x86_64"
 SEED = "2.0.6"
-DISTS = ("el7", "el8")
+NEWEST = "3.4.3"
 
 # Their sources come from the Python index and from Debian's archives.
-REACHABLE = ("2.0.9", "3.4.3")
-EVERY = [(version, dist) for version in (SEED, *REACHABLE) for dist in DISTS]
+REACHABLE = ("2.0.9", NEWEST)
+VERSIONS = (SEED, *REACHABLE)
 
-Package = Callable[[str, str], Built]
+DISTS = recipes.dists(ROOT)
+OLD = ("el7", "el8")
+MACHINES = [(dist, arch) for dist in DISTS for arch in recipes.build_root(ROOT, dist).machine]
+
+
+class Which(NamedTuple):
+    """What names a package."""
+
+    version: str
+    dist: str
+    arch: str = ARCH
+    flavor: str = PLAIN
+
+
+# Each release on each machine; and of the secure ones each machine once, and each release once.
+EVERY = [Which(version, *machine) for version in VERSIONS for machine in MACHINES]
+EVERY += [Which(NEWEST, *machine, "secure") for machine in MACHINES]
+EVERY += [Which(version, "el7", flavor="secure") for version in VERSIONS if version != NEWEST]
+
+
+def of_each(those: Iterable[Which]) -> pytest.MarkDecorator:
+    """Runs a test on each of these packages, which it knows as ``which``."""
+    return pytest.mark.parametrize("which", list(those), ids="-".join)
+
+
+class Package(Protocol):
+    """Gives a package by what names it."""
+
+    def __call__(self, version: str, dist: str, arch: str = ARCH, flavor: str = PLAIN) -> Built:
+        """Build it, or find it up to date."""
+
 
 _untested: dict[str, str] = {}
 
 
 @cache
-def _built(version: str, dist: str) -> Built:
-    plan = request.plan(ROOT, version, dist, ARCH)
-    return build.build(plan, workspace.locate(ROOT), Report())
+def _built(which: Which) -> Built:
+    return build.build(request.plan(ROOT, *which), workspace.locate(ROOT), Report())
+
+
+def runnable(plan: Plan) -> None:
+    """Skips, and says so loudly, where nothing on this host runs programs of the machine."""
+    try:
+        emulator.runner(plan)
+    except HostError as problem:
+        missing = f"{problem.got}; needed: {problem.expected}; see buildroot/host-programs.txt"
+        _untested[f"what is made for {plan.machine.isa}"] = missing
+        pytest.skip(problem.got)
 
 
 @pytest.fixture(scope="session")
 def package() -> Package:
-    """Builds a package, or finds it up to date; skips, and says so loudly, without a source."""
+    """Builds a package, or finds it up to date; skips, loudly, without a source or an emulator."""
 
-    def built(version: str, dist: str) -> Built:
+    def built(version: str, dist: str, arch: str = ARCH, flavor: str = PLAIN) -> Built:
+        runnable(request.plan(ROOT, version, dist, arch, flavor))
         try:
-            return _built(version, dist)
+            return _built(Which(version, dist, arch, flavor))
         except FetchError as problem:
             hint = f"hand it over once: invoke fetch --version {version} --source ..."
             _untested[f"mimalloc {version}"] = f"{problem.what}; {hint}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline import checks, facts, recipes, request, toolchain
-from pipeline.model import Finding, Plan, Trial
-from pipeline.rpmbuild import settings
+from pipeline import checks, facts, recipes, request, rpmbuild, toolchain, workspace
+from pipeline.model import PLAIN, Facts, Finding, Plan, Trial
 from tests.build.conftest import ROOT
 
 PLACE = "/home/builder/mimalloc"
@@ -28,14 +28,14 @@ void mi_copy(const char *from, unsigned n) {{
 """
 
 SPEC = """
-Name: {plan.package.name}
+Name: {plan.name}
 Version: {plan.recipe.version}
 Release: {plan.release}
 Summary: {summary}
 License: {plan.package.license}
 URL: {plan.package.url}
-Requires: {plan.recipe.soname}()(64bit)
-Provides: {plan.recipe.soname}()(64bit)
+Requires: {soname}()(64bit)
+Provides: {soname}()(64bit)
 {tags}
 %description
 {description}
@@ -71,6 +71,7 @@ class Fault:
     without: tuple[str, ...] = ()
     isa: tuple[str, ...] | None = None
     glibc: str = ""
+    soname: str = ""
     tls: int = 8
     hidden: tuple[str, ...] = ()
     private: str = "-lpthread"
@@ -80,9 +81,9 @@ class Fault:
     spoil: Callable[[Path], object] = lambda _: None
 
 
-def planned(dist: str) -> Plan:
+def planned(dist: str, arch: str = "x86_64", flavor: str = PLAIN) -> Plan:
     """What the real recipes and build roots demand of the default release."""
-    return request.plan(ROOT, recipes.package(ROOT).default.version, dist, "x86_64")
+    return request.plan(ROOT, recipes.package(ROOT).default.version, dist, arch, flavor)
 
 
 def stage(plan: Plan, fault: Fault, work: Path) -> Path:
@@ -94,14 +95,15 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
     defined = "\n".join(f"void {name}(void) {{}}" for name in names)
     source = work / "fake.c"
     source.write_text(SOURCE.format(exports=defined, tls=fault.tls) + fault.code)
-    target = plan.compiler.target.format(arch=plan.arch, glibc=fault.glibc or plan.root.glibc)
+    glibc = fault.glibc or plan.floor
+    target = plan.compiler.target.format(processor=plan.processor.name, glibc=glibc)
     isa = plan.compiler.isa[plan.machine.isa] if fault.isa is None else fault.isa
     parts = (plan.compiler.flags, plan.root.flags, plan.machine.flags)
     flags = [*isa, *(flag for part in parts for flag in (*part.compile, *part.link))]
     kept = [flag for flag in flags if flag not in fault.without]
     own = ["-fPIC", "-fno-builtin", "-w", "-ftls-model=initial-exec", *fault.compile, *fault.link]
-    output = libraries / plan.recipe.library
-    soname = f"-Wl,-soname,{plan.recipe.soname}"
+    output = libraries / plan.library.name
+    soname = f"-Wl,-soname,{fault.soname or plan.soname}"
     command = [
         toolchain.zig(),
         "cc",
@@ -115,7 +117,8 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
         "-o",
         output,
     ]
-    subprocess.run([str(part) for part in command], check=True, cwd=work)
+    environment = {**os.environ, **toolchain.environment(plan, workspace.locate(ROOT))}
+    subprocess.run([str(part) for part in command], check=True, cwd=work, env=environment)
     for path, to in plan.links.items():
         (root / path.lstrip("/")).symlink_to(to)
     text = PKG_CONFIG.format(plan=plan, private=fault.private)
@@ -133,6 +136,7 @@ def packaged(plan: Plan, fault: Fault, work: Path) -> Path:
     spec = work / "fake.spec"
     text = SPEC.format(
         plan=plan,
+        soname=fault.soname or plan.soname,
         summary=plan.summary,
         description=plan.description,
         stage=stage(plan, fault, work),
@@ -146,20 +150,32 @@ def packaged(plan: Plan, fault: Fault, work: Path) -> Path:
     own = {"_topdir": str(work / "top"), "_rpmdir": str(work), "dist": f".{plan.root.dist}"}
     # This host's generators would add what the dist's own do not.
     own |= {"__pkgconfig_provides": "%{nil}", "__pkgconfig_requires": "%{nil}"}
-    macros = {**settings(plan), **own, **fault.macros}
+    macros = {**rpmbuild.settings(plan), **own, **fault.macros}
     defines = [part for name, value in macros.items() for part in ("--define", f"{name} {value}")]
     epoch = str(plan.recipe.moment)
     environment = {"HOME": str(work), "PATH": "/usr/bin:/bin", "SOURCE_DATE_EPOCH": epoch}
-    command = ["rpmbuild", "-bb", "--target", plan.arch, *defines, spec]
+    told = subprocess.check_output(["rpm", "--eval", "%{_rpmconfigdir}"], text=True)
+    config, more = told.strip(), work / "rpmrc"
+    more.write_text(rpmbuild._architectures(plan))
+    platform = f"{config}/platform/{plan.processor.name}-linux/macros"
+    read = ["--rcfile", f"{config}/rpmrc:{more}"]
+    read += ["--macros", f"{config}/macros:{platform}:{config}/fileattrs/*.attr"]
+    command = ["rpmbuild", "-bb", *read, "--target", plan.arch, *defines, spec]
     subprocess.run(
         [str(part) for part in command], check=True, cwd=work, env=environment, capture_output=True
     )
     return next(work.glob("*.rpm"))
 
 
+def examined(plan: Plan, fault: Fault, work: Path) -> Facts:
+    """What is in the stand-in; that it was tried is taken for granted."""
+    found = facts.read(
+        packaged(plan, fault, work), work / "scratch", library=plan.library, needles=[PLACE]
+    )
+    return replace(found, trials=(Trial("loads", True, ""),))
+
+
 def judged(plan: Plan, fault: Fault, work: Path) -> list[Finding]:
     """What is wrong with the stand-in, the manifest and the trials apart."""
-    rpm = packaged(plan, fault, work)
-    found = facts.read(rpm, work / "scratch", library=plan.library, needles=[PLACE])
-    tried = replace(found, trials=(Trial("loads", True, ""),))
-    return checks.judge(tried, plan, tried.listing)
+    found = examined(plan, fault, work)
+    return checks.judge(found, plan, found.listing)

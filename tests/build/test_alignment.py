@@ -10,15 +10,22 @@ import pytest
 from pipeline import build, record, request, workspace
 from pipeline.errors import CheckError
 from pipeline.report import Report
-from tests.build.conftest import ARCH, REACHABLE, ROOT, SEED, Package
+from tests.build.conftest import ARCH, NEWEST, ROOT, SEED, VERSIONS, Package, Which, of_each
 
 TOTAL = re.compile(r"aligned: total calls (\d+) misaligned (\d+) corrupt (\d+) failed (\d+)")
 
 
-@pytest.mark.parametrize("version", [SEED, *REACHABLE])
-def test_every_package_returns_aligned_blocks(package: Package, version: str) -> None:
+@of_each(
+    [
+        *(Which(version, "el7") for version in VERSIONS),
+        *(Which(version, dist, "aarch64") for version in VERSIONS for dist in ("el7", "el10")),
+        Which(NEWEST, "el10"),
+        Which(NEWEST, "el8", flavor="secure"),
+    ]
+)
+def test_every_package_returns_aligned_blocks(package: Package, which: Which) -> None:
     """Half a million calls through every aligned entry point, and no block is out of line."""
-    built = package(version, "el7")
+    built = package(*which)
     log = build.prepare(built.plan, workspace.locate(ROOT)).log("check").read_text()
 
     counts = TOTAL.search(log)

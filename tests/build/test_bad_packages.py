@@ -8,15 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import checks, facts, recipes
-from pipeline.model import Flags, Machine
-from tests.build.conftest import ROOT
-from tests.build.stand_in import PLACE, Fault, judged, packaged, planned
+from pipeline import checks, facts
+from tests.build.conftest import DISTS, MACHINES
+from tests.build.stand_in import PLACE, Fault, examined, judged, packaged, planned
 
 AVX2 = """
 typedef int lanes __attribute__((vector_size(32)));
 void mi_add(lanes *a, const lanes *b) { *a += *b; }
 """
+AVX512 = """
+typedef int lanes __attribute__((vector_size(64)));
+void mi_add(lanes *a, const lanes *b) { *a += *b; }
+"""
+FMA = "float mi_fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }\n"
+SHIFT = "unsigned long mi_shift(unsigned long a, int n) { return a << n; }\n"
 POPCNT = "int mi_count(unsigned long n) { return __builtin_popcountl(n); }"
 SWAP = "long mi_swap(long *to, long n) { return __atomic_exchange_n(to, n, __ATOMIC_SEQ_CST); }"
 # Both moved into libc.so.6 with 2.34, under a new version.
@@ -35,10 +40,13 @@ __asm__(".section .wx,\\"awx\\",@progbits\\n.globl mi_wx\\nmi_wx: ret\\n");
 """
 
 
-@pytest.mark.parametrize("dist", ["el7", "el8"])
-def test_nothing_is_wrong_with_the_stand_in(dist: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("flavor", ["plain", "secure"])
+@pytest.mark.parametrize(("dist", "arch"), MACHINES)
+def test_nothing_is_wrong_with_the_stand_in(
+    dist: str, arch: str, flavor: str, tmp_path: Path
+) -> None:
     """Without a fault there is no finding, so each finding below is due to its fault."""
-    assert [] == judged(planned(dist), Fault(), tmp_path)
+    assert [] == judged(planned(dist, arch, flavor), Fault(), tmp_path)
 
 
 FAULTS = {
@@ -171,17 +179,66 @@ def test_code_that_changes_is_caught(code: str, trait: str, tmp_path: Path) -> N
     assert [f"without {trait}"] == told
 
 
-def test_atomics_of_a_newer_arm_are_caught(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dist", DISTS)
+def test_atomics_of_a_newer_arm_are_caught(dist: str, tmp_path: Path) -> None:
     """A library made for armv8.1 stops with an illegal instruction on an armv8.0 processor."""
-    plan = planned("el8")
-    machine = Machine("armv8-a", Flags(("-mbranch-protection=standard",)), ("branch-protection",))
-    root = replace(plan.root, machine={"aarch64": machine})
-    root = replace(root, libraries=(*root.libraries, "ld-linux-aarch64.so.1"))
-    known = recipes.isa(ROOT, "aarch64", "armv8-a")
-    plan = replace(plan, arch="aarch64", root=root, isa=replace(known, foreign=("swp*",)))
+    plan = planned(dist, "aarch64")
     assert [] == judged(plan, Fault(SWAP), tmp_path / "good")
     found = judged(plan, Fault(SWAP, isa=("-mcpu=generic+lse",)), tmp_path / "bad")
-    assert ["swpal (1)"] == [finding.got for finding in found]
+    assert [("instructions", "swpal (1)")] == [(finding.check, finding.got) for finding in found]
+
+
+def test_an_oldest_processor_of_el10_has_avx2_and_no_more(tmp_path: Path) -> None:
+    """What is compiled for its level is let pass, with all that is new in it; AVX-512 is not."""
+    plan = planned("el10")
+    good = examined(plan, Fault(AVX2 + FMA + SHIFT), tmp_path / "good")
+    assert good.library is not None
+    told = {group: set(names) for group, names in good.library.instructions.items()}
+    assert "vpaddd" in told["avx2"]
+    assert "shlx" in told["bmi2"]
+    assert any(name.startswith("vfmadd") for name in told[""])
+    assert [] == checks.judge(good, plan, good.listing)
+
+    # Left alone, the compiler makes two short vectors of a long one.
+    wide = Fault(AVX512, isa=("-mcpu=x86_64_v4",), compile=("-mprefer-vector-width=512",))
+    found = judged(plan, wide, tmp_path / "bad")
+    assert {"instructions"} == {finding.check for finding in found}
+    assert any("avx512" in finding.subject for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("code", "got"), [(AVX2, "vpaddd (1)"), (FMA, "vfmadd213ss (1)"), (SHIFT, "shlx (1)")]
+)
+@pytest.mark.parametrize(("dist", "arch"), [("el9", "x86_64"), ("el10", "x86_64_v2")])
+def test_a_third_level_is_caught_where_the_second_is_demanded(
+    dist: str, arch: str, code: str, got: str, tmp_path: Path
+) -> None:
+    """A package for older processors of el10 must not hold what its newer ones have."""
+    plan = planned(dist, arch)
+    assert [] == judged(plan, Fault(POPCNT), tmp_path / "good")
+    found = judged(plan, Fault(code, isa=("-mcpu=x86_64_v3",)), tmp_path / "bad")
+    assert {"instructions"} == {finding.check for finding in found}
+    assert got in ", ".join(finding.got for finding in found)
+
+
+@pytest.mark.parametrize("dist", DISTS)
+@pytest.mark.parametrize("bytes_", [4096, 16384])
+def test_segments_for_small_pages_are_caught(dist: str, bytes_: int, tmp_path: Path) -> None:
+    """A kernel with pages of 64 KiB, as el7 and el8 have it on aarch64, cannot load the library."""
+    plan = planned(dist, "aarch64")
+    found = judged(plan, Fault(link=(f"-Wl,-z,max-page-size={bytes_}",)), tmp_path)
+    assert [("pages", "a multiple of 65536 bytes", f"{bytes_} bytes")] == [
+        (finding.check, finding.expected, finding.got) for finding in found
+    ]
+
+
+def test_a_plain_library_in_a_secure_package_is_caught(tmp_path: Path) -> None:
+    """It would be found under the plain one's soname, and taken for it."""
+    plan = planned("el8", flavor="secure")
+    found = judged(plan, Fault(soname=plan.recipe.soname), tmp_path)
+    assert {"soname", "metadata", "requires"} == {finding.check for finding in found}
+    (told,) = (finding for finding in found if finding.check == "soname")
+    assert ("libmimalloc-secure.so.3", "libmimalloc.so.3") == (told.expected, told.got)
 
 
 def test_a_missing_file_is_caught(tmp_path: Path) -> None:

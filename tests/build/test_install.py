@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.conftest import DISTS, EVERY, Package
+from tests.build.conftest import DISTS, EVERY, NEWEST, SEED, Package, Which, of_each
 
 Rpm = Callable[..., str]
 
@@ -28,8 +28,8 @@ def rpm(tmp_path: Path, as_root: list[str]) -> Rpm:
     return run
 
 
-# The C library that the package needs is not in the scratch root.
-INSTALL = ("-U", "--nodeps", "--nosignature")
+# The C library that the package needs is not in the scratch root, nor is its machine this one.
+INSTALL = ("-U", "--nodeps", "--nosignature", "--ignorearch")
 
 
 def left(root: Path) -> list[str]:
@@ -38,37 +38,79 @@ def left(root: Path) -> list[str]:
     return [str(path.relative_to(root)) for top in ours for path in [top, *top.rglob("*")]]
 
 
-@pytest.mark.parametrize(("version", "dist"), EVERY)
+@of_each(EVERY)
 def test_a_removal_leaves_no_folder_behind(
-    package: Package, rpm: Rpm, tmp_path: Path, version: str, dist: str
+    package: Package, rpm: Rpm, tmp_path: Path, which: Which
 ) -> None:
     """Swept or owned, every folder that came with the package goes with it."""
-    built = package(version, dist)
+    built = package(*which)
     rpm(*INSTALL, built.rpm)
     assert (tmp_path / str(built.plan.library).lstrip("/")).is_file()
     # rpm -V: silent where size, digest, mode, owner, link and time are as packaged.
-    assert "" == rpm("-V", "--nodeps", "mimalloc-custom")
+    assert "" == rpm("-V", "--nodeps", built.plan.name)
 
-    rpm("-e", "mimalloc-custom")
+    rpm("-e", built.plan.name)
 
-    below_usr = {"usr/local", "usr/lib/.build-id"} & set(left(tmp_path))
-    assert [] == [path for path in left(tmp_path) if "nginx-dep" in path]
-    assert below_usr <= {"usr/local"}
+    assert set(left(tmp_path)) <= {"usr/local"}
 
 
-@pytest.mark.parametrize("dist", DISTS)
+@of_each(
+    [
+        *(Which(NEWEST, dist) for dist in DISTS),
+        Which(NEWEST, "el10", "aarch64"),
+        Which(NEWEST, "el7", flavor="secure"),
+    ]
+)
 def test_an_upgrade_takes_the_old_folders_with_it(
-    package: Package, rpm: Rpm, tmp_path: Path, dist: str
+    package: Package, rpm: Rpm, tmp_path: Path, which: Which
 ) -> None:
     """From 2.0 to 3.4 the folders named after 2.0 go, and the shared ones stay."""
-    old, new = package("2.0.9", dist), package("3.4.3", dist)
+    old, new = package(*which._replace(version="2.0.9")), package(*which)
     rpm(*INSTALL, old.rpm)
 
     rpm(*INSTALL, new.rpm)
 
     names = left(tmp_path)
     assert not [name for name in names if "mimalloc-2.0" in name]
-    assert "usr/local/nginx-dep/include/mimalloc-3.4/mimalloc.h" in names
+    assert f"usr/local/nginx-dep/lib64/mimalloc-3.4/{new.plan.base}.o" in names
+
+
+@pytest.mark.parametrize("first", ["plain", "secure"])
+@pytest.mark.parametrize(
+    ("version", "dist", "arch"),
+    [(SEED, "el7", "x86_64"), (NEWEST, "el8", "x86_64"), (NEWEST, "el10", "aarch64")],
+)
+def test_both_flavors_live_beside_each_other(
+    package: Package, rpm: Rpm, tmp_path: Path, version: str, dist: str, arch: str, first: str
+) -> None:
+    """No file of one is the other's: each is whole without it, and nothing stays after both."""
+    plain, secure = (package(version, dist, arch, flavor).plan for flavor in ("plain", "secure"))
+    files = {plan.name: package(version, dist, arch, plan.variant).rpm for plan in (plain, secure)}
+    gone, kept = (secure, plain) if first == "secure" else (plain, secure)
+
+    # In one go and without a word of force, as rpm refuses a file that two packages differ in.
+    rpm(*INSTALL, *files.values())
+    assert sorted(files) == sorted(rpm("-qa", "--qf", "%{NAME}\\n").split())
+    for plan in (plain, secure):
+        assert "" == rpm("-V", "--nodeps", plan.name)
+        assert (tmp_path / str(plan.library).lstrip("/")).is_file()
+
+    rpm("-e", gone.name)
+
+    assert "" == rpm("-V", "--nodeps", kept.name)
+    assert not (tmp_path / str(gone.library).lstrip("/")).exists()
+    rpm("-e", kept.name)
+    assert set(left(tmp_path)) <= {"usr/local"}
+
+
+def test_a_file_of_both_would_be_refused(package: Package, rpm: Rpm, tmp_path: Path) -> None:
+    """What keeps flavors apart is rpm's own rule, and it holds in the scratch root, too."""
+    plain = package(NEWEST, "el8")
+    rpm(*INSTALL, plain.rpm)
+    other = package(NEWEST, "el9")
+
+    with pytest.raises(AssertionError, match="conflicts with file from package"):
+        rpm("-i", "--nodeps", "--nosignature", "--replacepkgs", other.rpm)
 
 
 def test_what_others_put_there_stays(package: Package, rpm: Rpm, tmp_path: Path) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from tests.build.conftest import EVERY, ROOT, Package, invoke_in
+from tests.build.conftest import EVERY, ROOT, Package, Which, invoke_in, of_each
 
 
-@pytest.mark.parametrize(("version", "dist"), EVERY)
-def test_package_lists_its_manifest(package: Package, version: str, dist: str) -> None:
+@of_each(EVERY)
+def test_package_lists_its_manifest(package: Package, which: Which) -> None:
     """Path for path, and in the same order."""
-    built = package(version, dist)
-    lines = (ROOT / "recipes" / "manifests" / f"{version}.{dist}.txt").read_text().splitlines()
+    built = package(*which)
+    name = ".".join([which.version, which.dist, *(["secure"] if which.flavor == "secure" else [])])
+    lines = (ROOT / "recipes" / "manifests" / f"{name}.txt").read_text().splitlines()
 
-    done = invoke_in(ROOT, "manifest", "--version", version, "--dist", dist)
+    asked = [word for name, value in which._asdict().items() for word in (f"--{name}", value)]
+    done = invoke_in(ROOT, "manifest", *asked)
 
     assert 0 == done.returncode, done.stderr
     assert [built.plan.nevra, f"  {len(lines)} paths, as in the manifest"] == (

@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 from packaging.version import Version
 
 from pipeline import build, request, workspace
-from pipeline.facts import elf
+from pipeline.facts import notes
 from pipeline.model import Built
 from pipeline.report import Report
-from tests.build.conftest import ARCH, DISTS, EVERY, REACHABLE, ROOT, SEED, Package
+from tests.build.conftest import EVERY, MACHINES, NEWEST, OLD, ROOT, SEED, Package, Which, of_each
 
 # `rpm -ql` of the page, for EL7; EL8 has the build-id lines before them.
 SEED_FILES = """
@@ -34,23 +35,46 @@ SEED_FILES = """
 """.split()
 
 
+# How rpm spells the machine of an architecture where a package provides itself.
+MACHINE_WORDS = {"x86_64": "x86-64", "x86_64_v2": "x86-64", "aarch64": "aarch-64"}
+
+# The newest symbol version that is in the packages of each dist; el8 of aarch64 has el7's library.
+NEWEST_SYMBOL = {"el7": "2.17", "el8": "2.17", "el9": "2.34", "el10": "2.34"}
+
+
 def query(built: Built, *arguments: str) -> str:
     """What `rpm -qp` prints of a package."""
     command = ["rpm", "-qp", "--nosignature", *arguments, str(built.rpm)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("dist", DISTS)
-def test_the_seeds_listing_comes_out_path_for_path(package: Package, dist: str) -> None:
-    """`rpm -qlp` of 2.0.6 prints the page's paths, in its order, and its build-id on EL8."""
-    listing = query(package(SEED, dist), "-l").splitlines()
+@of_each(Which(SEED, *machine) for machine in MACHINES)
+def test_the_seeds_listing_comes_out_path_for_path(package: Package, which: Which) -> None:
+    """`rpm -qlp` of 2.0.6 prints the page's paths, in its order, and its build-id from EL8 on."""
+    listing = query(package(*which), "-l").splitlines()
 
     build_id = [path for path in listing if path.startswith("/usr/lib/.build-id")]
     assert SEED_FILES == listing[len(build_id) :]
-    assert (3 if dist == "el8" else 0) == len(build_id)
+    assert (0 if which.dist == "el7" else 3) == len(build_id)
 
 
-@pytest.mark.parametrize("dist", DISTS)
+@of_each(which for which in EVERY if which.flavor == "secure")
+def test_a_secure_package_brings_libraries_and_nothing_else(package: Package, which: Which) -> None:
+    """Every file of it has another name than the plain package's, and is below lib64."""
+    plain = query(package(*which._replace(flavor="plain")), "-l").splitlines()
+    built = package(*which)
+    own = set(query(built, "-l").splitlines()) - set(plain)
+
+    folder = "/usr/local/nginx-dep/lib64/"
+    files = {path for path in own if not path.startswith("/usr/lib/.build-id/")}
+    objects = {
+        str(built.plan.objects / name) for name in ("libmimalloc-secure.a", "mimalloc-secure.o")
+    }
+    assert {str(built.plan.library), *built.plan.links, *objects} == files
+    assert all(path.startswith(folder) for path in files)
+
+
+@pytest.mark.parametrize("dist", OLD)
 def test_readmes_listings_are_true(package: Package, dist: str) -> None:
     """What README shows of 2.0.6 is what the package says, to the last path and its size."""
     section = (ROOT / "README.md").read_text().split(f"\n## {dist.upper()}\n")[1].split("\n## ")[0]
@@ -70,10 +94,10 @@ def test_readmes_listings_are_true(package: Package, dist: str) -> None:
     assert ("MIT", f"1.{dist}") == (tags["License"], tags["Release"])
 
 
-@pytest.mark.parametrize("version", [SEED, *REACHABLE])
-def test_the_build_id_on_el8_is_the_librarys_own(package: Package, version: str) -> None:
+@of_each(which for which in EVERY if which.dist != "el7")
+def test_the_build_id_in_the_listing_is_the_librarys_own(package: Package, which: Which) -> None:
     """The three build-id lines are the folder, the first byte, and the rest of the build-id."""
-    built = package(version, "el8")
+    built = package(*which)
     listing = query(built, "-l").splitlines()
 
     head = listing[1].rpartition("/")[2]
@@ -85,7 +109,8 @@ def _build_id(built: Built) -> str:
     links = query(built, "--qf", "[%{FILENAMES} %{FILELINKTOS}\n]").splitlines()
     link = next(line.split()[1] for line in links if "/.build-id/" in line and "libmim" in line)
     assert link.endswith(str(built.plan.library))
-    return elf.read(_unpacked(built) / str(built.plan.library).lstrip("/")).build_id
+    with (_unpacked(built) / str(built.plan.library).lstrip("/")).open("rb") as library:
+        return notes.build_id(ELFFile(library))
 
 
 def _unpacked(built: Built) -> Path:
@@ -93,43 +118,66 @@ def _unpacked(built: Built) -> Path:
     return site.unpacked
 
 
-@pytest.mark.parametrize(("version", "dist"), EVERY)
-def test_the_header_reads_like_the_page(package: Package, version: str, dist: str) -> None:
+@of_each(EVERY)
+def test_the_header_reads_like_the_page(package: Package, which: Which) -> None:
     """Names, URL, summary and description are the page's; the licence is the true one."""
+    version, dist, arch, flavor = which
+    name = "mimalloc-custom" if flavor == "plain" else f"mimalloc-custom-{flavor}"
     tags = "NAME VERSION RELEASE ARCH SOURCERPM URL SUMMARY DESCRIPTION LICENSE".split()
-    told = query(package(version, dist), "--qf", "\n".join(f"%{{{tag}}}" for tag in tags))
+    built = package(*which)
+    told = query(built, "--qf", "\n".join(f"%{{{tag}}}" for tag in tags))
 
     assert [
-        "mimalloc-custom",
+        name,
         version,
         f"1.{dist}",
-        ARCH,
-        f"mimalloc-custom-{version}-1.{dist}.src.rpm",
+        arch,
+        f"{name}-{version}-1.{dist}.src.rpm",
         "https://centminmod.com",
-        f"mimalloc-custom-{version} for centminmod.com LEMP stack installs",
-        f"mimalloc-custom-{version} for centminmod.com LEMP stacks",
+        f"{name}-{version} for centminmod.com LEMP stack installs",
+        f"{name}-{version} for centminmod.com LEMP stacks",
         "MIT",
     ] == told.splitlines()
+    assert ROOT / "dist" / dist / arch / f"{name}-{version}-1.{dist}.{arch}.rpm" == built.rpm
 
 
-@pytest.mark.parametrize(("version", "dist"), EVERY)
-def test_it_needs_the_c_library_and_nothing_else(package: Package, version: str, dist: str) -> None:
-    """Neither librt nor libatomic, and no symbol newer than GLIBC_2.17."""
-    needs = query(package(version, dist), "--requires").splitlines()
+@of_each(EVERY)
+def test_it_is_found_by_its_names(package: Package, which: Which) -> None:
+    """By its own name, by that with rpm's word for the machine, and by its soname."""
+    built = package(*which)
+    provides = query(built, "--provides").splitlines()
 
-    own = package(version, dist).plan.recipe.soname
-    libraries = {need.partition("(")[0] for need in needs if need.startswith("lib")}
-    assert {"libc.so.6", "libpthread.so.0", own} == libraries
+    name = "mimalloc-custom" if which.flavor == "plain" else "mimalloc-custom-secure"
+    version = f"{which.version}-1.{which.dist}"
+    number = built.plan.recipe.soname.rpartition(".")[2]
+    soname = f"{name.replace('mimalloc-custom', 'libmimalloc')}.so.{number}()(64bit)"
+    machine = f"{name}({MACHINE_WORDS[which.arch]}) = {version}"
+    # What the dists' own generators find in build files, and not of their libraries.
+    assert {f"{name} = {version}", machine, soname} == {
+        capability for capability in provides if not capability.startswith(("pkgconfig(", "cmake("))
+    }
+
+
+@of_each(EVERY)
+def test_it_needs_the_c_library_and_nothing_else(package: Package, which: Which) -> None:
+    """Neither librt nor libatomic, from el9 on no libpthread, and no symbol that the dist lacks."""
+    built = package(*which)
+    needs = query(built, "--requires").splitlines()
+
+    threads = {"libpthread.so.0"} if which.dist in OLD else set()
+    loader = {"ld-linux-aarch64.so.1"} if which.arch == "aarch64" else set()
+    libraries = {need.partition("(")[0] for need in needs if need.startswith(("lib", "ld-"))}
+    assert {"libc.so.6", built.plan.soname} | threads | loader == libraries
     symbols = [need for need in needs if "(GLIBC_" in need]
-    assert symbols
     versions = [need.partition("GLIBC_")[2].partition(")")[0] for need in symbols]
-    assert Version("2.17") >= max(map(Version, versions))
+    assert Version(NEWEST_SYMBOL[which.dist]) == max(map(Version, versions))
+    assert Version(built.plan.root.glibc) >= max(map(Version, versions))
 
 
-@pytest.mark.parametrize("version", [SEED, *REACHABLE])
-def test_the_rpm_of_el7_can_read_it(package: Package, version: str) -> None:
-    """The payload is xz, file digests are SHA-256, and no rpmlib() feature is younger than 4.11."""
-    built = package(version, "el7")
+@of_each(EVERY)
+def test_the_rpm_of_the_dist_can_read_it(package: Package, which: Which) -> None:
+    """Its own payload, file digests of SHA-256, and no rpmlib() feature that it lacks."""
+    built = package(*which)
     shape = query(built, "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS} %{FILEDIGESTALGO}")
     features = {
         need.split("(")[1].split(")")[0]
@@ -137,17 +185,16 @@ def test_the_rpm_of_el7_can_read_it(package: Package, version: str) -> None:
         if need.startswith("rpmlib(")
     }
 
-    assert "xz 9 8" == shape
+    assert ("xz 9 8" if which.dist in OLD else "zstd 19 8") == shape
     assert set(built.plan.root.rpm.features) >= features
-    assert ("BuiltinLuaScripts" in features) == (version == SEED)
+    assert ("BuiltinLuaScripts" in features) == (which.version == SEED)
+    assert ("PayloadIsZstd" in features) == (which.dist not in OLD)
 
 
-@pytest.mark.parametrize(("version", "dist"), EVERY)
-def test_the_record_beside_it_says_what_it_was_made_from(
-    package: Package, version: str, dist: str
-) -> None:
+@of_each(EVERY)
+def test_the_record_beside_it_says_what_it_was_made_from(package: Package, which: Which) -> None:
     """The JSON names source, tree, patches, options and tools, and the checksum is the RPM's."""
-    built = package(version, dist)
+    built = package(*which)
     record = json.loads(built.rpm.with_suffix(".json").read_text())
 
     assert hashlib.sha256(built.rpm.read_bytes()).hexdigest() == record["sha256"]
@@ -156,6 +203,8 @@ def test_the_record_beside_it_says_what_it_was_made_from(
         patch["sha256"] for patch in record["patches"]
     ]
     assert "ON" == record["options"]["MI_OVERRIDE"]
+    assert ("ON" if which.flavor == "secure" else "OFF") == record["options"]["MI_SECURE"]
+    assert (which.flavor, built.plan.target) == (record["flavor"], record["toolchain"]["target"])
     assert {"zig", "cmake", "ninja", "rpmbuild"} == set(record["toolchain"]["versions"])
     assert str(ROOT) not in json.dumps(record)
 
@@ -171,10 +220,17 @@ def test_a_second_build_finds_it_up_to_date(package: Package) -> None:
     assert (first.sha256, before) == (second.sha256, second.rpm.stat().st_mtime_ns)
 
 
-def test_another_place_gives_the_same_bytes(package: Package, checkout: Path) -> None:
+@of_each(
+    [
+        Which(NEWEST, "el7"),
+        Which(NEWEST, "el10", "x86_64_v2", "secure"),
+        Which(NEWEST, "el8", "aarch64"),
+    ]
+)
+def test_another_place_gives_the_same_bytes(package: Package, checkout: Path, which: Which) -> None:
     """The RPM holds no trace of where, or when, it was built."""
-    first = package("3.4.3", "el7")
-    plan = request.plan(checkout, "3.4.3", "el7", ARCH)
+    first = package(*which)
+    plan = request.plan(checkout, *which)
 
     time.sleep(1.1)
     second = build.build(plan, workspace.locate(checkout), Report())

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import subprocess
 
-import pytest
-
 from pipeline import build, workspace
-from tests.build.conftest import EVERY, ROOT, Package
+from tests.build.conftest import EVERY, ROOT, Package, Which, of_each
 
 SETTINGS = ROOT / "tests" / "rpmlint.toml"
 
 
-@pytest.mark.parametrize(("version", "dist"), EVERY)
-def test_package_and_spec_are_clean(
-    package: Package, rpmlint: str, version: str, dist: str
-) -> None:
+@of_each(EVERY)
+def test_package_and_spec_are_clean(package: Package, rpmlint: str, which: Which) -> None:
     """In strict mode nothing is left after the explained filters."""
-    built = package(version, dist)
+    built = package(*which)
     room = build.prepare(built.plan, workspace.locate(ROOT)).room("package")
     done = subprocess.run(
         [rpmlint, "--strict", "-c", str(SETTINGS), str(built.rpm), *map(str, room.glob("*.spec"))],

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipeline import build, toolchain, workspace
-from pipeline.errors import RequestError, SmokeError
+from pipeline import build, emulator, toolchain, workspace
+from pipeline.emulator import Start
+from pipeline.errors import HostError, SmokeError
 from pipeline.facts import payload
-from pipeline.model import Built, Plan, Trial
+from pipeline.model import Built, Emulator, Plan, Trial
 from pipeline.report import Report
 from pipeline.smoke import preload, probe, programs, server, suite, visitors
 from pipeline.smoke.preload import Subject
-from tests.build.conftest import EVERY, ROOT, Package
+from tests.build.conftest import MACHINES, NEWEST, OLD, ROOT, VERSIONS, Package, Which, of_each
 
 # Says that it is the right mimalloc and that every block is its own, and overrides nothing.
 LIAR = """
@@ -64,6 +65,18 @@ def smoke(built: Built, plan: Plan, folder: Path) -> tuple[Trial, ...]:
     return suite.run(plan, built.rpm, room, place, folder / "log", Report())
 
 
+def liar(plan: Plan, folder: Path) -> Path:
+    """A library for the plan's machine that is none, and says that it is."""
+    source, library = folder / "liar.c", folder / "libmimalloc.so.3"
+    source.write_text(LIAR % plan.recipe.mi_version)
+    subprocess.run(
+        [*toolchain.command(plan), "-shared", "-fPIC", "-o", library, source],
+        check=True,
+        env={**os.environ, **toolchain.environment(plan, workspace.locate(ROOT))},
+    )
+    return library
+
+
 def left_below(folder: Path) -> list[str]:
     """The live processes that were started with something in the folder."""
     found = []
@@ -77,19 +90,35 @@ def left_below(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("version", "dist"), EVERY)
-def test_programs_run_on_the_package(
-    package: Package, tmp_path: Path, version: str, dist: str
-) -> None:
-    """python3, threads, a pipeline and nginx: every claim holds, and no process is left behind."""
-    built = package(version, dist)
+# The newest release on each of this processor's machines, the others where they always were, and
+# a secure one.
+HERE = [Which(NEWEST, *machine) for machine in MACHINES if machine[1] != "aarch64"]
+HERE += [Which(version, dist) for version in VERSIONS if version != NEWEST for dist in OLD]
+HERE += [Which(NEWEST, "el8", flavor="secure")]
+
+# The oldest and the newest dist of another processor.
+ELSEWHERE = [Which(version, dist, "aarch64") for version in VERSIONS for dist in ("el7", "el10")]
+
+
+@of_each([*HERE, *ELSEWHERE])
+def test_programs_run_on_the_package(package: Package, tmp_path: Path, which: Which) -> None:
+    """Threads, python3, a pipeline and nginx: every claim holds, and no process is left behind.
+
+    Of another machine's there is the one program that we bring ourselves.
+    """
+    built = package(*which)
 
     trials = smoke(built, built.plan, tmp_path)
 
-    assert ["python3", "threads", "pipeline", "nginx"] == [trial.name for trial in trials]
+    own = ["python3", "pipeline", "nginx"] if emulator.runs_here(built.plan) else []
+    assert ["threads", *own] == [trial.name for trial in trials]
     assert [] == [trial.output for trial in trials if not trial.passed]
     assert [] == left_below(tmp_path)
-    assert "nginx: passed" in (tmp_path / "log").read_text()
+    log = (tmp_path / "log").read_text()
+    for trial in trials:
+        assert f"{trial.name}: passed" in log
+        level = 4 if which.flavor == "secure" else 0
+        assert trial.name in ("pipeline", "nginx") or f"secure level: {level}" in trial.output
 
 
 def test_a_wrong_path_is_caught(good: Subject, tmp_path: Path, judge: Judge) -> None:
@@ -101,6 +130,58 @@ def test_a_wrong_path_is_caught(good: Subject, tmp_path: Path, judge: Judge) -> 
     assert not found.passed
     assert "cannot be preloaded" in found.output
     assert "bound to the library: expected" in found.output
+
+
+@pytest.fixture(scope="session")
+def emulated(package: Package, tmp_path_factory: pytest.TempPathFactory) -> tuple[Subject, Path]:
+    """The library out of a good package of another machine, and the probe of threads for it."""
+    built, folder = package(NEWEST, "el10", "aarch64"), tmp_path_factory.mktemp("emulated")
+    files = payload.unpack(built.rpm, folder)
+    program = probe.build("threads", built.plan, workspace.locate(ROOT), folder, folder / "log")
+    return suite.subject(built.plan, files), program
+
+
+def test_a_wrong_path_is_caught_on_another_machine(
+    emulated: tuple[Subject, Path], tmp_path: Path
+) -> None:
+    """The emulated loader says the same, and no variable of ours reaches the emulator."""
+    good, program = emulated
+    wrong = replace(good, library=good.library.with_name("libmimalloc.so.9"))
+
+    found = programs.threads(program, wrong, tmp_path)
+
+    assert good.runner.command or emulator.HERE is good.runner
+    assert not found.passed
+    assert "cannot be preloaded" in found.output
+    assert "bound to the library: expected" in found.output
+    assert "blocks in mimalloc's heap: expected" in found.output
+
+
+def test_a_library_of_this_machine_is_caught_on_another(
+    good: Subject, emulated: tuple[Subject, Path], tmp_path: Path
+) -> None:
+    """What was built for x86_64 cannot be preloaded by the loader of aarch64."""
+    subject, program = emulated
+
+    found = programs.threads(program, replace(subject, library=good.library), tmp_path)
+
+    assert not found.passed
+    assert "cannot be preloaded" in found.output
+
+
+def test_a_library_that_lies_is_caught_on_another_machine(
+    package: Package, emulated: tuple[Subject, Path], tmp_path: Path
+) -> None:
+    """The emulated loader tells who is asked for memory, whatever the library says of itself."""
+    subject, program = emulated
+    library = liar(package(NEWEST, "el10", "aarch64").plan, tmp_path)
+
+    found = programs.threads(program, replace(subject, library=library), tmp_path)
+
+    assert not found.passed
+    assert "bound to the library: expected" in found.output
+    assert "cannot be preloaded" not in found.output
+    assert "blocks in mimalloc's heap" not in found.output
 
 
 def test_a_library_that_overrides_nothing_is_caught(
@@ -123,19 +204,23 @@ def test_a_library_that_overrides_nothing_is_caught(
 def test_a_library_that_lies_is_caught(package: Package, tmp_path: Path, judge: Judge) -> None:
     """Whatever it says of itself, the loader tells who is asked for memory."""
     plan = package("3.4.3", "el8").plan
-    source, library = tmp_path / "liar.c", tmp_path / "libmimalloc.so.3"
-    source.write_text(LIAR % plan.recipe.mi_version)
-    subprocess.run(
-        [*toolchain.command(plan), "-shared", "-fPIC", "-o", library, source],
-        check=True,
-        env={**os.environ, **toolchain.environment(plan, workspace.locate(ROOT))},
-    )
+    library = liar(plan, tmp_path)
 
     found = judge(Subject(library, plan.recipe.mi_version), tmp_path)
 
     assert not found.passed
     assert "bound to the library: expected" in found.output
     assert "blocks in mimalloc's heap" not in found.output
+
+
+def test_another_flavor_is_caught(good: Subject, threads: Path, tmp_path: Path) -> None:
+    """A plain library where a secure one is expected does all that it should; but it says so."""
+    found = programs.threads(threads, replace(good, level=4), tmp_path)
+
+    assert (False, "mimalloc says: secure level: expected 4, got 0") == (
+        found.passed,
+        found.output.splitlines()[0],
+    )
 
 
 @pytest.mark.parametrize("name", ["python", "threads"])
@@ -159,9 +244,15 @@ def test_workers_without_the_library_are_caught(
     good: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """nginx that was started without it serves all the same: maps and loader tell."""
+    start = preload.start
 
-    def unset(argv: Iterable[str | Path], subject: Subject | None, traces: Path) -> preload.Start:
-        return preload.Start(tuple(map(str, argv)), {})
+    def unset(
+        argv: Sequence[str | Path],
+        subject: Subject,
+        traces: Path,
+        env: Mapping[str, str] | None = None,
+    ) -> Start:
+        return start(argv, subject.bare(), traces, env)
 
     monkeypatch.setattr(preload, "start", unset)
 
@@ -212,11 +303,14 @@ def test_a_failing_smoke_tells_every_broken_claim(package: Package, tmp_path: Pa
 
 
 def test_programs_of_another_machine_are_refused(package: Package, tmp_path: Path) -> None:
-    """They cannot be started here, and that is no fault of the package."""
+    """Where no emulator runs them they cannot be tried, and that is no fault of the package."""
     built = package("3.4.3", "el8")
+    other = replace(built.plan.processor, name="s390x", emulator=Emulator("qemu-none", "/nowhere"))
 
-    with pytest.raises(RequestError, match="another architecture"):
-        smoke(built, replace(built.plan, arch="s390x"), tmp_path)
+    with pytest.raises(HostError, match="what is made for x86-64 cannot be tried on this machine"):
+        smoke(built, replace(built.plan, processor=other), tmp_path)
+
+    assert not (tmp_path / "log").exists()
 
 
 def test_without_a_package_the_command_that_makes_it_is_told(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipeline import build, toolchain, workspace
+from pipeline import build, emulator, record, toolchain, workspace
+from pipeline.errors import CheckError
 from pipeline.model import Plan, Trial
+from pipeline.report import Report
 from pipeline.smoke import trials
-from tests.build.conftest import ROOT, Package
+from tests.build.conftest import NEWEST, ROOT, Package
 
 Try = Callable[[Callable[[Path], None]], dict[str, Trial]]
 
@@ -38,6 +42,58 @@ def test_good_files_pass(attempt: Try) -> None:
 
     assert set(trials.NAMES) == set(found)
     assert [] == [trial for trial in found.values() if not trial.passed]
+
+
+def test_a_library_of_another_flavor_is_found(package: Package, checkout: Path) -> None:
+    """It does all that it should; but what it says of itself is not what was planned."""
+    plan = package(NEWEST, "el7").plan
+    good = build.prepare(plan, workspace.locate(ROOT)).unpacked
+    other = replace(plan, flavor=replace(plan.flavor, level=4))
+    site = build.prepare(other, workspace.locate(checkout))
+    shutil.copytree(good, site.unpacked, symlinks=True)
+
+    found = {trial.name: trial for trial in trials.run(other, site)}
+
+    assert not found["aligned"].passed
+    assert found["aligned"].output.endswith("it does not say `secure level: 4`")
+    assert "misaligned 0 corrupt 0 failed 0" in found["aligned"].output
+    assert (True, True) == (found["archive"].passed, found["object"].passed)
+
+
+def test_a_library_for_a_newer_arm_dies(package: Package, checkout: Path) -> None:
+    """Trials run on the oldest processor: what has armv8.1's atomics stops there with SIGILL."""
+    plan = package(NEWEST, "el7", "aarch64").plan
+    if emulator.runs_here(plan):
+        pytest.skip("this host's own processor may be a newer one, and no emulator is asked")
+    flags = {**plan.compiler.isa, plan.machine.isa: ("-mcpu=generic+lse",)}
+    newer = replace(plan, compiler=replace(plan.compiler, isa=flags))
+    place = workspace.locate(ROOT)
+    staged = build.do(newer, place, Report(), "stage", offline=False) / "root"
+    # The probes are made as they should be, so that nothing but the library can be at fault.
+    site = build.prepare(plan, workspace.locate(checkout))
+    shutil.copytree(staged, site.unpacked, symlinks=True)
+
+    found = {trial.name: trial for trial in trials.run(plan, site)}
+
+    assert {"aligned", "archive", "object"} == {
+        name for name, trial in found.items() if not trial.passed
+    }
+    assert f"exit code {-signal.SIGILL}" in found["aligned"].output
+
+
+def test_such_a_library_makes_no_package(package: Package, checkout: Path) -> None:
+    """Its instructions are found by reading, too, and it gets no name in dist/."""
+    plan = package(NEWEST, "el10", "aarch64").plan
+    flags = {**plan.compiler.isa, plan.machine.isa: ("-mcpu=generic+lse",)}
+    newer = replace(plan, compiler=replace(plan.compiler, isa=flags))
+    place = workspace.locate(checkout)
+
+    with pytest.raises(CheckError) as caught:
+        build.build(newer, place, Report())
+
+    told = caught.value.detail
+    assert "instructions: instructions of no group in libmimalloc.so.3.4" in told
+    assert not record.destination(newer, place).exists()
 
 
 def test_an_archive_with_nothing_in_it_does_not_link(attempt: Try) -> None:

@@ -1,0 +1,131 @@
+"""Is a published package what it says it is? It is made anew, and the two are compared."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pipeline import build, request
+from pipeline.checksum import sha256_of
+from pipeline.errors import CheckError, RequestError
+from pipeline.facts import header, payload
+from pipeline.model import Header, Plan
+from pipeline.report import Report
+from pipeline.workspace import Workspace
+
+# What a checkout holds that decides what is built.
+_DATA = ("recipes", "patches", "buildroot")
+
+# The lead, then headers: a magic number, four bytes, the number of entries, the bytes of their
+# values. Source: rpm's documentation of the package format, version 4.
+_LEAD = 96
+_MAGIC = b"\x8e\xad\xe8\x01"
+_INTRO, _ENTRY, _PADDING = 16, 16, 8
+
+# What follows from the rest of a package; a difference in it is never the only one.
+_DERIVED = ("SIGMD5", "SIGSIZE", "SHA1HEADER", "SHA256HEADER", "PAYLOADDIGEST", "PAYLOADDIGESTALT")
+
+# Lines of a value that a difference shows.
+_SHOWN = 3
+
+
+def run(rpm: Path, place: Workspace, report: Report, *, offline: bool = False) -> Path:
+    """Make the package of an RPM file anew, with nothing of what was made before, and compare.
+
+    Signatures are left out of the comparison. Raises RequestError for a package that the recipes
+    do not make, CheckError with every difference.
+    """
+    with tempfile.TemporaryDirectory(prefix="mimalloc-verify-") as scratch:
+        room = Path(scratch)
+        plan, is_source = _plan(rpm, place.root, room)
+        report.line(plan.source_name if is_source else plan.nevra)
+        again = _again(plan, is_source, _checkout(place, room), report, offline=offline)
+        if signed(rpm) != signed(again):
+            lines = list(differences(rpm, again, room))
+            raise CheckError(
+                f"{rpm.name} is not what its recipe makes: {len(lines)} difference(s)",
+                expected=f"sha256 {sha256_of(again)}",
+                got=f"sha256 {sha256_of(rpm)}",
+                detail="\n".join(lines),
+                file=rpm,
+                hint="git log: was it made from another state of this project?",
+            )
+    return rpm
+
+
+def _plan(rpm: Path, root: Path, room: Path) -> tuple[Plan, bool]:
+    if not rpm.is_file():
+        raise RequestError("no such package", file=rpm)
+    tags = header.read(rpm, home=room).tags
+    is_source = tags.get("SOURCEPACKAGE") == "1"
+    named = (tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH"))
+    return request.named(root, *named), is_source
+
+
+def _checkout(place: Workspace, room: Path) -> Workspace:
+    """A checkout with the same data and the same cache of sources, in which nothing is made yet."""
+    root = room / "checkout"
+    root.mkdir()
+    for name in _DATA:
+        (root / name).symlink_to(place.root / name)
+    return Workspace(root, place.cache)
+
+
+def _again(plan: Plan, is_source: bool, place: Workspace, report: Report, *, offline: bool) -> Path:
+    if is_source:
+        return build.source(plan, place, report, offline=offline)
+    return build.build(plan, place, report, offline=offline).rpm
+
+
+def signed(rpm: Path) -> bytes:
+    """What a signature of an RPM file is about: its header and its payload.
+
+    Raises CheckError where the file does not begin as an RPM does.
+    """
+    content = rpm.read_bytes()
+    intro = content[_LEAD : _LEAD + _INTRO]
+    if intro[: len(_MAGIC)] != _MAGIC or len(intro) < _INTRO:
+        raise CheckError(f"{rpm.name} is not an RPM of version 3 or 4", file=rpm)
+    entries, size = (int.from_bytes(intro[at : at + 4]) for at in (8, 12))
+    end = _LEAD + _INTRO + entries * _ENTRY + size
+    return content[end + -end % _PADDING :]
+
+
+def differences(old: Path, new: Path, room: Path) -> Iterator[str]:
+    """What differs between two packages: tags, then files."""
+    tags = [header.read(rpm, home=room) for rpm in (old, new)]
+    yield from _of_tags(*tags)
+    contents = []
+    for name, rpm in (("old", old), ("new", new)):
+        folder = room / name
+        folder.mkdir()
+        files = payload.entries(payload.unpack(rpm, folder))
+        contents.append({path: _content(file) for path, file in files})
+    yield from _of_files(*contents)
+
+
+def _of_tags(old: Header, new: Header) -> Iterator[str]:
+    for tag in sorted({*old.tags, *new.tags} - set(_DERIVED)):
+        if tag.startswith(("SIG", "RSA", "DSA", "OPENPGP", "FILEDIGESTS")):
+            continue
+        values = (old.tags.get(tag, "none"), new.tags.get(tag, "none"))
+        if values[0] != values[1]:
+            lines = [
+                sorted(set(a.splitlines()) - set(b.splitlines()))[:_SHOWN] or [a]
+                for a, b in (values, values[::-1])
+            ]
+            yield f"{tag}: expected {'; '.join(lines[1])}, got {'; '.join(lines[0])}"
+
+
+def _of_files(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for path in sorted({*old, *new}):
+        values = (new.get(path, "no such path"), old.get(path, "no such path"))
+        if values[0] != values[1]:
+            yield f"{path}: expected {values[0]}, got {values[1]}"
+
+
+def _content(file: Path) -> str:
+    if file.is_symlink():
+        return f"a link to {file.readlink()}"
+    return f"sha256 {sha256_of(file)}" if file.is_file() else "a folder"
