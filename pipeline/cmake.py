@@ -94,6 +94,7 @@ def compile(plan: Plan, site: Site, report: Report) -> None:
         error=CompileError,
         what=f"mimalloc {plan.recipe.version} does not compile",
         env=toolchain.environment(plan, site.workspace),
+        telling=r"\berror:|undefined symbol|^ninja: ",
         hint="read the log; if a patch or an option of ours is to blame, correct it there",
     )
 

@@ -112,7 +112,7 @@ def _architectures(root: Path, dist: str, arch: str, every: bool) -> list[str]:
         return _names("arch", arch, machines)
     roots = (recipes.build_root(root, name) for name in recipes.dists(root))
     asked = _names("arch", arch, {name: None for each in roots for name in each.machine})
-    return [name for name in asked if name in machines]
+    return [name for name in machines if name in asked]
 
 
 def _names(kind: str, asked: str, names: Iterable[str]) -> list[str]:

@@ -55,9 +55,9 @@ def hardening(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[F
 def instructions(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
     """No instruction is one that the oldest processors of the dist lack.
 
-    ``harmless`` and ``foreign`` may hold patterns, such as ``ldadd*``. They are matched with each
-    word of an instruction: ``lock cmpxchg16b`` has two. ``foreign`` is about instructions of no
-    group.
+    ``harmless``, ``known`` and ``foreign`` may hold patterns, such as ``ldadd*``. They are matched
+    with each word of an instruction: ``lock cmpxchg16b`` has two. The last two are about
+    instructions of no group.
     """
     for group, counts in facts.library.instructions.items() if facts.library else ():
         refused = {name: count for name, count in counts.items() if _lacking(group, name, plan.isa)}
@@ -71,7 +71,8 @@ def _lacking(group: str, mnemonic: str, isa: Isa) -> bool:
     words = mnemonic.split()
     if group:
         return group not in isa.groups and not _any_match(words, isa.harmless)
-    return _any_match(words, isa.foreign) and not _any_match(words, isa.harmless)
+    known = (*isa.known, *isa.harmless)
+    return _any_match(words, isa.foreign) and not _any_match(words, known)
 
 
 def _any_match(words: list[str], patterns: tuple[str, ...]) -> bool:

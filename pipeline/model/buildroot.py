@@ -69,8 +69,8 @@ class Isa:
     """One level of an instruction set, in the words of the disassembler (capstone).
 
     ``groups`` are the feature groups that its processors have. ``harmless`` are instructions of
-    other groups that older processors run all the same; ``foreign`` are instructions that the
-    disassembler puts in no group, and that these processors lack. ``model`` is the oldest processor
+    other groups that older processors run all the same. Of those that the disassembler puts in no
+    group, ``foreign`` are what these processors lack, but for what is ``known``. ``model`` is the oldest processor
     of the level that the emulator knows, ``marks`` are what the kernel of a machine that has the
     level says of it in ``/proc/cpuinfo``.
     """
@@ -78,6 +78,7 @@ class Isa:
     groups: tuple[str, ...]
     harmless: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     model: str = ""
     marks: tuple[str, ...] = ()
 
@@ -121,11 +122,20 @@ class Processor:
         while chain[-1].extends:
             chain.append(self.level[chain[-1].extends])
         groups = tuple(group for level in reversed(chain) for group in level.groups)
-        foreign = (names for group, names in self.ungrouped.items() if group not in groups)
+        known, foreign = (
+            tuple(
+                name
+                for group, names in self.ungrouped.items()
+                if (group in groups) is ours
+                for name in names
+            )
+            for ours in (True, False)
+        )
         return Isa(
             groups=groups,
             harmless=tuple(name for level in reversed(chain) for name in level.harmless),
-            foreign=tuple(name for names in foreign for name in names),
+            foreign=foreign,
+            known=known,
             model=chain[0].model,
             marks=tuple(mark for level in reversed(chain) for mark in level.marks),
         )

@@ -20,6 +20,10 @@ AVX512 = """
 typedef int lanes __attribute__((vector_size(64)));
 void mi_add(lanes *a, const lanes *b) { *a += *b; }
 """
+WIDE_FMA = """
+typedef float wide __attribute__((vector_size(64)));
+void mi_wide(wide *a, wide *b) { *a = __builtin_elementwise_fma(*a, *b, *b); }
+"""
 FMA = "float mi_fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }\n"
 SHIFT = "unsigned long mi_shift(unsigned long a, int n) { return a << n; }\n"
 POPCNT = "int mi_count(unsigned long n) { return __builtin_popcountl(n); }"
@@ -204,6 +208,15 @@ def test_an_oldest_processor_of_el10_has_avx2_and_no_more(tmp_path: Path) -> Non
     found = judged(plan, wide, tmp_path / "bad")
     assert {"instructions"} == {finding.check for finding in found}
     assert any("avx512" in finding.subject for finding in found)
+
+
+def test_a_wide_form_of_what_el10_has_is_caught(tmp_path: Path) -> None:
+    """FMA is allowed by its name, and its form for AVX-512 goes by the same one."""
+    wide = Fault(WIDE_FMA, isa=("-mcpu=x86_64_v4",), compile=("-mprefer-vector-width=512",))
+    found = judged(planned("el10"), wide, tmp_path)
+    told = {finding.subject: finding.got for finding in found}
+    assert {"instructions"} == {finding.check for finding in found}
+    assert "vfmadd" in told["instructions of evex in libmimalloc.so.3.4"]
 
 
 @pytest.mark.parametrize(

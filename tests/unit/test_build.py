@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import build, fetch, origins, process, recipes, record, unpack
+from pipeline import build, fetch, origins, recipes, record, unpack
 from pipeline.build import STEPS, Step
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError, CompileError, UnpackError, VerifyError, WorkspaceError
@@ -343,7 +343,9 @@ def test_second_build_does_nothing(
     """A package that is there is found, and no program is run for it."""
     first = make()
     play.taken()
-    monkeypatch.setattr(process, "_start", lambda *_: pytest.fail("a program was started"))
+    monkeypatch.setattr(
+        "pipeline.process.child._start", lambda *_: pytest.fail("a program was started")
+    )
     second = make(offline=True)
 
     assert [] == play.taken()

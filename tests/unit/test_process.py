@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from pipeline import process
 from pipeline.errors import CompileError, HostError
+from pipeline.process.door import PASSED_ON
 
 
 @pytest.fixture
@@ -122,7 +125,7 @@ def test_environment_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     told = process.read(["env"], error=CompileError, what="x", env={"EXTRA": "1"})
     names = dict(line.split("=", 1) for line in told.splitlines())
 
-    assert set(names) <= {*process.PASSED_ON, "LC_ALL", "TZ", "EXTRA", "PWD", "SHLVL", "_"}
+    assert set(names) <= {*PASSED_ON, "LC_ALL", "TZ", "EXTRA", "PWD", "SHLVL", "_"}
     assert ("C", "UTC", "1") == (names["LC_ALL"], names["TZ"], names["EXTRA"])
     assert os.environ["PATH"] == names["PATH"]
 
@@ -177,7 +180,7 @@ def test_timeout_ends_the_whole_tree(tree: Path, tmp_path: Path) -> None:
 
 def test_program_that_ignores_the_timeout_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that does not end when asked is ended without being asked."""
-    monkeypatch.setattr(process, "_KILL_AFTER", 0.05)
+    monkeypatch.setattr("pipeline.process.child._KILL_AFTER", 0.05)
     script = "trap '' TERM; while :; do sleep 0.01; done"
     code, _, _ = process.attempt(["sh", "-c", script], timeout=0.05)
 
@@ -194,6 +197,75 @@ def test_interrupt_ends_the_whole_tree(tree: Path, tmp_path: Path, log: Path) ->
 
     assert [] == _left(tmp_path)
     assert log.read_text().startswith(f"$ {tree}\n")
+
+
+@pytest.mark.usefixtures("signals")
+def test_interrupt_at_any_moment_leaves_nobody(tmp_path: Path, log: Path) -> None:
+    """Also one that arrives when a program is there, and its number is not yet known to us."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    script = f"cd {tmp_path}; sleep 60"
+    interrupted = 0
+    for number in range(60):
+        delay = 0.001 + number / 20_000
+        ending = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGTERM))
+        try:
+            ending.start()
+            process.run(["sh", "-c", script], log=log, error=CompileError, what="x")
+        except KeyboardInterrupt:
+            interrupted += 1
+        ending.join()
+
+    assert 60 == interrupted
+    assert [] == [place for place in Path("/proc").glob("[0-9]*/cwd") if _leads_to(place, tmp_path)]
+
+
+def _leads_to(link: Path, folder: Path) -> bool:
+    try:
+        return link.readlink() == folder
+    except OSError:
+        return False
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from pipeline import process
+from pipeline.errors import CompileError
+folder = Path(sys.argv[1])
+process.run([folder / "tree"], cwd=folder, log=folder / "log", error=CompileError, what="x")
+"""
+
+
+def test_program_ends_with_us_where_we_are_killed(
+    tree: Path, tmp_path: Path, project: Path
+) -> None:
+    """There is no time to end it, so the kernel does; what it has started is for itself to end."""
+    argv = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    with subprocess.Popen(argv, cwd=project) as us:
+        while not (tmp_path / "ids").exists():
+            time.sleep(0.005)
+        us.kill()
+    program, child = (int(word) for word in (tmp_path / "ids").read_text().split())
+    deadline = time.monotonic() + 10
+    while _runs(program) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(child, signal.SIGTERM)
+
+    assert not _runs(program)
+
+
+def test_telling_lines_come_first(log: Path) -> None:
+    """An error that many warnings follow is what the user sees."""
+    script = "echo 'a.c:1: error: why'; seq 50; exit 1"
+    with pytest.raises(CompileError) as caught:
+        process.run(
+            ["sh", "-c", script], log=log, error=CompileError, what="x", telling=r"\berror:"
+        )
+    assert "a.c:1: error: why" == caught.value.detail
+
+    with pytest.raises(CompileError) as caught:
+        process.run(["sh", "-c", script], log=log, error=CompileError, what="x", telling="none")
+    assert "50" == caught.value.detail.splitlines()[-1]
 
 
 def test_missing_folder_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import HostError, PackagingError
+from pipeline.errors import PackagingError
+from pipeline.process.child import communicate, end, started, wait
 
 # What a program may know of the user's environment: where programs are, where temporary files go,
 # and how the network is reached. Flags, preloads and locales of the user stay outside.
 PASSED_ON = ("PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
 
 LAST_LINES = 15
-_KILL_AFTER = 5.0
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -37,12 +38,14 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: Path | None = None,
     stdout: Path | None = None,
+    telling: str = "",
     hint: str = "",
 ) -> None:
     """Run a program to its end; its output joins ``log``, below the command as one can paste it.
 
     ``stdin`` and ``stdout`` are files to read from and to write to instead. Raises ``error``,
-    with the last lines of the output and the log's path, where the program does not exit with 0.
+    with the last lines of the output and the log's path, where the program does not exit with 0;
+    lines that the pattern ``telling`` is found in come before all others.
     """
     command = [str(argument) for argument in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +60,7 @@ def run(
             what,
             got=_ending(command[0], code),
             file=log,
-            detail="\n".join(output.splitlines()[-LAST_LINES:]),
+            detail="\n".join(_foremost(output.splitlines(), telling)),
             hint=hint,
         )
 
@@ -91,15 +94,13 @@ def attempt(
     SIGKILL where the program does not care.
     """
     command = [str(argument) for argument in argv]
-    child = _start(command, subprocess.PIPE, subprocess.PIPE, cwd, environment(env), None)
-    try:
-        output, complaint = child.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        _end(child)
-        output, complaint = child.communicate()
-    except BaseException:
-        _end(child)
-        raise
+    pipe = subprocess.PIPE
+    with started(command, pipe, pipe, cwd, environment(env), None) as child:
+        try:
+            output, complaint = communicate(child, timeout)
+        except subprocess.TimeoutExpired:
+            end(child)
+            output, complaint = child.communicate()
     return child.returncode, output.decode(errors="replace"), complaint.decode(errors="replace")
 
 
@@ -119,11 +120,15 @@ def running(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
         _echo(command, sink)
-        child = _start(command, sink, sink, cwd, environment(env), None)
-        try:
+        with started(command, sink, sink, cwd, environment(env), None) as child:
             yield child
-        finally:
-            _end(child)
+            end(child)
+
+
+def _foremost(lines: list[str], telling: str) -> list[str]:
+    """The last lines, or where there are any, the first of those that tell what is wrong."""
+    found = [line for line in lines if telling and re.search(telling, line)]
+    return found[:LAST_LINES] or lines[-LAST_LINES:]
 
 
 def _echo(command: list[str], sink: IO[bytes]) -> None:
@@ -139,64 +144,10 @@ def _run(
     stdin: Path | None,
     stdout: Path | None,
 ) -> int:
-    if stdout is None:
-        return _wait(_start(command, sink, sink, cwd, env, stdin))
-    with stdout.open("wb") as output:
-        return _wait(_start(command, output, sink, cwd, env, stdin))
-
-
-def _wait(child: subprocess.Popen[bytes]) -> int:
-    try:
-        return child.wait()
-    except BaseException:
-        _end(child)
-        raise
-
-
-def _start(
-    command: list[str],
-    stdout: IO[bytes] | int,
-    stderr: IO[bytes] | int,
-    cwd: Path | None,
-    env: dict[str, str],
-    stdin: Path | None,
-) -> subprocess.Popen[bytes]:
-    source = stdin.open("rb") if stdin else None
-    try:
-        # A session of its own, so that the program's children can be ended with it.
-        return subprocess.Popen(
-            command,
-            stdin=source or subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            cwd=cwd,
-            env=env,
-            start_new_session=True,
-        )
-    except OSError as problem:
-        if cwd is not None and not cwd.is_dir():
-            raise
-        raise HostError(
-            f"{command[0]} cannot be started",
-            got=problem.strerror or "",
-            hint="invoke doctor",
-        ) from problem
-    finally:
-        if source:
-            source.close()
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it started."""
-    for number, patience in ((signal.SIGTERM, _KILL_AFTER), (signal.SIGKILL, None)):
-        try:
-            os.killpg(child.pid, number)
-        except ProcessLookupError:
-            return
-        try:
-            child.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
+    with ExitStack() as opened:
+        output = opened.enter_context(stdout.open("wb")) if stdout else sink
+        child = opened.enter_context(started(command, output, sink, cwd, env, stdin))
+        return wait(child)
 
 
 def _ending(program: str, code: int) -> str:

@@ -1,0 +1,163 @@
+"""A program that we have started: known from its first moment on, and never left behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline.errors import HostError
+
+# Seconds that a program has to end by itself.
+_KILL_AFTER = 5.0
+
+# Seconds after which a signal is seen at the latest.
+_BEAT = 0.5
+
+# What asks us to end.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def started(
+    command: list[str],
+    stdout: IO[bytes] | int,
+    stderr: IO[bytes] | int,
+    cwd: Path | None,
+    env: dict[str, str],
+    stdin: Path | None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A running program; where what is done meanwhile fails or is interrupted, it is ended."""
+    child = None
+    try:
+        with _kept_back():
+            child = _start(command, stdout, stderr, cwd, env, stdin)
+        yield child
+    except BaseException:
+        if child:
+            end(child)
+        raise
+
+
+@contextmanager
+def _kept_back() -> Iterator[None]:
+    """Let signals that end us wait: a program that is there must not be unknown to us.
+
+    It is the handlers that wait, and not the signals: any thread may be the one that gets those.
+    """
+    arrived: list[int] = []
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.getsignal(number) for number in _ENDING}
+    # What nohup has set to be ignored stays ignored.
+    ours = {number: each for number, each in handlers.items() if callable(each)}
+    for number in ours:
+        signal.signal(number, lambda number, frame: arrived.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        for number in arrived:
+            signal.raise_signal(number)
+
+
+def _first(parent: int) -> None:
+    """What a program does before it becomes itself: the kernel is to end it where we end.
+
+    We may be ended too suddenly to do it.
+    """
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _start(
+    command: list[str],
+    stdout: IO[bytes] | int,
+    stderr: IO[bytes] | int,
+    cwd: Path | None,
+    env: dict[str, str],
+    stdin: Path | None,
+) -> subprocess.Popen[bytes]:
+    source = stdin.open("rb") if stdin else None
+    try:
+        # A session of its own, so that the program's children can be ended with it.
+        return subprocess.Popen(
+            command,
+            stdin=source or subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+            preexec_fn=partial(_first, os.getpid()),
+        )
+    except OSError as problem:
+        if cwd is not None and not cwd.is_dir():
+            raise
+        raise HostError(
+            f"{command[0]} cannot be started",
+            got=problem.strerror or "",
+            hint="invoke doctor",
+        ) from problem
+    finally:
+        if source:
+            source.close()
+
+
+def wait(child: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+    """The exit code of a program that has ended. Raises TimeoutExpired.
+
+    Python acts on a signal between two instructions of its own. One that arrives just before it
+    goes to wait would be left lying until the program ends, so we look up now and then.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    try:
+        handle = os.pidfd_open(child.pid)
+    except OSError:  # an old kernel
+        return child.wait(timeout)
+    try:
+        while not select.select([handle], [], [], _BEAT)[0]:
+            if deadline and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(child.args, timeout or 0)
+    finally:
+        os.close(handle)
+    return child.wait()
+
+
+def communicate(child: subprocess.Popen[bytes], timeout: float | None) -> tuple[bytes, bytes]:
+    """What a program prints until it ends, looking up now and then. Raises TimeoutExpired."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = _BEAT if deadline is None else min(_BEAT, deadline - time.monotonic())
+        try:
+            return child.communicate(timeout=left)
+        except subprocess.TimeoutExpired:
+            if deadline and time.monotonic() >= deadline:
+                raise
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End a program and all that it started."""
+    for number, patience in ((signal.SIGTERM, _KILL_AFTER), (signal.SIGKILL, None)):
+        try:
+            os.killpg(child.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            child.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
