@@ -108,11 +108,11 @@ def named(root: Path, name: str, version: str, release: str, arch: str) -> Plan:
 def _architectures(root: Path, dist: str, arch: str, every: bool) -> list[str]:
     """The architectures of a dist that are meant; of every dist, those that it has."""
     machines = recipes.build_root(root, dist).machine
-    if not every:
+    if not every or arch == EVERY:
         return _names("arch", arch, machines)
     roots = (recipes.build_root(root, name) for name in recipes.dists(root))
     asked = _names("arch", arch, {name: None for each in roots for name in each.machine})
-    return [name for name in machines if name in asked]
+    return [name for name in asked if name in machines]
 
 
 def _names(kind: str, asked: str, names: Iterable[str]) -> list[str]:

@@ -69,10 +69,10 @@ class Isa:
     """One level of an instruction set, in the words of the disassembler (capstone).
 
     ``groups`` are the feature groups that its processors have. ``harmless`` are instructions of
-    other groups that older processors run all the same. Of those that the disassembler puts in no
-    group, ``foreign`` are what these processors lack, but for what is ``known``. ``model`` is the oldest processor
-    of the level that the emulator knows, ``marks`` are what the kernel of a machine that has the
-    level says of it in ``/proc/cpuinfo``.
+    other groups that older processors run all the same. Of those that the disassembler puts in
+    no group, ``foreign`` are what these processors lack, but for what is ``known``. ``model`` is
+    the oldest processor of the level that the emulator knows, ``marks`` are what the kernel of a
+    machine that has the level says of it in ``/proc/cpuinfo``.
     """
 
     groups: tuple[str, ...]

@@ -50,6 +50,7 @@ def test_a_level_has_all_that_it_extends() -> None:
         groups=("base", "sse", "count", "avx", "atomic"),
         harmless=("tzcnt", "vfma*"),
         foreign=("xbegin",),
+        known=("popcnt", "cas*", "swp*"),
         model="new",
         marks=("fpu", "pni", "avx"),
     ) == KIND.isa("three")
