@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -30,20 +31,25 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is started: its command and environment, where, and where its output goes."""
+
+    argv: list[str]
+    env: dict[str, str]
+    stdout: IO[bytes] | int
+    stderr: IO[bytes] | int
+    cwd: Path | None = None
+    stdin: Path | None = None
+
+
 @contextmanager
-def started(
-    command: list[str],
-    stdout: IO[bytes] | int,
-    stderr: IO[bytes] | int,
-    cwd: Path | None,
-    env: dict[str, str],
-    stdin: Path | None,
-) -> Iterator[subprocess.Popen[bytes]]:
+def started(program: Program) -> Iterator[subprocess.Popen[bytes]]:
     """A running program; where what is done meanwhile fails or is interrupted, it is ended."""
     child = None
     try:
         with _kept_back():
-            child = _start(command, stdout, stderr, cwd, env, stdin)
+            child = _start(program)
         yield child
     except BaseException:
         if child:
@@ -84,32 +90,25 @@ def _first(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _start(
-    command: list[str],
-    stdout: IO[bytes] | int,
-    stderr: IO[bytes] | int,
-    cwd: Path | None,
-    env: dict[str, str],
-    stdin: Path | None,
-) -> subprocess.Popen[bytes]:
-    source = stdin.open("rb") if stdin else None
+def _start(program: Program) -> subprocess.Popen[bytes]:
+    source = program.stdin.open("rb") if program.stdin else None
     try:
         # A session of its own, so that the program's children can be ended with it.
         return subprocess.Popen(
-            command,
+            program.argv,
             stdin=source or subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            cwd=cwd,
-            env=env,
+            stdout=program.stdout,
+            stderr=program.stderr,
+            cwd=program.cwd,
+            env=program.env,
             start_new_session=True,
             preexec_fn=partial(_first, os.getpid()),
         )
     except OSError as problem:
-        if cwd is not None and not cwd.is_dir():
+        if program.cwd is not None and not program.cwd.is_dir():
             raise
         raise HostError(
-            f"{command[0]} cannot be started",
+            f"{program.argv[0]} cannot be started",
             got=problem.strerror or "",
             hint="invoke doctor",
         ) from problem

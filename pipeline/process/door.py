@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.errors import PackagingError
-from pipeline.process.child import communicate, end, started, wait
+from pipeline.process.child import Program, communicate, end, started, wait
 
 # What a program may know of the user's environment: where programs are, where temporary files go,
 # and how the network is reached. Flags, preloads and locales of the user stay outside.
@@ -95,7 +95,7 @@ def attempt(
     """
     command = [str(argument) for argument in argv]
     pipe = subprocess.PIPE
-    with started(command, pipe, pipe, cwd, environment(env), None) as child:
+    with started(Program(command, environment(env), pipe, pipe, cwd)) as child:
         try:
             output, complaint = communicate(child, timeout)
         except subprocess.TimeoutExpired:
@@ -120,7 +120,7 @@ def running(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
         _echo(command, sink)
-        with started(command, sink, sink, cwd, environment(env), None) as child:
+        with started(Program(command, environment(env), sink, sink, cwd)) as child:
             yield child
             end(child)
 
@@ -146,7 +146,8 @@ def _run(
 ) -> int:
     with ExitStack() as opened:
         output = opened.enter_context(stdout.open("wb")) if stdout else sink
-        child = opened.enter_context(started(command, output, sink, cwd, env, stdin))
+        program = Program(command, env, output, sink, cwd, stdin)
+        child = opened.enter_context(started(program))
         return wait(child)
 
 

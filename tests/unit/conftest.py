@@ -17,6 +17,7 @@ from pipeline.model import Plan
 from pipeline.report import Report
 from pipeline.workspace import Site, Workspace
 from tests.unit import release, server
+from tests.unit.staged import lay_out
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -111,6 +112,14 @@ def room(workspace: Workspace) -> Callable[..., Site]:
         return site
 
     return make
+
+
+@pytest.fixture
+def staged(checkout: Path, room: Callable[..., Site]) -> Site:
+    """The rooms up to the package step, with a few files staged."""
+    site = room("stage", "package")
+    lay_out(site.stage)
+    return site
 
 
 @pytest.fixture

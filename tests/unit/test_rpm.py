@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,23 +14,11 @@ from pipeline.model import Plan
 from pipeline.report import Report
 from pipeline.workspace import Site
 
-PREFIX = "/usr/local/nginx-dep"
-FILES = ("include/mimalloc-2.0/mimalloc.h", "lib64/libmimalloc.so.2.0")
-LINKS = {"libmimalloc.so.2": "libmimalloc.so.2.0", "libmimalloc.so": "libmimalloc.so.2"}
-FOLDERS = ["", "/include", "/include/mimalloc-2.0", "/lib64"]
-
 
 @pytest.fixture
-def site(checkout: Path, room: Callable[..., Site]) -> Site:
-    """The rooms up to this step, with a few files staged."""
-    site = room("stage", "package")
-    for name in FILES:
-        file = site.stage / PREFIX.lstrip("/") / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    for name, target in LINKS.items():
-        (site.stage / PREFIX.lstrip("/") / "lib64" / name).symlink_to(target)
-    return site
+def site(staged: Site) -> Site:
+    """The rooms up to this step."""
+    return staged
 
 
 @pytest.fixture

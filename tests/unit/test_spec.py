@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -15,24 +14,13 @@ from pipeline import spec as spec_module
 from pipeline.model import Change, Folders, Plan
 from pipeline.workspace import Site
 from tests.unit import release
-
-PREFIX = "/usr/local/nginx-dep"
-FILES = ("include/mimalloc-2.0/mimalloc.h", "lib64/libmimalloc.so.2.0")
-LINKS = {"libmimalloc.so.2": "libmimalloc.so.2.0", "libmimalloc.so": "libmimalloc.so.2"}
-FOLDERS = ["", "/include", "/include/mimalloc-2.0", "/lib64"]
+from tests.unit.staged import FOLDERS, PREFIX
 
 
 @pytest.fixture
-def site(checkout: Path, room: Callable[..., Site]) -> Site:
-    """The rooms up to this step, with a few files staged."""
-    site = room("stage", "package")
-    for name in FILES:
-        file = site.stage / PREFIX.lstrip("/") / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    for name, target in LINKS.items():
-        (site.stage / PREFIX.lstrip("/") / "lib64" / name).symlink_to(target)
-    return site
+def site(staged: Site) -> Site:
+    """The rooms up to this step."""
+    return staged
 
 
 def _spec(plan: Plan, site: Site) -> str:
