@@ -152,11 +152,22 @@ def communicate(child: subprocess.Popen[bytes], timeout: float | None) -> tuple[
 def end(child: subprocess.Popen[bytes]) -> None:
     """End a program and all that it started."""
     for number, patience in ((signal.SIGTERM, _KILL_AFTER), (signal.SIGKILL, None)):
-        try:
-            os.killpg(child.pid, number)
-        except ProcessLookupError:
+        if not _signal(child, number):
             return
         try:
             child.wait(patience)
         except subprocess.TimeoutExpired:
             continue
+    # A large program takes a moment to be gone, also when it was killed.
+    deadline = time.monotonic() + _BEAT
+    while _signal(child, 0) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _signal(child: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal to a program and all that it started; whether anybody was there."""
+    try:
+        os.killpg(child.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
