@@ -21,6 +21,9 @@ from pipeline.errors import HostError
 # Seconds that a program has to end by itself.
 _KILL_AFTER = 5.0
 
+# Seconds that an ended program has to be gone.
+_FAREWELL = 0.2
+
 # Seconds after which a signal is seen at the latest.
 _BEAT = 0.5
 
@@ -159,7 +162,7 @@ def end(child: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             continue
     # A large program takes a moment to be gone, also when it was killed.
-    deadline = time.monotonic() + _BEAT
+    deadline = time.monotonic() + _FAREWELL
     while _signal(child, 0) and time.monotonic() < deadline:
         time.sleep(0.005)
 
