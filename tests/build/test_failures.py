@@ -134,7 +134,13 @@ def test_an_interrupted_build_goes_on_later(
 ) -> None:
     """Exit code 130, no child left, no package; the same command then makes one."""
     child = subprocess.Popen(
-        ["invoke", *BUILD], cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ["invoke", *BUILD],
+        cwd=checkout,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs, and all that they start, ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     while not list((checkout / "work").glob("*/compile/*/log")):
         assert child.poll() is None, child.communicate()
