@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def test_it_builds_by_itself(
     # What it is said to require is not in this host's rpm database, but is there.
     command = ["rpmbuild", "--rebuild", "--nodeps", "--define", f"_topdir {tmp_path}"]
     command += ["--define", f"dist .{dist}", str(made)]
-    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    # The host's own gcc, and its cmake where it has one; else that of our environment.
+    path = f"/usr/bin:/bin:{Path(sys.executable).parent}"
+    env = {"HOME": str(tmp_path), "PATH": path}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
     assert 0 == done.returncode, done.stdout[-3000:] + done.stderr[-3000:]
