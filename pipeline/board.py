@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
+# What becomes of a plan.
+Result = Built | Path | PackagingError
+
 # The width of a column of the summary: that of the longest architecture, and a gap.
 _WIDTH = 11
 
@@ -39,12 +42,14 @@ class Board:
         """A line of news about it."""
         self._print(f"{plan.nevra}: {text}")
 
-    def end(self, plan: Plan, seconds: float, result: Built | Path | PackagingError | None) -> None:
+    def end(self, plan: Plan, seconds: float, result: Result) -> None:
         """It is done, or has failed."""
         del self._running[plan.nevra]
         self._print(f"{plan.nevra:<52} {verdict(result):<10} {seconds:7.1f} s")
-        if isinstance(result, Path | PackagingError):
-            self._print(f"{result}" if isinstance(result, PackagingError) else f"  {result}")
+        if isinstance(result, PackagingError):
+            self._print(str(result))
+        elif isinstance(result, Path):
+            self._print(f"  {result}")
 
     def draw(self) -> None:
         """Show how far the running ones are."""
@@ -80,7 +85,7 @@ def board() -> Iterator[Board]:
         yield Board(live)
 
 
-def verdict(result: Built | Path | PackagingError | None) -> str:
+def verdict(result: Result) -> str:
     """What became of a plan, in a word or two."""
     if isinstance(result, PackagingError):
         return "FAILED"
@@ -113,7 +118,7 @@ def _line(head: str, cells: Iterable[str]) -> str:
     return "".join([f"{head:<14}", *(f"{cell:>{_WIDTH}}" for cell in cells)]).rstrip()
 
 
-def totals(results: Sequence[Built | Path | PackagingError | None]) -> str:
+def totals(results: Sequence[Result]) -> str:
     """How many packages there were, and what became of them."""
     words = [verdict(result) for result in results]
     counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]

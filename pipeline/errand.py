@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipeline import build, disk, grid, host, recipes, record, request, workspace
-from pipeline.board import board, matrix, totals, verdict
+from pipeline.board import Result, board, matrix, totals, verdict
 from pipeline.errors import CheckError, HostError, PackagingError, RequestError
 from pipeline.model import PLAIN, Built, Plan
 from pipeline.report import Report
@@ -50,26 +50,26 @@ def _make_many(plans: Sequence[Plan], act: grid.Act, jobs: int, report: Report) 
     with board() as shown:
         outcomes = grid.run(plans, act, jobs, shown)
     wall, busy = time.monotonic() - began, sum(os.times()[:4]) - before
-    results = [outcome.result or outcome.problem for outcome in outcomes]
+    results = [outcome.result for outcome in outcomes]
     report.line("")
     cells = ((outcome.plan, _summary(outcome)) for outcome in outcomes)
     for line in matrix(cells):
         report.line(line)
     report.line("")
     report.line(f"{totals(results)}; {wall:.1f} s, of the processor {busy:.1f} s, {jobs} at once")
-    _tell_of_age([outcome.result for outcome in outcomes], report)
-    failed = [outcome for outcome in outcomes if outcome.problem]
+    _tell_of_age(results, report)
+    failed = [(outcome.plan, outcome.problem) for outcome in outcomes if outcome.problem]
     if failed:
-        _fail([(outcome.plan, outcome.problem) for outcome in failed if outcome.problem], outcomes)
+        _fail(failed, outcomes)
 
 
 def _summary(outcome: grid.Outcome) -> str:
     """A cell of the summary: how long it took, where something was made."""
-    word = verdict(outcome.result or outcome.problem)
+    word = verdict(outcome.result)
     return f"{outcome.seconds:.1f} s" if word == "built" else word
 
 
-def _tell_of_age(results: Sequence[Built | Path | None], report: Report) -> None:
+def _tell_of_age(results: Sequence[Result], report: Report) -> None:
     """Say of each dist that is past its end, where something was made for it."""
     made = (each.plan.root for each in results if isinstance(each, Built) and each.fresh)
     for root in {root.dist: root for root in made}.values():

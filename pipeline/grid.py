@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -15,8 +14,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from pipeline import emulator
-from pipeline.board import Board
+from pipeline import emulator, process
+from pipeline.board import Board, Result
 from pipeline.errors import HostError, PackagingError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
@@ -27,17 +26,19 @@ Act = Callable[[Plan, Report], Built | Path]
 # Seconds after which what is shown of running builds is drawn anew.
 _BEAT = 0.25
 
-_PR_SET_PDEATHSIG = 1
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one plan, after how many seconds: a result, or else a problem."""
+    """What became of one plan, after how many seconds."""
 
     plan: Plan
     seconds: float
-    result: Built | Path | None = None
-    problem: PackagingError | None = None
+    result: Result
+
+    @property
+    def problem(self) -> PackagingError | None:
+        """What went wrong, if anything did."""
+        return self.result if isinstance(self.result, PackagingError) else None
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ def run(plans: Sequence[Plan], act: Act, jobs: int, board: Board) -> list[Outcom
                 if outcome:
                     del crew[pipe]
                     outcomes.append(outcome)
-                    board.end(outcome.plan, outcome.seconds, outcome.result or outcome.problem)
+                    board.end(outcome.plan, outcome.seconds, outcome.result)
             board.draw()
     finally:
         for worker in crew.values():
@@ -119,18 +120,16 @@ def _start(plan: Plan, act: Act) -> tuple[Connection, _Worker]:
     # Forked, so that what we have read and imported needs no second reading.
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(plan, act, theirs, os.getpid()))
-    process.start()
+    started = context.Process(target=_work, args=(plan, act, theirs, os.getpid()))
+    started.start()
     theirs.close()
-    return ours, _Worker(plan, process)
+    return ours, _Worker(plan, started)
 
 
 def _work(plan: Plan, act: Act, pipe: Connection, parent: int) -> None:
     """The life of a worker; its last news is the result or the problem."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        return
     try:
+        process.tie(parent)
         pipe.send(("end", act(plan, _Relay(pipe))))
     except PackagingError as problem:
         pipe.send(("end", problem))
@@ -152,10 +151,7 @@ def _listen(pipe: Connection, worker: _Worker, board: Board) -> Outcome | None:
         return None
     pipe.close()
     worker.process.join()
-    seconds = time.monotonic() - worker.began
-    if isinstance(news, PackagingError):
-        return Outcome(worker.plan, seconds, problem=news)
-    return Outcome(worker.plan, seconds, result=news)
+    return Outcome(worker.plan, time.monotonic() - worker.began, news)
 
 
 def _lost(worker: _Worker) -> HostError:

@@ -83,11 +83,8 @@ def _kept_back() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def _first(parent: int) -> None:
-    """What a program does before it becomes itself: the kernel is to end it where we end.
-
-    We may be ended too suddenly to do it.
-    """
+def tie(parent: int) -> None:
+    """Have the kernel end this process where its parent ends, too suddenly to do it itself."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -105,7 +102,7 @@ def _start(program: Program) -> subprocess.Popen[bytes]:
             cwd=program.cwd,
             env=program.env,
             start_new_session=True,
-            preexec_fn=partial(_first, os.getpid()),
+            preexec_fn=partial(tie, os.getpid()),
         )
     except OSError as problem:
         if program.cwd is not None and not program.cwd.is_dir():
@@ -120,21 +117,19 @@ def _start(program: Program) -> subprocess.Popen[bytes]:
             source.close()
 
 
-def wait(child: subprocess.Popen[bytes], timeout: float | None = None) -> int:
-    """The exit code of a program that has ended. Raises TimeoutExpired.
+def wait(child: subprocess.Popen[bytes]) -> int:
+    """The exit code of a program, once it has ended.
 
     Python acts on a signal between two instructions of its own. One that arrives just before it
     goes to wait would be left lying until the program ends, so we look up now and then.
     """
-    deadline = None if timeout is None else time.monotonic() + timeout
     try:
         handle = os.pidfd_open(child.pid)
     except OSError:  # an old kernel
-        return child.wait(timeout)
+        return child.wait()
     try:
         while not select.select([handle], [], [], _BEAT)[0]:
-            if deadline and time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired(child.args, timeout or 0)
+            pass
     finally:
         os.close(handle)
     return child.wait()
