@@ -80,13 +80,17 @@ def keys(plan: Plan, root: Path) -> dict[str, str]:
         digest_of_files(toolchain.support(plan, root)),
     )
     staged = digest(configured, package.modes, recipe.library, plan.flavor)
-    packaged = digest(staged, replace(plan, handed=None), rpmbuild.version(), _templates(root))
+    wrapped = (replace(plan, handed=None), rpmbuild.version(), _templates(root))
+    packaged = digest(staged, *wrapped)
     manifest = recipes.manifest_file(root, plan)
-    checked = digest(packaged, digest_of_files([manifest] if manifest.is_file() else []))
-    sourced = digest(unpacked, replace(plan, handed=None), rpmbuild.version(), _templates(root))
+    listed = digest_of_files([manifest] if manifest.is_file() else [])
+    checked = digest(packaged, listed)
     values = (fetched, unpacked, patched, configured, configured, staged, packaged, checked)
     names = (step.name for step in STEPS)
-    return {**dict(zip(names, values, strict=True)), SOURCE.name: digest(sourced, checked)}
+    return {
+        **dict(zip(names, values, strict=True)),
+        SOURCE.name: digest(unpacked, *wrapped, listed),
+    }
 
 
 def prepare(
