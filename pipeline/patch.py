@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pipeline import process
-from pipeline.checksum import sha256_of
+from pipeline import process, recipes
 from pipeline.errors import PatchError
 from pipeline.model import Plan
 from pipeline.report import Report
@@ -23,8 +22,8 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     target = site.patched
     copy_tree(site.tree, target)
     shutil.copyfile(site.fetched, site.origin)
-    for file, pinned in zip(files(site.workspace.root, plan), plan.recipe.patch, strict=True):
-        _hold_to_checksum(file, pinned.sha256)
+    for change in plan.recipe.patch:
+        file = recipes.patch_file(site.workspace.root, plan.recipe, change)
         process.run(
             ["patch", "--strip=1", "--fuzz=0", "--force", "--no-backup-if-mismatch", "-i", file],
             log=site.log("patch"),
@@ -32,18 +31,4 @@ def run(plan: Plan, site: Site, report: Report) -> None:
             what=f"{file.name} does not apply to mimalloc {plan.recipe.version}",
             cwd=target,
             hint=f"write {file.name} anew against the tree in {site.tree}",
-        )
-
-
-def _hold_to_checksum(file: Path, expected: str) -> None:
-    if not file.is_file():
-        raise PatchError("no such patch", file=file, hint="restore it, or correct the recipe")
-    got = sha256_of(file)
-    if got != expected:
-        raise PatchError(
-            f"{file.name} is not the one that the recipe pins",
-            expected=f"sha256 {expected}",
-            got=f"sha256 {got}",
-            file=file,
-            hint="restore it, or pin the new one in the recipe",
         )

@@ -9,8 +9,19 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from pipeline.errors import RecipeError, RequestError
-from pipeline.model import PLAIN, BuildRoot, Compiler, Package, Plan, Processor, Recipe, Source
+from pipeline.checksum import sha256_of
+from pipeline.errors import PatchError, RecipeError, RequestError
+from pipeline.model import (
+    PLAIN,
+    BuildRoot,
+    Compiler,
+    Package,
+    Patch,
+    Plan,
+    Processor,
+    Recipe,
+    Source,
+)
 from pipeline.tables import load, toml
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -110,6 +121,23 @@ def manifest_file(root: Path, plan: Plan) -> Path:
     name = f"{plan.recipe.version}.{plan.root.dist}"
     name += "" if plan.variant == PLAIN else f".{plan.variant}"
     return root / "recipes" / "manifests" / f"{name}.txt"
+
+
+def patch_file(root: Path, recipe: Recipe, change: Patch) -> Path:
+    """Where a patch is. Raises PatchError where it is not the one that the recipe pins."""
+    file = root / "patches" / recipe.version / change.file
+    if not file.is_file():
+        raise PatchError("no such patch", file=file, hint="restore it, or correct the recipe")
+    got = sha256_of(file)
+    if got != change.sha256:
+        raise PatchError(
+            f"{file.name} is not the one that the recipe pins",
+            expected=f"sha256 {change.sha256}",
+            got=f"sha256 {got}",
+            file=file,
+            hint="restore it, or pin the new one in the recipe",
+        )
+    return file
 
 
 # --- what a well-typed file may still get wrong --------------------------------------------------

@@ -24,7 +24,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     name = f"mimalloc-{plan.recipe.version}"
     pack(site.tree, sources / f"{name}.tar.gz", name, plan.recipe.moment)
     for change in plan.recipe.patch:
-        patch = root / "patches" / plan.recipe.version / change.file
+        patch = recipes.patch_file(root, plan.recipe, change)
         (sources / change.file).write_bytes(patch.read_bytes())
     text = spec.render(plan, root, spec.listed(plan, recipes.manifest(root, plan)), plan.options)
     file = room / f"{plan.name}.spec"

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline import recipes, rpmbuild, srpm
 from pipeline.checksum import identity_of
+from pipeline.errors import PatchError
 from pipeline.model import Plan
 from pipeline.report import Report
 from pipeline.workspace import Site
@@ -94,3 +95,16 @@ def test_source_package_holds_tree_patches_and_spec(
     assert (("-bs",), files[-1], checkout) == (mode, spec, root)
     assert {"_sourcedir": sources, "_srcrpmdir": srpm.made(plan, site).parent} == places
     assert "mimalloc-custom-2.0.6-1.el7.src.rpm" == srpm.made(plan, site).name
+
+
+def test_an_altered_patch_is_not_packed(
+    plan: Plan, project: Path, checkout: Path, room: Callable[..., Site], tree: Path
+) -> None:
+    """What others build from must be what the recipe pins."""
+    (change,) = recipes.recipe(project, "2.0.6").patch
+    file = checkout / "patches" / "2.0.6" / change.file
+    file.write_text(file.read_text() + "\n")
+    site = room("unpack", "srpm")
+    tree.rename(site.tree)
+    with pytest.raises(PatchError, match="not the one that the recipe pins"):
+        srpm.run(release.recast(plan, patch=(change,)), site, Report())
