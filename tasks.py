@@ -138,6 +138,30 @@ def verify(c: Context, rpm: str, offline: bool = False) -> None:
     errand.verify(ROOT, Path(rpm), offline=offline)
 
 
+@task(help={"key": "ID, fingerprint or address of a secret key that gpg knows"})
+@door
+def sign(c: Context, key: str) -> None:
+    """Sign every finished package."""
+    from pipeline.publish import errand
+
+    errand.sign(ROOT, key)
+
+
+@task(
+    help={
+        "key": "the key that the packages are signed with",
+        "url": "where the tree will be found, such as https://packages.example.org/mimalloc",
+        "keep": "how many versions of each package stay (default: all)",
+    }
+)
+@door
+def repo(c: Context, key: str, url: str, keep: str = "") -> None:
+    """Lay out signed packages as repositories for dnf and yum, with a page on top."""
+    from pipeline.publish import errand
+
+    errand.repo(ROOT, key, url, keep)
+
+
 @task(name="list")
 @door
 def list_(c: Context) -> None:
@@ -166,7 +190,7 @@ def clean(c: Context, everything: bool = False) -> None:
     build.clean(workspace.locate(ROOT), Report(), everything=everything)
 
 
-namespace = Collection(manifest, smoke, verify, list_, doctor, clean)
+namespace = Collection(manifest, smoke, verify, sign, repo, list_, doctor, clean)
 namespace.add_task(_making("build", BUILD), default=True)
 namespace.add_task(_making("srpm", SRPM))
 for _name, _purpose in PURPOSES.items():

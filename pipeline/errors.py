@@ -154,6 +154,20 @@ class SmokeError(PackagingError):
     title = "smoke"
 
 
+class SignError(PackagingError):
+    """A key that cannot sign, or a package that must not be signed."""
+
+    exit_code = 30
+    title = "sign"
+
+
+class RepositoryError(PackagingError):
+    """A package that must not be served, or a repository that could not be made."""
+
+    exit_code = 31
+    title = "repo"
+
+
 class Interrupted(PackagingError):
     """Ctrl-C, or a termination signal."""
 

@@ -75,3 +75,25 @@ def _record(plan: Plan, site: Site, made: Path) -> dict[str, Any]:
         "flavor": plan.variant,
         "key": site.keys["check"],
     }
+
+
+def vouches(rpm: Path) -> bool:
+    """Whether the record beside a package names exactly this file."""
+    try:
+        record = json.loads(_record_of(rpm).read_text(encoding="utf-8"))
+        return bool(record["sha256"] == sha256_of(rpm))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def replace(rpm: Path, signed: Path, signer: str) -> None:
+    """Put the signed file in place."""
+    record = json.loads(_record_of(rpm).read_text(encoding="utf-8"))
+    record |= {"sha256": sha256_of(signed), "size": signed.stat().st_size, "signer": signer}
+    place(signed, rpm)
+    place_text(json.dumps(record, indent=2) + "\n", _record_of(rpm))
+
+
+def beside(rpm: Path) -> tuple[Path, ...]:
+    """What accounts for a package."""
+    return (_record_of(rpm),)

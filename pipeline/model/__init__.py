@@ -34,6 +34,7 @@ from pipeline.model.recipe import (
     Package,
     Patch,
     Recipe,
+    Signing,
     Source,
     holds,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "Recipe",
     "Rpm",
     "Scriptlet",
+    "Signing",
     "Source",
     "Support",
     "Trial",

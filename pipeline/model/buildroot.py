@@ -51,7 +51,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class BuildRoot:
-    """One dist: the newest C library symbols, libraries and rpm features that a package may use."""
+    """One dist: the newest C library symbols, libraries and rpm features that a package may use.
+
+    ``installer`` is the command that its administrators install packages with.
+    """
 
     dist: str
     title: str
@@ -62,6 +65,7 @@ class BuildRoot:
     rpm: Rpm
     flags: Flags
     machine: Mapping[str, Machine]
+    installer: str = "dnf"
 
 
 @dataclass(frozen=True, slots=True)

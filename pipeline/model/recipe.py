@@ -138,6 +138,18 @@ class Flavor:
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """What a signing key must be, so that every dist's rpm can verify with it.
+
+    ``algorithm`` of the key, its size in ``bits``, and the ``digest`` that is signed.
+    """
+
+    algorithm: Literal["rsa"]
+    bits: int
+    digest: Literal["sha256"]
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """What all releases share: the names, the places and the promises of the package.
 
@@ -164,6 +176,7 @@ class Package:
     default: Default
     modes: Modes
     limits: Limits
+    signing: Signing
     cmake: Mapping[str, str]
     macros: Mapping[str, str]
     flavor: Mapping[str, Flavor]

@@ -72,12 +72,13 @@ def read(
     what: str,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    hint: str = "",
 ) -> str:
     """The standard output of a program; raises ``error`` where it does not exit with 0."""
     code, output, complaint = attempt(argv, cwd=cwd, env=env)
     if code != 0:
         lines = complaint.splitlines()[-LAST_LINES:]
-        raise error(what, got=_ending(str(argv[0]), code), detail="\n".join(lines))
+        raise error(what, got=_ending(str(argv[0]), code), detail="\n".join(lines), hint=hint)
     return output
 
 

@@ -138,6 +138,23 @@ def checkout(tmp_path: Path) -> Path:
     return target
 
 
+@pytest.fixture(scope="session")
+def gnupg() -> Iterator[Path]:
+    """A GnuPG home with several keys; see ``publisher``."""
+    from tests.build.publisher import keys
+
+    with keys() as home:
+        yield home
+
+
+@pytest.fixture
+def publisher(checkout: Path, gnupg: Path) -> "Publisher":
+    """Somebody who publishes from the copy."""
+    from tests.build.publisher import Publisher
+
+    return Publisher(checkout, gnupg)
+
+
 def invoke_in(
     folder: Path, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:

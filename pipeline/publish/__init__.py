@@ -1,0 +1,1 @@
+"""Packages that others can trust and install: signed, laid out as repositories, explained."""

@@ -1,0 +1,130 @@
+"""Somebody who publishes: a checkout of their own, keys of their own, a server on loopback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from pipeline import record
+from pipeline.model import Built
+from tests.build.conftest import ROOT, invoke_in
+
+OWN, FOREIGN, LOCKED, CURVE = "own", "foreign", "locked", "curve"
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Works in a checkout, with the keys of a GnuPG home."""
+
+    checkout: Path
+    gnupg: Path
+
+    @property
+    def served(self) -> Path:
+        """What is served."""
+        return self.checkout / "repository"
+
+    def invoke(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs `invoke` in the checkout."""
+        return invoke_in(self.checkout, *arguments, GNUPGHOME=str(self.gnupg))
+
+    def done(self, *arguments: str) -> str:
+        """The same, where nothing may go wrong."""
+        told = self.invoke(*arguments)
+        assert 0 == told.returncode, told.stdout + told.stderr
+        return told.stdout
+
+    def take(self, *packages: Built) -> list[Path]:
+        """Copies packages, as they were built, into the checkout's ``dist/``."""
+        return [self.take_file(built.rpm) for built in packages]
+
+    def take_file(self, rpm: Path) -> Path:
+        """Copies one package file, and what accounts for it."""
+        target = self.checkout / rpm.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for file in (rpm, *record.beside(rpm)):
+            shutil.copy2(file, target.parent)
+        return target
+
+    def publish(self, url: str, *options: str, key: str = OWN) -> str:
+        """Signs and serves what is there."""
+        self.done("sign", "--key", f"{key}@example.invalid")
+        return self.done("repo", "--key", f"{key}@example.invalid", "--url", url, *options)
+
+    def gpg(self, *arguments: str | Path) -> str:
+        """Runs gpg with the keys."""
+        return gpg(self.gnupg, *arguments)
+
+    def sign_file(self, file: Path, key: str) -> None:
+        """A detached signature beside a file, in place of the one that is there."""
+        self.gpg("--yes", "--armor", "-u", f"{key}@example.invalid", "--detach-sign", file)
+
+    def sign_by_hand(self, rpm: Path, key: str) -> None:
+        """Signs a package as the tool would not."""
+        macros = {"__gpg": shutil.which("gpg"), "_gpg_name": f"{key}@example.invalid"}
+        defines = [part for name, to in macros.items() for part in ("--define", f"{name} {to}")]
+        environment = {"PATH": "/usr/bin:/bin", "GNUPGHOME": str(self.gnupg)}
+        command = ["rpmsign", *defines, "--addsign", str(rpm)]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+
+    def fingerprint(self, key: str = OWN) -> str:
+        """The fingerprint of a key, in 40 hex digits."""
+        listing = self.gpg("--with-colons", "--list-keys", f"{key}@example.invalid")
+        return next(line.split(":")[9] for line in listing.splitlines() if line[:3] == "fpr")
+
+
+def gpg(home: Path, *arguments: str | Path) -> str:
+    """What gpg prints. Raises CalledProcessError."""
+    return subprocess.run(
+        ["gpg", "--batch", "--quiet", *map(str, arguments)],
+        env={**os.environ, "GNUPGHOME": str(home)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+@contextmanager
+def keys() -> Iterator[Path]:
+    """A GnuPG home with a key that signs, a foreign one, a locked one, and one EL7 cannot read."""
+    # Short, because the path of the agent's socket must be.
+    with tempfile.TemporaryDirectory(prefix="gpg-") as folder:
+        home = Path(folder)
+        kinds = {OWN: "rsa2048", FOREIGN: "rsa2048", LOCKED: "rsa2048", CURVE: "ed25519"}
+        for name, kind in kinds.items():
+            secret = "open sesame" if name == LOCKED else ""
+            options = ["--pinentry-mode", "loopback", "--passphrase", secret]
+            owner = f"Key {name} <{name}@example.invalid>"
+            gpg(home, *options, "--quick-generate-key", owner, kind, "sign", "never")
+        end = ["gpgconf", "--homedir", str(home), "--kill", "all"]
+        # The agent would remember the passphrase.
+        subprocess.run(end, check=True)
+        yield home
+        subprocess.run(end, check=True)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serves a folder on the loopback interface; the answer is its address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
