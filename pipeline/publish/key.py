@@ -28,7 +28,7 @@ _UNLOCK = (
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that can sign: its fingerprint in 40 hex digits, its owner, its public half, armored."""
+    """A key that can sign: its fingerprint (40 hex digits), its owner, its armored public half."""
 
     fingerprint: str
     owner: str

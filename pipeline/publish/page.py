@@ -99,7 +99,8 @@ def templates() -> str:
 
 
 def _sections(shown: Shown, tree: Path) -> Iterator[Section]:
-    for dist in recipes.dists(shown.root):
+    """A section for each dist that has packages, the newest dist first."""
+    for dist in reversed(recipes.dists(shown.root)):
         shelves = {shelf: held for (of, shelf), held in shown.stock.items() if of == dist}
         if not shelves:
             continue

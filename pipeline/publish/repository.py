@@ -46,7 +46,7 @@ def make(stock: Stock, place: Workspace, package: Package, ring: Keyring, url: s
     half.mkdir(parents=True)
     for (dist, shelf), items in stock.items():
         folder = half / dist / shelf
-        _fill(folder, items)
+        _fill(folder, items, trees)
         log = place.work / "repository" / f"{dist}-{shelf}.log"
         _describe(folder, current / dist / shelf if current else None, log)
         keys.sign_file(folder / "repodata" / "repomd.xml", ring.key, package)
@@ -66,23 +66,23 @@ def _key(stock: Stock, shown: page.Shown) -> str:
     return digest(files, shown.url, shown.key.fingerprint, page.templates())
 
 
-def _fill(folder: Path, items: Iterable[Item]) -> None:
+def _fill(folder: Path, items: Iterable[Item], trees: Path) -> None:
     """Put packages, and what accounts for them, into a folder, with a list of checksums."""
     folder.mkdir(parents=True)
     lines = []
     for item in items:
         for file in (item.file, *record.beside(item.file)):
-            _link(file, folder / file.name)
-            lines.append(f"{sha256_of(file)}  {file.name}\n")
+            _take(file, folder, trees)
+            lines.append(f"{sha256_of(folder / file.name)}  {file.name}\n")
     (folder / SUMS).write_text("".join(sorted(lines, key=lambda line: line[66:])), encoding="utf-8")
 
 
-def _link(file: Path, target: Path) -> None:
-    """A second name for a file, which costs no room; a copy on another file system."""
-    try:
-        target.hardlink_to(file)
-    except OSError:
-        shutil.copy2(file, target)
+def _take(file: Path, folder: Path, trees: Path) -> None:
+    """Another name for what a tree holds already, which nobody writes to; else a copy."""
+    if trees in file.resolve().parents:
+        (folder / file.name).hardlink_to(file)
+    else:
+        shutil.copy2(file, folder)
 
 
 def _describe(folder: Path, before: Path | None, log: Path) -> None:
@@ -101,9 +101,8 @@ def _describe(folder: Path, before: Path | None, log: Path) -> None:
         what=f"createrepo_c cannot describe {folder.parent.name}/{folder.name}",
     )
     for file in _metadata(before) if before else ():
-        target = folder / "repodata" / file.name
-        if not target.exists():
-            _link(file, target)
+        if not (folder / "repodata" / file.name).exists():
+            (folder / "repodata" / file.name).hardlink_to(file)
 
 
 def _metadata(folder: Path) -> list[Path]:

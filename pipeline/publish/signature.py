@@ -33,8 +33,10 @@ class Keyring:
         )
         if code == 0:
             return ""
-        lines = (line.strip() for line in output.splitlines())
-        bad = [line for line in lines if line.endswith(("NOTFOUND", "NOKEY")) or ": BAD" in line]
+        lines = [line.strip() for line in output.splitlines()]
+        bad = [line for line in lines if ": BAD" in line or line.endswith("NOKEY")]
+        if not bad and not any("key ID" in line for line in lines):
+            bad = ["not signed"]
         return "\n".join(bad) or complaint.strip() or output.strip()
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 import pytest
 
@@ -16,6 +16,9 @@ from pipeline import build, emulator, recipes, request, workspace
 from pipeline.errors import FetchError, HostError
 from pipeline.model import PLAIN, Built, Plan
 from pipeline.report import Report
+
+if TYPE_CHECKING:
+    from tests.build.publisher import Publisher
 
 ROOT = Path(__file__).resolve().parents[2]
 ARCH = "x86_64"
@@ -64,6 +67,12 @@ _untested: dict[str, str] = {}
 @cache
 def _built(which: Which) -> Built:
     return build.build(request.plan(ROOT, *which), workspace.locate(ROOT), Report())
+
+
+def untested(what: str, reason: str) -> NoReturn:
+    """Skips a test, and says so where nobody can miss it."""
+    _untested[what] = reason
+    pytest.skip(reason)
 
 
 def runnable(plan: Plan) -> None:
@@ -141,18 +150,18 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def gnupg() -> Iterator[Path]:
     """A GnuPG home with several keys; see ``publisher``."""
-    from tests.build.publisher import keys
+    from tests.build import publisher
 
-    with keys() as home:
+    with publisher.keys() as home:
         yield home
 
 
 @pytest.fixture
-def publisher(checkout: Path, gnupg: Path) -> "Publisher":
+def publisher(checkout: Path, gnupg: Path) -> Publisher:
     """Somebody who publishes from the copy."""
-    from tests.build.publisher import Publisher
+    from tests.build import publisher
 
-    return Publisher(checkout, gnupg)
+    return publisher.Publisher(checkout, gnupg)
 
 
 def invoke_in(

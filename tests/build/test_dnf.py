@@ -105,8 +105,8 @@ def with_c_library(system: System, tmp_path: Path) -> Callable[..., System]:
         theirs = sorted(need for need in needs if not need.startswith(("rpmlib(", "libmimalloc")))
         spec = tmp_path / "stand-in.spec"
         spec.write_text(STAND_IN.format(provides="\n".join(f"Provides: {n}" for n in theirs)))
-        command = ["rpmbuild", "-bb", "--quiet", "--define", f"_topdir {tmp_path / 'top'}", spec]
-        subprocess.run([str(part) for part in command], check=True, capture_output=True)
+        where = ["--define", f"_topdir {tmp_path / 'top'}"]
+        subprocess.run(["rpmbuild", "-bb", *where, str(spec)], check=True, capture_output=True)
         (rpm,) = (tmp_path / "top").rglob("*.rpm")
         system.rpm("-i", "--nosignature", rpm)
         assert rpm.stem == system.rpm("-qa").strip()
