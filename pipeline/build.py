@@ -32,7 +32,7 @@ from pipeline.disk import guarded, suspecting
 from pipeline.errors import UnpackError, VerifyError
 from pipeline.model import Built, Plan
 from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, locked, place, place_text, remove
+from pipeline.workspace import Site, Workspace, locked, place_text, remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,13 @@ def build(
 
 def load() -> None:
     """Import what the later steps need, while the compiler runs or before workers are forked."""
-    for module in ("jinja2", "pipeline.checks", "pipeline.facts", "pipeline.smoke.trials"):
+    for module in (
+        "jinja2",
+        "pipeline.checks",
+        "pipeline.facts",
+        "pipeline.sbom",
+        "pipeline.smoke.trials",
+    ):
         importlib.import_module(module)
 
 
@@ -159,9 +165,7 @@ def source(plan: Plan, workspace: Workspace, report: Report, *, offline: bool = 
         site = prepare(plan, workspace, offline=offline)
         advance(plan, site, report, "unpack")
         _perform(SOURCE, plan, site, report)
-        made, target = srpm.made(plan, site), record.destination(plan, workspace, source=True)
-        place(made, target)
-        return target
+        return record.publish_source(plan, site)
 
 
 def do(

@@ -1,30 +1,29 @@
-"""The finished package: its final name, and the record beside it of what it was made from."""
+"""The finished package: its final name, and beside it what it was made from and what is in it."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import cmake, rpmbuild, toolchain
+from pipeline import cmake, provenance, rpmbuild, srpm, toolchain
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError
 from pipeline.model import Built, Plan
+from pipeline.provenance import SOURCE, Making, descriptor
 from pipeline.workspace import Site, Workspace, place, place_text
+
+_PROVENANCE, _BILL = ".provenance.json", ".cdx.json"
 
 
 def finished(plan: Plan, site: Site) -> Built | None:
     """The package in ``dist/``, where it is whole and made of just what the plan asks for."""
     target = destination(plan, site.workspace)
-    try:
-        record = json.loads(_record_of(target).read_text(encoding="utf-8"))
-        same = record["key"] == site.keys["check"] and record["sha256"] == sha256_of(target)
-    except (OSError, ValueError, KeyError, TypeError):
+    statement = _statement(target)
+    if statement is None or _key(statement) != site.keys["check"] or not _agree(statement, target):
         return None
-    if not same:
-        return None
-    return Built(plan, target, record["sha256"], target.stat().st_size, fresh=False)
+    return Built(plan, target, _sum(statement), target.stat().st_size, fresh=False)
 
 
 def destination(plan: Plan, workspace: Workspace, *, source: bool = False) -> Path:
@@ -34,66 +33,119 @@ def destination(plan: Plan, workspace: Workspace, *, source: bool = False) -> Pa
     return workspace.dist / plan.root.dist / plan.arch / plan.file_name
 
 
-def publish(plan: Plan, site: Site) -> Built:
-    """Give the checked package its final name, and put beside it what it was made from."""
-    made = site.packages / plan.file_name
-    target = destination(plan, site.workspace)
-    record = _record(plan, site, made)
-    if record["sha256"] != site.checked.read_text():
-        raise CheckError(
-            f"{made.name} is not the file that was checked", file=made, hint="invoke clean"
-        )
-    place(made, target)
-    place_text(json.dumps(record, indent=2) + "\n", _record_of(target))
-    return Built(plan, target, record["sha256"], target.stat().st_size, fresh=True)
-
-
-def _record_of(target: Path) -> Path:
-    return target.with_suffix(".json")
-
-
-def _record(plan: Plan, site: Site, made: Path) -> dict[str, Any]:
-    recipe, root = plan.recipe, plan.root
-    return {
-        "package": made.name,
-        "sha256": sha256_of(made),
-        "size": made.stat().st_size,
-        "source": {
-            "version": recipe.version,
-            "released": recipe.released.isoformat(),
-            "tree": recipe.tree,
-            **json.loads(site.origin.read_text(encoding="utf-8")),
-        },
-        "patches": [asdict(change) for change in recipe.patch],
-        "options": cmake.options(plan),
-        "toolchain": {
-            "name": plan.compiler.name,
-            "target": plan.target,
-            "versions": {**toolchain.versions(plan), "rpmbuild": rpmbuild.version()},
-        },
-        "build root": {"dist": root.dist, "glibc": root.glibc, "isa": plan.machine.isa},
-        "flavor": plan.variant,
-        "key": site.keys["check"],
-    }
+def beside(rpm: Path) -> tuple[Path, Path]:
+    """What accounts for a package: what it was made from, and its bill of materials."""
+    stem = rpm.name.removesuffix(".rpm")
+    return rpm.with_name(stem + _PROVENANCE), rpm.with_name(stem + _BILL)
 
 
 def vouches(rpm: Path) -> bool:
-    """Whether the record beside a package names exactly this file."""
-    try:
-        record = json.loads(_record_of(rpm).read_text(encoding="utf-8"))
-        return bool(record["sha256"] == sha256_of(rpm))
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    """Whether a package is the file that its statement names, with its bill of materials."""
+    statement = _statement(rpm)
+    return statement is not None and _agree(statement, rpm)
+
+
+def publish(plan: Plan, site: Site) -> Built:
+    """Give the checked package its final name, and put beside it what accounts for it."""
+    made, target = site.packages / plan.file_name, destination(plan, site.workspace)
+    if sha256_of(made) != site.checked.read_text():
+        raise CheckError(
+            f"{made.name} is not the file that was checked", file=made, hint="invoke clean"
+        )
+    files = {f"/{file.relative_to(site.unpacked)}": file for file in _regular(site.unpacked)}
+    making = Making(
+        arch=plan.arch,
+        key=site.keys["check"],
+        origin=json.loads(site.origin.read_text(encoding="utf-8")),
+        options=cmake.options(plan),
+        tools={**toolchain.versions(plan), "rpmbuild": rpmbuild.version()},
+    )
+    _publish(plan, making, made, target, files)
+    return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=True)
+
+
+def publish_source(plan: Plan, site: Site) -> Path:
+    """Do the same for the source package, where it is not there already."""
+    target = destination(plan, site.workspace, source=True)
+    statement = _statement(target)
+    if statement and _key(statement) == site.keys["srpm"] and _agree(statement, target):
+        return target
+    making = Making(
+        arch=SOURCE,
+        key=site.keys["srpm"],
+        origin=json.loads(site.fetched.read_text(encoding="utf-8")),
+        options=plan.options,
+        tools={"rpmbuild": rpmbuild.version()},
+    )
+    files = {file.name: file for file in srpm.contents(plan, site)}
+    _publish(plan, making, srpm.made(plan, site), target, files)
+    return target
 
 
 def replace(rpm: Path, signed: Path, signer: str) -> None:
-    """Put the signed file in place."""
-    record = json.loads(_record_of(rpm).read_text(encoding="utf-8"))
-    record |= {"sha256": sha256_of(signed), "size": signed.stat().st_size, "signer": signer}
+    """Put a signed file in a package's place, and make its statement one about the signed file.
+
+    ``signer`` is the key's fingerprint. The checksum that the package was built with stays in the
+    statement. Whoever is stopped in between leaves a package that nothing vouches for, and that
+    the next build replaces.
+    """
+    statement = json.loads(beside(rpm)[0].read_text(encoding="utf-8"))
+    (before,) = statement["subject"]
+    after = descriptor(rpm.name, sha256_of(signed), annotations={"signer": signer})
+    statement["subject"] = [after]
+    if "annotations" not in before:
+        byproducts = statement["predicate"]["runDetails"]["byproducts"]
+        byproducts.append({**before, "annotations": {"state": "as built, not signed"}})
     place(signed, rpm)
-    place_text(json.dumps(record, indent=2) + "\n", _record_of(rpm))
+    place_text(_text(statement), beside(rpm)[0])
 
 
-def beside(rpm: Path) -> tuple[Path, ...]:
-    """What accounts for a package."""
-    return (_record_of(rpm),)
+def _publish(
+    plan: Plan, making: Making, made: Path, target: Path, files: Mapping[str, Path]
+) -> None:
+    """Package, bill and statement get their names in turn: the last vouches for the others."""
+    from pipeline import sbom
+
+    statement, bill = beside(target)
+    place(made, target)
+    place_text(sbom.bill(plan, making.arch, files, making.tools), bill)
+    subject, byproduct = (descriptor(file.name, sha256_of(file)) for file in (target, bill))
+    place_text(_text(provenance.statement(plan, making, subject, [byproduct])), statement)
+
+
+def _regular(root: Path) -> list[Path]:
+    return [file for file in sorted(root.rglob("*")) if file.is_file() and not file.is_symlink()]
+
+
+def _text(statement: Mapping[str, Any]) -> str:
+    return json.dumps(statement, indent=2) + "\n"
+
+
+def _statement(rpm: Path) -> Mapping[str, Any] | None:
+    """The statement beside a package, where it can be read and has what we look for in it."""
+    try:
+        statement = json.loads(beside(rpm)[0].read_text(encoding="utf-8"))
+        _key(statement), _sum(statement), _bill_sum(statement)
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
+    return dict(statement)
+
+
+def _agree(statement: Mapping[str, Any], rpm: Path) -> bool:
+    try:
+        sums = sha256_of(rpm), sha256_of(beside(rpm)[1])
+    except OSError:
+        return False
+    return sums == (_sum(statement), _bill_sum(statement))
+
+
+def _key(statement: Mapping[str, Any]) -> str:
+    return str(statement["predicate"]["buildDefinition"]["internalParameters"]["key"])
+
+
+def _sum(statement: Mapping[str, Any]) -> str:
+    return str(statement["subject"][0]["digest"]["sha256"])
+
+
+def _bill_sum(statement: Mapping[str, Any]) -> str:
+    return str(statement["predicate"]["runDetails"]["byproducts"][0]["digest"]["sha256"])

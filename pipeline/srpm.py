@@ -29,7 +29,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     text = spec.render(plan, root, spec.listed(plan, recipes.manifest(root, plan)), plan.options)
     file = room / f"{plan.name}.spec"
     file.write_text(text, encoding="utf-8")
-    for each in [file, *sources.iterdir()]:
+    for each in contents(plan, site):
         each.chmod(_MODE)
         os.utime(each, (plan.recipe.moment, plan.recipe.moment))
     places = {"_sourcedir": sources, "_srcrpmdir": room / "rpms"}
@@ -41,6 +41,12 @@ def run(plan: Plan, site: Site, report: Report) -> None:
 def made(plan: Plan, site: Site) -> Path:
     """The RPM that the step has written."""
     return site.room("srpm") / "rpms" / plan.source_name
+
+
+def contents(plan: Plan, site: Site) -> list[Path]:
+    """The files that are in it: tarball, patches, spec."""
+    room = site.room("srpm")
+    return [room / f"{plan.name}.spec", *sorted((room / "sources").iterdir())]
 
 
 def pack(tree: Path, archive: Path, name: str, moment: int) -> None:

@@ -150,6 +150,18 @@ class Signing:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """What names our way to build, and the host that does it, in statements about packages.
+
+    Both are URIs; ``upstream`` is the package URL of a release, with ``{version}`` in it.
+    """
+
+    build_type: str
+    builder: str
+    upstream: str
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """What all releases share: the names, the places and the promises of the package.
 
@@ -177,6 +189,7 @@ class Package:
     modes: Modes
     limits: Limits
     signing: Signing
+    provenance: Provenance
     cmake: Mapping[str, str]
     macros: Mapping[str, str]
     flavor: Mapping[str, Flavor]

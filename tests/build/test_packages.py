@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import subprocess
 import time
 from pathlib import Path
@@ -189,24 +187,6 @@ def test_the_rpm_of_the_dist_can_read_it(package: Package, which: Which) -> None
     assert set(built.plan.root.rpm.features) >= features
     assert ("BuiltinLuaScripts" in features) == (which.version == SEED)
     assert ("PayloadIsZstd" in features) == (which.dist not in OLD)
-
-
-@of_each(EVERY)
-def test_the_record_beside_it_says_what_it_was_made_from(package: Package, which: Which) -> None:
-    """The JSON names source, tree, patches, options and tools, and the checksum is the RPM's."""
-    built = package(*which)
-    record = json.loads(built.rpm.with_suffix(".json").read_text())
-
-    assert hashlib.sha256(built.rpm.read_bytes()).hexdigest() == record["sha256"]
-    assert built.plan.recipe.tree == record["source"]["tree"]
-    assert [patch.sha256 for patch in built.plan.recipe.patch] == [
-        patch["sha256"] for patch in record["patches"]
-    ]
-    assert "ON" == record["options"]["MI_OVERRIDE"]
-    assert ("ON" if which.flavor == "secure" else "OFF") == record["options"]["MI_SECURE"]
-    assert (which.flavor, built.plan.target) == (record["flavor"], record["toolchain"]["target"])
-    assert {"zig", "cmake", "ninja", "rpmbuild"} == set(record["toolchain"]["versions"])
-    assert str(ROOT) not in json.dumps(record)
 
 
 def test_a_second_build_finds_it_up_to_date(package: Package) -> None:

@@ -81,7 +81,7 @@ def faults(seen: dict[str, Any]) -> set[str]:
 
 
 def test_a_person_finds_all_and_stumbles_over_nothing(look: Look, publisher: Publisher) -> None:
-    """Every package with its right checksum, every link good, no scrolling sideways, all to copy."""
+    """Every package with its checksum, every link good, no scrolling sideways, all to copy."""
     seen = look()
 
     assert set() == faults(seen)

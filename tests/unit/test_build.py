@@ -6,13 +6,13 @@ The steps themselves are played: each writes its name to a list, and leaves what
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -311,30 +311,35 @@ def test_package_gets_its_final_name(
     """The RPM, beside it what it was made from, and nothing else."""
     built = make()
     folder = workspace.dist / "el7" / "x86_64"
-    record = json.loads((folder / f"{plan.nevra}.json").read_text())
+    statement = json.loads((folder / f"{plan.nevra}.provenance.json").read_text())
+    how = statement["predicate"]["buildDefinition"]
 
     assert folder / f"{plan.nevra}.rpm" == built.rpm
-    assert {f"{plan.nevra}.rpm", f"{plan.nevra}.json"} == {file.name for file in folder.iterdir()}
+    endings = ("rpm", "provenance.json", "cdx.json")
+    assert {f"{plan.nevra}.{end}" for end in endings} == {file.name for file in folder.iterdir()}
     assert "an RPM\n" == built.rpm.read_text()
-    assert (built.sha256, built.size) == (record["sha256"], record["size"])
+    (subject,) = statement["subject"]
+    assert (built.rpm.name, built.sha256) == (subject["name"], subject["digest"]["sha256"])
     assert built.fresh
-    assert plan.recipe.tree == record["source"]["tree"]
-    assert "https://x.invalid/" == record["source"]["reference"]
-    assert "x86_64-linux-gnu.2.17" == record["toolchain"]["target"]
-    assert "4.18.0" == record["toolchain"]["versions"]["rpmbuild"]
+    assert plan.recipe.tree == how["internalParameters"]["tree"]
+    assert "https://x.invalid/" == how["resolvedDependencies"][0]["annotations"]["reference"]
+    assert "x86_64-linux-gnu.2.17" == how["internalParameters"]["compiler"]["target"]
+    assert "pkg:generic/rpmbuild@4.18.0" in [
+        tool.get("uri") for tool in how["resolvedDependencies"]
+    ]
 
 
 def test_record_names_neither_clock_nor_machine(
     play: Play, plan: Plan, workspace: Workspace, make: Callable[..., Built]
 ) -> None:
-    """The same build gives the same record."""
-    file = make().rpm.with_suffix(".json")
-    first = file.read_bytes()
+    """The same build gives the same statement and the same bill."""
+    files = record.beside(make().rpm)
+    first = [file.read_bytes() for file in files]
     build.clean(workspace, Report(), everything=True)
     make()
 
-    assert first == file.read_bytes()
-    assert str(workspace.root).encode() not in first
+    assert first == [file.read_bytes() for file in files]
+    assert str(workspace.root).encode() not in b"".join(first)
 
 
 def test_second_build_does_nothing(
@@ -352,10 +357,16 @@ def test_second_build_does_nothing(
     assert replace(first, fresh=False) == second
 
 
-def _touch_up(**changes: Any) -> Callable[[Path], None]:
+def _put(text: str, which: int = 0) -> Callable[[Path], object]:
+    return lambda rpm: record.beside(rpm)[which].write_text(text)
+
+
+def _without(word: str) -> Callable[[Path], object]:
     def change(rpm: Path) -> None:
-        file = rpm.with_suffix(".json")
-        file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+        file = record.beside(rpm)[0]
+        file.write_text(
+            re.sub(rf'("{word}": ")[0-9a-f]{{64}}', r"\g<1>" + "0" * 64, file.read_text())
+        )
 
     return change
 
@@ -365,27 +376,27 @@ def _touch_up(**changes: Any) -> Callable[[Path], None]:
     [
         lambda rpm: rpm.write_text("altered\n"),
         lambda rpm: rpm.unlink(),
-        lambda rpm: rpm.with_suffix(".json").unlink(),
-        lambda rpm: rpm.with_suffix(".json").write_text("{"),
-        lambda rpm: rpm.with_suffix(".json").write_text("{}"),
-        lambda rpm: rpm.with_suffix(".json").write_text("[]"),
-        lambda rpm: rpm.with_suffix(".json").write_bytes(b"\xff"),
-        _touch_up(sha256="0" * 64),
-        _touch_up(key="0" * 64),
+        lambda rpm: record.beside(rpm)[0].unlink(),
+        lambda rpm: record.beside(rpm)[1].unlink(),
+        lambda rpm: record.beside(rpm)[0].write_bytes(b"\xff"),
+        *map(_put, ("{", "{}", "[]", '{"subject": [], "predicate": {}}')),
+        _put("altered\n", which=1),
+        _without("sha256"),
+        _without("key"),
     ],
 )
 def test_spoilt_package_is_not_up_to_date(
-    play: Play, make: Callable[..., Built], spoil: Callable[[Path], None]
+    play: Play, make: Callable[..., Built], spoil: Callable[[Path], object]
 ) -> None:
-    """An altered RPM or record is replaced by what was checked."""
+    """An altered RPM, statement or bill is replaced by what was checked."""
     first = make()
-    record = first.rpm.with_suffix(".json").read_bytes()
+    before = [file.read_bytes() for file in record.beside(first.rpm)]
     spoil(first.rpm)
     second = make()
 
     assert second.fresh
     assert "an RPM\n" == second.rpm.read_text()
-    assert record == second.rpm.with_suffix(".json").read_bytes()
+    assert before == [file.read_bytes() for file in record.beside(second.rpm)]
 
 
 def test_changed_recipe_is_not_up_to_date(
@@ -405,13 +416,14 @@ def test_package_that_fails_its_check_gets_no_name(
 ) -> None:
     """An older package of the name stays what it was."""
     first = make()
-    before = first.rpm.read_bytes(), first.rpm.with_suffix(".json").read_bytes()
+    files = (first.rpm, *record.beside(first.rpm))
+    before = [file.read_bytes() for file in files]
     play.twist["check"] = _fail
     with pytest.raises(CompileError):
         make(replace(first.plan, isa=replace(first.plan.isa, groups=())))
 
-    assert before == (first.rpm.read_bytes(), first.rpm.with_suffix(".json").read_bytes())
-    assert 2 == len(list(first.rpm.parent.iterdir()))
+    assert before == [file.read_bytes() for file in files]
+    assert 3 == len(list(first.rpm.parent.iterdir()))
 
 
 # --- what the user hands over --------------------------------------------------------------------
