@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -91,10 +92,11 @@ def test_a_package_is_the_same(
     names = ("version", "dist", "arch", "flavor")
     options = [f"--{name}={value}" for name, value in zip(names, which, strict=True)]
 
-    told = elsewhere.run(there, "invoke", "build", "--offline", *options)
+    # Up to rpmbuild: the check tries programs on mimalloc, which libfaketime calls before it can.
+    told = elsewhere.run(there, "invoke", "package", "--offline", *options)
 
-    assert "built in" in told
-    second = there / first.rpm.relative_to(ROOT)
+    assert re.search(r"compile +[0-9.]+ s", told)
+    second = Path(told.splitlines()[-1].strip()) / "rpms" / first.rpm.name
     assert "" == difference(first.rpm, second, tmp_path / "difference")
 
 
