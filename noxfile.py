@@ -9,7 +9,9 @@ from __future__ import annotations
 import nox
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "tests", "build", "manifest", "smoke", "rpmlint"]
+nox.options.sessions = [
+    *("lint", "tests", "build", "manifest", "smoke", "rpmlint", "install", "reproduce"),
+]
 
 
 @nox.session
@@ -29,7 +31,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
-    others = ("manifest", "smoke", "rpmlint")
+    others = ("manifest", "smoke", "rpmlint", "install", "dnf", "reproduce")
     elsewhere = [f"--ignore=tests/build/test_{name}.py" for name in others]
     session.run("pytest", "tests/build", *elsewhere, *session.posargs)
 
@@ -38,6 +40,20 @@ def build(session: nox.Session) -> None:
 def smoke(session: nox.Session) -> None:
     """Real programs on the library out of the RPM, and what must fail that."""
     session.run("pytest", "tests/build/test_smoke.py", *session.posargs)
+
+
+@nox.session
+def install(session: nox.Session) -> None:
+    """Real rpm, and real dnf with a repository on loopback, in a root of their own."""
+    session.run(
+        "pytest", "tests/build/test_install.py", "tests/build/test_dnf.py", *session.posargs
+    )
+
+
+@nox.session
+def reproduce(session: nox.Session) -> None:
+    """A sample built again in another world, or all with `-- --full`; the same bytes."""
+    session.run("pytest", "tests/build/test_reproduce.py", *session.posargs)
 
 
 @nox.session
