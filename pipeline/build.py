@@ -89,7 +89,11 @@ def keys(plan: Plan, root: Path) -> dict[str, str]:
     names = (step.name for step in STEPS)
     return {
         **dict(zip(names, values, strict=True)),
-        SOURCE.name: digest(unpacked, *wrapped, listed),
+        # One for all machines of a dist: by another key the same, signed file would be made anew.
+        SOURCE.name: digest(
+            *(unpacked, package, recipe, plan.root, plan.variant),
+            *(rpmbuild.version(), _templates(root), listed),
+        ),
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
+from pipeline import purl
 from pipeline.model import Plan
 
 # in-toto's Statement, version 1, with SLSA's predicate, version 1; the names of all fields are
@@ -80,12 +80,11 @@ def descriptor(name: str, sha256: str, **more: Any) -> Descriptor:
 
 
 def _materials(plan: Plan, origin: Mapping[str, str]) -> Iterator[Descriptor]:
-    source: Descriptor = {"name": f"mimalloc-{plan.recipe.version}"}
-    if "sha256" in origin:
-        source["digest"] = {"sha256": origin["sha256"]}
-    if origin["kind"] == "url":
-        source["uri"] = origin["reference"]
-    yield source | {"annotations": {"kind": origin["kind"], "reference": origin["reference"]}}
+    kind, reference = origin["kind"], origin["reference"]
+    source: Descriptor = {"name": f"mimalloc-{plan.recipe.version}", "digest": _digest(origin)}
+    if uri := purl.of_source(kind, reference):
+        source["uri"] = uri
+    yield source | {"annotations": {"kind": kind, "reference": reference}}
     for change in plan.recipe.patch:
         name = f"patches/{plan.recipe.version}/{change.file}"
         yield descriptor(name, change.sha256, annotations={"why": change.why})
@@ -93,4 +92,13 @@ def _materials(plan: Plan, origin: Mapping[str, str]) -> Iterator[Descriptor]:
 
 def _tools(tools: Mapping[str, str]) -> Iterator[Descriptor]:
     for name, version in tools.items():
-        yield {"name": name, "uri": f"pkg:generic/{name}@{quote(version)}"}
+        yield {"name": name, "uri": purl.of_tool(name, version)}
+
+
+def _digest(origin: Mapping[str, str]) -> dict[str, str]:
+    """What identifies the source; in-toto calls `dirHash` what is the identity of a tree here."""
+    if origin["kind"] == "folder":
+        return {"dirHash": origin["reference"].removeprefix("sha256:")}
+    if origin["kind"] == "git":
+        return {"gitCommit": origin["reference"], "sha256": origin["sha256"]}
+    return {"sha256": origin["sha256"]}

@@ -11,7 +11,7 @@ from pipeline import cmake, provenance, rpmbuild, srpm, toolchain
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError
 from pipeline.model import Built, Plan
-from pipeline.provenance import SOURCE, Making, descriptor
+from pipeline.provenance import PREDICATE, SOURCE, STATEMENT, Making, descriptor
 from pipeline.workspace import Site, Workspace, place, place_text
 
 _PROVENANCE, _BILL = ".provenance.json", ".cdx.json"
@@ -47,6 +47,8 @@ def vouches(rpm: Path) -> bool:
 
 def publish(plan: Plan, site: Site) -> Built:
     """Give the checked package its final name, and put beside it what accounts for it."""
+    from pipeline import sbom
+
     made, target = site.packages / plan.file_name, destination(plan, site.workspace)
     if sha256_of(made) != site.checked.read_text():
         raise CheckError(
@@ -60,12 +62,14 @@ def publish(plan: Plan, site: Site) -> Built:
         options=cmake.options(plan),
         tools={**toolchain.versions(plan), "rpmbuild": rpmbuild.version()},
     )
-    _publish(plan, making, made, target, files)
+    _publish(plan, making, made, target, sbom.bill(plan, making, files, site.workspace.root))
     return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=True)
 
 
 def publish_source(plan: Plan, site: Site) -> Path:
     """Do the same for the source package, where it is not there already."""
+    from pipeline import sbom
+
     target = destination(plan, site.workspace, source=True)
     statement = _statement(target)
     if statement and _key(statement) == site.keys["srpm"] and _agree(statement, target):
@@ -78,7 +82,8 @@ def publish_source(plan: Plan, site: Site) -> Path:
         tools={"rpmbuild": rpmbuild.version()},
     )
     files = {file.name: file for file in srpm.contents(plan, site)}
-    _publish(plan, making, srpm.made(plan, site), target, files)
+    text = sbom.bill(plan, making, files, site.workspace.root)
+    _publish(plan, making, srpm.made(plan, site), target, text)
     return target
 
 
@@ -100,15 +105,11 @@ def replace(rpm: Path, signed: Path, signer: str) -> None:
     place_text(_text(statement), beside(rpm)[0])
 
 
-def _publish(
-    plan: Plan, making: Making, made: Path, target: Path, files: Mapping[str, Path]
-) -> None:
+def _publish(plan: Plan, making: Making, made: Path, target: Path, text: str) -> None:
     """Package, bill and statement get their names in turn: the last vouches for the others."""
-    from pipeline import sbom
-
     statement, bill = beside(target)
     place(made, target)
-    place_text(sbom.bill(plan, making.arch, files, making.tools), bill)
+    place_text(text, bill)
     subject, byproduct = (descriptor(file.name, sha256_of(file)) for file in (target, bill))
     place_text(_text(provenance.statement(plan, making, subject, [byproduct])), statement)
 
@@ -126,6 +127,10 @@ def _statement(rpm: Path) -> Mapping[str, Any] | None:
     try:
         statement = json.loads(beside(rpm)[0].read_text(encoding="utf-8"))
         _key(statement), _sum(statement), _bill_sum(statement)
+        (subject,) = statement["subject"]
+        is_ours = (statement["_type"], statement["predicateType"]) == (STATEMENT, PREDICATE)
+        if not is_ours or subject["name"] != rpm.name:
+            return None
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
     return dict(statement)

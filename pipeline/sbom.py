@@ -8,10 +8,18 @@ from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.contrib.license.factories import LicenseFactory
-from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
+from cyclonedx.model import (
+    AttachedText,
+    ExternalReference,
+    ExternalReferenceType,
+    HashAlgorithm,
+    HashType,
+    XsUri,
+)
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import (
     Component,
+    ComponentScope,
     ComponentType,
     Diff,
     Patch,
@@ -22,26 +30,28 @@ from cyclonedx.model.contact import OrganizationalEntity
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from pipeline import purl, recipes, toolchain
 from pipeline.checksum import sha256_of
 from pipeline.model import Plan
+from pipeline.provenance import SOURCE, Making
 
 
-def bill(plan: Plan, arch: str, files: Mapping[str, Path], tools: Mapping[str, str]) -> str:
+def bill(plan: Plan, making: Making, files: Mapping[str, Path], root: Path) -> str:
     """The bill of a package as JSON; the same text for the same package.
 
-    ``arch`` is ``src`` for a source package, ``files`` its paths and where they are now, and
-    ``tools`` the programs that made it, with their versions.
+    ``files`` are its paths and where they are now, ``root`` is the checkout. What the compiler
+    brings itself (start files, runtime) has no part in a library that zig links.
     """
-    package, release, hashes = _package(plan, arch), _release(plan), _files(files)
+    package, release = _package(plan, making.arch), _release(plan, root)
+    support = toolchain.support(plan, root) if making.arch != SOURCE else []
+    linked = {str(file.relative_to(root)): file for file in support}
+    hashes = _files({**files, **linked})
     content = "".join(f"{file.name} {file.hashes[0].content}\n" for file in hashes)
     bom = Bom(
         serial_number=uuid5(NAMESPACE_URL, f"{package.purl} {plan.recipe.tree} {content}"),
         metadata=BomMetaData(component=package, timestamp=plan.recipe.released),
-        components=[release, *hashes],
+        components=[release, *hashes, *_tools(making.tools)],
     )
-    for name, version in tools.items():
-        tool = Component(type=ComponentType.APPLICATION, name=name, version=version)
-        bom.metadata.tools.components.add(tool)
     bom.register_dependency(package, [release, *hashes])
     return f"{json.dumps(json.loads(JsonV1Dot6(bom).output_as_string()), indent=2)}\n"
 
@@ -63,13 +73,34 @@ def _package(plan: Plan, arch: str) -> Component:
     )
 
 
-def _release(plan: Plan) -> Component:
+def _tools(tools: Mapping[str, str]) -> list[Component]:
+    """What took part in the build, and is not in the package; `metadata.tools` made the bill."""
+    named = {name: purl.of_tool(name, version) for name, version in tools.items()}
+    return [
+        Component(
+            type=ComponentType.APPLICATION,
+            bom_ref=named[name],
+            name=name,
+            version=version,
+            purl=PackageURL.from_string(named[name]),
+            scope=ComponentScope.EXCLUDED,
+        )
+        for name, version in tools.items()
+    ]
+
+
+def _release(plan: Plan, root: Path) -> Component:
     recipe = plan.recipe
     named = plan.package.provenance.upstream.format(version=recipe.version)
     changes = [
         Patch(
             type=PatchClassification.UNOFFICIAL,
-            diff=Diff(url=XsUri(f"patches/{recipe.version}/{change.file}")),
+            diff=Diff(
+                text=AttachedText(
+                    content=recipes.patch_file(root, recipe, change).read_text(encoding="utf-8")
+                ),
+                url=XsUri(f"patches/{recipe.version}/{change.file}"),
+            ),
         )
         for change in recipe.patch
     ]

@@ -85,14 +85,29 @@ def test_the_bill_is_true_of_the_package(package: Package, which: Which) -> None
     query = ["rpm", "-qp", "--nosignature", "--qf", "[%{FILENAMES} %{FILEDIGESTS}\n]"]
     listed = subprocess.run([*query, built.rpm], check=True, capture_output=True, text=True).stdout
     packaged = dict(line.split(" ") for line in listed.splitlines() if not line.endswith(" "))
-    files = [each for each in found["components"] if each["type"] == "file"]
+    of_kind = {
+        kind: [each for each in found["components"] if each["type"] == kind]
+        for kind in ("file", "library", "application")
+    }
+    files = [each for each in of_kind["file"] if each["name"].startswith("/")]
     assert packaged == {each["name"]: each["hashes"][0]["content"] for each in files}
-    (release,) = (each for each in found["components"] if each["type"] != "file")
+    (linked,) = (each for each in of_kind["file"] if each not in files)
+    added = ROOT / "buildroot" / "toolchains" / "zig" / "atexit.c"
+    assert str(added.relative_to(ROOT)) == linked["name"]
+    assert hashlib.sha256(added.read_bytes()).hexdigest() == linked["hashes"][0]["content"]
+    assert {"zig", "cmake", "ninja", "rpmbuild"} == {
+        each["name"] for each in of_kind["application"] if each["scope"] == "excluded"
+    }
+    (release,) = of_kind["library"]
     assert f"pkg:github/microsoft/mimalloc@v{which.version}" == release["purl"]
     assert [{"license": {"id": "MIT"}}] == [
         {"license": {"id": each["license"]["id"]}} for each in release["licenses"]
     ]
-    assert len(built.plan.recipe.patch) == len(release.get("pedigree", {}).get("patches", []))
+    told = [each["diff"] for each in release.get("pedigree", {}).get("patches", [])]
+    assert [(ROOT / diff["url"]).read_text() for diff in told] == [
+        diff["text"]["content"] for diff in told
+    ]
+    assert len(built.plan.recipe.patch) == len(told)
     name = f"pkg:rpm/{built.plan.name}@{which.version}-{built.plan.release}"
     assert f"{name}?arch={which.arch}&distro={which.dist}" == found["metadata"]["component"]["purl"]
 
@@ -115,6 +130,13 @@ def _set(value: Any, *path: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def _drop_digest(found: dict[str, Any]) -> None:
+    """What is left of the source is a name and annotations, which identify nothing."""
+    source = found["predicate"]["buildDefinition"]["resolvedDependencies"][0]
+    source.pop("digest")
+    source.pop("uri", None)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -124,6 +146,7 @@ def _set(value: Any, *path: Any) -> Callable[[dict[str, Any]], None]:
         _drop("predicate", "runDetails", "builder"),
         _set("https://in-toto.io/Statement/v0.1", "_type"),
         _set("not a digest", "subject", 0, "digest", "sha256"),
+        _drop_digest,
         _set("no uri", "predicate", "buildDefinition", "buildType"),
         _set("2026-01-01", "predicate", "runDetails", "startedOn"),
     ],
@@ -143,8 +166,9 @@ def test_a_statement_that_is_none_is_caught(
     [
         _set("Other", "bomFormat"),
         _set("no-such-kind", "components", 0, "type"),
-        _set("not a digest", "components", 1, "hashes", 0, "content"),
+        _set("not a digest", "components", -2, "hashes", 0, "content"),
         _set("MITT", "metadata", "component", "licenses", 0, "license", "id"),
+        _set("no such scope", "components", 0, "scope"),
         _set("tool", "colour"),
     ],
 )

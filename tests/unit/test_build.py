@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -45,7 +47,8 @@ class Play:
             self.done.append(name)
             site.log(name).write_text(f"{name}\n")
             if name == "patch":
-                site.origin.write_text('{"kind": "url", "reference": "https://x.invalid/"}')
+                told = {"kind": "url", "reference": "https://x.invalid/", "sha256": "0" * 64}
+                site.origin.write_text(json.dumps(told))
             if name == "package":
                 site.packages.mkdir()
                 (site.packages / f"{plan.nevra}.rpm").write_text("an RPM\n")
@@ -94,6 +97,17 @@ def _changed(plan: Plan, other: Plan, root: Path) -> list[str]:
 def _on_aarch64(plan: Plan) -> Plan:
     machine = {**plan.root.machine, "aarch64": Machine(isa="armv8-a")}
     return replace(plan, arch="aarch64", root=replace(plan.root, machine=machine))
+
+
+def test_source_package_is_the_same_for_every_machine(plan: Plan, checkout: Path) -> None:
+    """Asked for another one, or another compiler, it stays, and so does its signature."""
+    others = (
+        replace(plan, arch="aarch64", processor=replace(plan.processor, name="aarch64")),
+        replace(plan, compiler=replace(plan.compiler, flags=Flags(("-O0",)))),
+    )
+    (key,) = {build.keys(each, checkout)["srpm"] for each in (plan, *others)}
+
+    assert key != build.keys(release.recast(plan, folders="owned"), checkout)["srpm"]
 
 
 FROM = {name: NAMES[NAMES.index(name) :] for name in NAMES}
@@ -361,6 +375,14 @@ def _put(text: str, which: int = 0) -> Callable[[Path], object]:
     return lambda rpm: record.beside(rpm)[which].write_text(text)
 
 
+def _told(field: str, value: object) -> Callable[[Path], object]:
+    def change(rpm: Path) -> None:
+        file = record.beside(rpm)[0]
+        file.write_text(json.dumps({**json.loads(file.read_text()), field: value}))
+
+    return change
+
+
 def _without(word: str) -> Callable[[Path], object]:
     def change(rpm: Path) -> None:
         file = record.beside(rpm)[0]
@@ -380,6 +402,9 @@ def _without(word: str) -> Callable[[Path], object]:
         lambda rpm: record.beside(rpm)[1].unlink(),
         lambda rpm: record.beside(rpm)[0].write_bytes(b"\xff"),
         *map(_put, ("{", "{}", "[]", '{"subject": [], "predicate": {}}')),
+        _told("_type", "https://in-toto.io/Statement/v0.1"),
+        _told("predicateType", "https://slsa.dev/provenance/v0.2"),
+        _told("subject", 2 * [{"name": "a.rpm", "digest": {"sha256": "0" * 64}}]),
         _put("altered\n", which=1),
         _without("sha256"),
         _without("key"),
@@ -397,6 +422,96 @@ def test_spoilt_package_is_not_up_to_date(
     assert second.fresh
     assert "an RPM\n" == second.rpm.read_text()
     assert before == [file.read_bytes() for file in record.beside(second.rpm)]
+
+
+def test_statement_vouches_for_no_other_name(play: Play, make: Callable[..., Built]) -> None:
+    """A package that was given the name of another one is not the one that was checked."""
+    rpm = make().rpm
+    other = rpm.with_name("another-1-1.el7.x86_64.rpm")
+    for old, new in zip((rpm, *record.beside(rpm)), (other, *record.beside(other)), strict=True):
+        old.rename(new)
+
+    assert not record.vouches(other)
+
+
+def test_signed_file_takes_the_place_of_what_was_built(
+    play: Play, make: Callable[..., Built], tmp_path: Path
+) -> None:
+    """It is up to date; what was built stays in the statement, also when it is signed again."""
+    built, signed = make(), tmp_path / "signed.rpm"
+    for content, signer in (("once\n", "A" * 40), ("twice\n", "B" * 40)):
+        signed.write_text(content)
+        record.replace(built.rpm, signed, signer)
+
+    found = json.loads(record.beside(built.rpm)[0].read_text())
+    (subject,) = found["subject"]
+    _, before = found["predicate"]["runDetails"]["byproducts"]
+    assert (sha256_of(signed), "B" * 40) == (
+        subject["digest"]["sha256"],
+        subject["annotations"]["signer"],
+    )
+    assert built.sha256 == before["digest"]["sha256"]
+    assert record.vouches(built.rpm)
+    assert not make().fresh
+    assert "twice\n" == built.rpm.read_text()
+
+
+def test_signing_that_was_stopped_in_between_is_mended(
+    play: Play, make: Callable[..., Built], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the signed file in place and the old statement, nothing vouches; a build mends it."""
+    built, signed = make(), tmp_path / "signed.rpm"
+    signed.write_text("signed\n")
+
+    def stop(text: str, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(record, "place_text", stop)
+        with pytest.raises(KeyboardInterrupt):
+            record.replace(built.rpm, signed, "A" * 40)
+
+    assert "signed\n" == built.rpm.read_text()
+    assert not record.vouches(built.rpm)
+    assert make().fresh
+    assert (built.sha256, True) == (sha256_of(built.rpm), record.vouches(built.rpm))
+
+
+@pytest.mark.parametrize("placed", [0, 1, 2])
+def test_build_that_was_stopped_while_placing_is_done_again(
+    play: Play, make: Callable[..., Built], monkeypatch: pytest.MonkeyPatch, placed: int
+) -> None:
+    """Package, bill and statement belong together: as long as one is missing, there is none."""
+    left = [placed]
+
+    def until(write: Callable[..., None]) -> Callable[..., None]:
+        def one(*arguments: object) -> None:
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            write(*arguments)
+
+        return one
+
+    with monkeypatch.context() as stopped:
+        for name in ("place", "place_text"):
+            stopped.setattr(record, name, until(getattr(record, name)))
+        with pytest.raises(KeyboardInterrupt):
+            make()
+    built = make()
+
+    assert built.fresh
+    assert record.vouches(built.rpm)
+
+
+def test_second_build_loads_nothing_that_only_a_first_one_needs(project: Path) -> None:
+    """What writes bills takes time to load."""
+    code = "import sys, tasks, pipeline.errand; print('cyclonedx' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, check=True, capture_output=True, text=True
+    )
+
+    assert "False\n" == told.stdout
 
 
 def test_changed_recipe_is_not_up_to_date(

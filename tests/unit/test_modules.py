@@ -20,7 +20,7 @@ FLOORS = [
     {"workspace", "disk", "process", "checksum", "report", "tables"},
     {"download", "origins", "recipes", "toolchain", "host", "emulator", "spec", "rpmbuild"},
     {"fetch", "unpack", "patch", "cmake", "rpm", "srpm", "check", "facts", "checks", "smoke"},
-    {"build", "record", "provenance", "sbom"},
+    {"build", "record", "provenance", "purl", "sbom"},
     {"board", "grid"},
 ]
 DOORS = ["tasks.py", "noxfile.py"]
