@@ -13,22 +13,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.model import Built
+from tests.build.c_library import stand_in
 from tests.build.conftest import NEWEST, ROOT, SEED, Package
 from tests.build.publisher import FOREIGN, OWN, Publisher, serving
-
-# What the C library and its loader bring on a real system, and a scratch root has not.
-STAND_IN = """
-Name: stand-in-for-the-c-library
-Version: 1
-Release: 1
-Summary: Stands in for the C library
-License: MIT
-BuildArch: noarch
-{provides}
-%description
-Stands in for the C library.
-%files
-"""
 
 
 @dataclass(frozen=True)
@@ -97,17 +84,7 @@ def with_c_library(system: System, tmp_path: Path) -> Callable[..., System]:
     """Satisfies what packages need of the C library, by a package made for it."""
 
     def furnish(*packages: Built) -> System:
-        needs: set[str] = set()
-        for built in packages:
-            command = ["rpm", "-qp", "--nosignature", "--requires", str(built.rpm)]
-            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            needs |= set(told.splitlines())
-        theirs = sorted(need for need in needs if not need.startswith(("rpmlib(", "libmimalloc")))
-        spec = tmp_path / "stand-in.spec"
-        spec.write_text(STAND_IN.format(provides="\n".join(f"Provides: {n}" for n in theirs)))
-        where = ["--define", f"_topdir {tmp_path / 'top'}"]
-        subprocess.run(["rpmbuild", "-bb", *where, str(spec)], check=True, capture_output=True)
-        (rpm,) = (tmp_path / "top").rglob("*.rpm")
+        rpm = stand_in(list(packages), tmp_path / "stand-in")
         system.rpm("-i", "--nosignature", rpm)
         assert rpm.stem == system.rpm("-qa").strip()
         return system
