@@ -66,6 +66,11 @@ def _built(which: Which) -> Built:
     return build.build(request.plan(ROOT, *which), workspace.locate(ROOT), Report())
 
 
+def partly_untested(what: str, reason: str) -> None:
+    """Says where nobody can miss it what a test could not try, which goes on without it."""
+    _untested[what] = reason
+
+
 def runnable(plan: Plan) -> None:
     """Skips, and says so loudly, where nothing on this host runs programs of the machine."""
     try:
@@ -157,6 +162,11 @@ def invoke_in(
 def invoke(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `invoke` in the copy."""
     return partial(invoke_in, checkout)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Campaigns are run on a sample, unless they are asked for in full."""
+    parser.addoption("--full", action="store_true", help="try all, and not a sample")
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,0 +1,221 @@
+"""The same input gives the same bytes: built twice, the second time in another world."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import build, recipes, request, verify, workspace
+from pipeline.report import Report
+from tests.build.conftest import (
+    MACHINES,
+    NEWEST,
+    ROOT,
+    SEED,
+    Package,
+    Which,
+    partly_untested,
+)
+from tests.build.elsewhere import AHEAD, HOST, LOCALE, Elsewhere, make_locale
+
+# What is tried each time; `nox -s reproduce -- --full` tries all that there is.
+SAMPLE = [Which("2.0.9", "el7"), Which(NEWEST, "el10", "aarch64"), Which(SEED, "el8")]
+SOURCES = [Which("2.0.9", "el8")]
+
+# Lines of diffoscope's report that a failure shows.
+SHOWN = 80
+
+# Run in the other world: what Python sees there, and what programs see that the pipeline starts.
+WITNESS = """
+import json, locale, os, socket, sys, time
+from pathlib import Path
+from pipeline import process
+def told(*argv):
+    code, output, complaint = process.attempt(argv)
+    assert code == 0, complaint
+    return output.split()[-1]
+script = Path(os.environ["TMPDIR"], "clock.cmake")
+script.write_text('string(TIMESTAMP now "%s")\\nexecute_process(COMMAND echo ${now})')
+os.umask(mask := os.umask(0))
+print(json.dumps({
+    "clocks": [time.time(), *map(int, (
+        told("date", "+%s"),
+        told("rpm", "--eval", "%{lua:print(os.time())}"),
+        told("cmake", "-P", str(script)),
+    ))],
+    "locale": locale.setlocale(locale.LC_ALL, ""),
+    "zone": time.strftime("%z"),
+    "mask": mask,
+    "cores": [len(os.sched_getaffinity(0)), int(told("nproc"))],
+    "user": [os.geteuid(), int(told("id", "-u"))],
+    "host": [socket.gethostname(), told("uname", "-n")],
+    "folders": [os.getcwd(), os.environ["HOME"], os.environ["MIMALLOC_CACHE"]],
+}))
+"""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A sample of packages, or with ``--full`` every one of every release."""
+    full = metafunc.config.getoption("--full")
+    flavors = recipes.package(ROOT).flavor
+    every = [
+        Which(version, *machine, flavor)
+        for version in recipes.versions(ROOT)
+        for machine in MACHINES
+        for flavor in flavors
+    ]
+    first = {(which.version, which.dist, which.flavor): which for which in reversed(every)}
+    kinds = {"which": every if full else SAMPLE, "source": first.values() if full else SOURCES}
+    for name, those in kinds.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, list(those), ids="-".join)
+
+
+@pytest.fixture(scope="session")
+def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the other world's locale."""
+    folder = tmp_path_factory.mktemp("locales")
+    make_locale(folder)
+    return folder
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, locales: Path) -> Elsewhere:
+    """Another world, ready to build in; what is not another there is said loudly."""
+    made = Elsewhere(tmp_path / "elsewhere", locales)
+    made.furnish(workspace.locate(ROOT).cache)
+    for what, reason in made.lacking():
+        partly_untested(what, reason)
+    return made
+
+
+def options(which: Which) -> list[str]:
+    """The flags that name a package."""
+    return [f"--{name}={value}" for name, value in which._asdict().items()]
+
+
+def difference(expected: Path, got: Path, room: Path) -> str:
+    """Which tags and files differ, and how; nothing where two packages are the same.
+
+    Signatures are left out: whoever publishes adds them to what is in ``dist/``.
+    """
+    if verify.signed(expected) == verify.signed(got):
+        return ""
+    room.mkdir()
+    found = "\n".join(verify.differences(got, expected, room))
+    if not shutil.which("diffoscope"):
+        partly_untested("what diffoscope says", "not here; see buildroot/host-programs.txt")
+        return found
+    command = ["diffoscope", "--no-progress", "--timeout", "60", str(expected), str(got)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return "\n".join([found, "", *told.splitlines()[:SHOWN]])
+
+
+def test_it_is_another_world(elsewhere: Elsewhere, checkout: Path) -> None:
+    """All that is said to be another there is another, also for what the pipeline starts."""
+    there = elsewhere.take(checkout)
+
+    told = json.loads(elsewhere.run(there, sys.executable, "-c", WITNESS))
+
+    seen = told["clocks"] if elsewhere.gate else told["clocks"][:1]
+    if elsewhere.clock:
+        assert [True] * len(seen) == [abs(at - time.time() - AHEAD) < 300 for at in seen]
+    if elsewhere.gate:
+        assert [HOST] * 2 == told["host"]
+        assert str(os.geteuid()) != elsewhere.user
+    if (elsewhere.locales / LOCALE).is_dir():
+        assert LOCALE == told["locale"]
+    assert [int(elsewhere.user)] * 2 == told["user"]
+    assert ([1, 1], 0o077, "+1345") == (told["cores"], told["mask"], told["zone"])
+    folders = [there, elsewhere.room / "home", elsewhere.cache]
+    assert [str(folder) for folder in folders] == told["folders"]
+    assert ["sha256"] == [kept.name for kept in (elsewhere.cache / "v1").iterdir()]
+
+
+def test_a_package_is_the_same(
+    package: Package, checkout: Path, elsewhere: Elsewhere, tmp_path: Path, which: Which
+) -> None:
+    """The RPM, byte for byte."""
+    first = package(*which).rpm
+    there = elsewhere.take(checkout)
+
+    told = elsewhere.run(there, "invoke", "build", "--offline", *options(which))
+
+    assert "built in" in told
+    second = there / first.relative_to(ROOT)
+    assert "" == difference(first, second, tmp_path / "difference")
+
+
+def test_a_source_package_is_the_same(
+    package: Package, checkout: Path, elsewhere: Elsewhere, tmp_path: Path, source: Which
+) -> None:
+    """The source RPM, byte for byte."""
+    first = _source(package, source)
+    there = elsewhere.take(checkout)
+
+    elsewhere.run(there, "invoke", "srpm", "--offline", *options(source))
+
+    second = there / first.relative_to(ROOT)
+    assert "" == difference(first, second, tmp_path / "difference")
+
+
+def _source(package: Package, which: Which) -> Path:
+    package(*which)
+    return build.source(request.plan(ROOT, *which), workspace.locate(ROOT), Report())
+
+
+def test_a_clock_that_gets_in_is_named(
+    package: Package, checkout: Path, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    """One digit of the recipes, and rpmbuild writes its own time: the tag is told, and the time.
+
+    So the clock of rpmbuild is the other one, and the tests above would see it.
+    """
+    if not (elsewhere.gate and elsewhere.clock):
+        pytest.skip("only Python is under the other clock")
+    first = _source(package, SOURCES[0])
+    _change(checkout / "recipes" / "package.toml", 'as_buildtime = "1"', 'as_buildtime = "0"')
+    there = elsewhere.take(checkout)
+    elsewhere.run(there, "invoke", "srpm", "--offline", *options(SOURCES[0]))
+
+    told = difference(first, there / first.relative_to(ROOT), tmp_path / "difference")
+
+    moment = request.plan(ROOT, *SOURCES[0]).recipe.moment
+    found = re.match(rf"BUILDTIME: expected {moment}, got (\d+)\n\n", told)
+    assert found, told
+    assert abs(int(found[1]) - time.time() - AHEAD) < 300
+
+
+def test_a_file_that_differs_is_named(package: Package, checkout: Path, tmp_path: Path) -> None:
+    """One letter in a comment of a patch: the file is told by its path, and the line is shown."""
+    which = SOURCES[0]
+    first = _source(package, which)
+    plan = request.plan(ROOT, *which)
+    (change,) = plan.recipe.patch
+    patch = recipes.patch_file(checkout, plan.recipe, change)
+    _change(patch, "Why:", "why:")
+    altered = hashlib.sha256(patch.read_bytes()).hexdigest()
+    _change(checkout / "recipes" / f"{which.version}.toml", change.sha256, altered)
+    second = build.source(request.plan(checkout, *which), workspace.locate(checkout), Report())
+
+    told = difference(first, second, tmp_path / "difference")
+
+    line = f"/{change.file}: expected sha256 {change.sha256}, got sha256 {altered}"
+    assert [line] == told.split("\n\n")[0].splitlines()
+    if shutil.which("diffoscope"):
+        assert re.search(r"-Why: .*\n.*\+why: ", told), told
+
+
+def _change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert 1 == text.count(old)
+    file.write_text(text.replace(old, new))
