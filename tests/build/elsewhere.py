@@ -6,55 +6,60 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-# Ahead of ours, and another time of the day. Behind it no package is made: the build-id links, which
-# rpmbuild makes itself, would be older than the release, and the check refuses such times.
+from pipeline import toolchain
+
+# Seconds that the other clock is ahead: years, and another time of the day. None is behind ours: the
+# links that rpmbuild makes would be older than the release, and such a package is refused.
 AHEAD = 4000 * 86_400 + 5 * 3600
 NOBODY = "65534"
 HOST = "elsewhere"
 # Where the small letter of I is another one than i.
 LOCALE = "tr_TR.UTF-8"
 
-# In a mount namespace of its own, /etc is a copy, with which every program can be given another
-# clock, whatever environment it is started with. libfaketime's shared memory stays in there, too.
+# In a mount namespace of its own, /etc is a copy that has every program told another time, whatever
+# environment it is started with. zig is linked statically, and asks the kernel.
 ENTER = f"""
 set -eu
 mount --bind "$1/etc" /etc
-mount -t tmpfs -o mode=1777 none /dev/shm
 "$2" -c 'import socket; socket.sethostname("{HOST}")'
 shift 2
-exec "$@"
-"""
-
-# That memory is of the first user who comes to need it, so the clock comes after the user.
-SETTLE = """
-set -eu
 umask 077
-[ -z "$CLOCK" ] || echo "$CLOCK" >/etc/ld.so.preload
-unset CLOCK
 exec "$@"
 """
 
-# What a user's own settings may say, and no package may heed.
-RPMMACROS = "%packager Somebody Else\n%_buildhost elsewhere\n%_binary_payload w1.gzdio\n%dist .else\n"
-HEEDLESS = {
+# What the user's own settings may say, and no package may heed.
+RPMMACROS = """
+%packager Somebody Else
+%_buildhost elsewhere
+%_binary_payload w1.gzdio
+%_source_payload w1.gzdio
+%dist .else
+"""
+ENVIRONMENT = {
     "CFLAGS": "-O0 -g",
     "LDFLAGS": "-Wl,--build-id=none",
-    "SOURCE_DATE_EPOCH": "1",
     "DESTDIR": "/elsewhere",
+    "SOURCE_DATE_EPOCH": "1",
+    # A zone of no place, so that no host lacks it: 13 hours and 45 minutes ahead.
+    "TZ": "<+1345>-13:45",
+    "LC_ALL": LOCALE,
 }
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A folder with all that the other world has of its own, and the locale that is spoken there."""
+    """What the other world has of its own is in the folder ``room``; it is built in from there.
+
+    ``equipment`` is what all other worlds share: the clock, and the locale that is spoken there.
+    """
 
     room: Path
-    locales: Path
+    equipment: Path
 
     @cached_property
     def gate(self) -> list[str] | None:
@@ -62,11 +67,6 @@ class Elsewhere:
         command = ["unshare", *(["--map-root-user"] if os.geteuid() else []), "--mount", "--uts"]
         done = subprocess.run([*command, "true"], capture_output=True, check=False)
         return command if done.returncode == 0 else None
-
-    @cached_property
-    def clock(self) -> Path | None:
-        """The library that tells programs another time."""
-        return next(Path("/usr").glob("lib*/**/faketime/libfaketimeMT.so.1"), None)
 
     @property
     def user(self) -> str:
@@ -80,27 +80,35 @@ class Elsewhere:
         """The user's cache: verified sources, and nothing that a compiler has left."""
         return self.room / "cache"
 
+    @property
+    def home(self) -> Path:
+        """The user's home, with settings of rpm in it."""
+        return self.room / "home"
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the locale is there: it is made of what not every host has."""
+        return (self.equipment / LOCALE).is_dir()
+
     def furnish(self, sources: Path) -> None:
         """Make the copy of /etc, the home and the cache."""
         shutil.copytree("/etc", self.room / "etc", symlinks=True, ignore=_closed)
-        (self.room / "etc" / "faketimerc").write_text(f"+{AHEAD}\n")
+        (self.room / "etc" / "ld.so.preload").write_text(f"{self.equipment / 'clock.so'}\n")
         shutil.copytree(sources / "sha256", self.cache / "v1" / "sha256")
-        for name in ("home", "tmp"):
-            (self.room / name).mkdir()
-        (self.room / "home" / ".rpmmacros").write_text(RPMMACROS)
+        for folder in (self.home, self.room / "tmp"):
+            folder.mkdir()
+        (self.home / ".rpmmacros").write_text(RPMMACROS)
 
     def lacking(self) -> Iterator[tuple[str, str]]:
         """What is not another than here, and what that would need."""
-        if not self.clock:
-            yield "a build under another clock", "no libfaketime; see buildroot/host-programs.txt"
         if not self.gate:
             needed = "needs root, or a host that lets its users make namespaces"
-            yield "a build by another user, on a host with another name,", needed
+            yield "a build by another user, on a host of another name,", needed
             yield "what rpmbuild and cmake do under another clock (Python was)", needed
         if len(os.sched_getaffinity(0)) < 2:
             yield "a build with fewer cores", "this host has one"
-        if not (self.locales / LOCALE).is_dir():
-            yield "a build in a Turkish locale", "needs localedef, and the sources of the locales"
+        if not self.speaks:
+            yield "a build in a Turkish locale", "needs localedef and the sources of locales"
 
     def take(self, checkout: Path) -> Path:
         """Move a checkout there, for the other user to work in."""
@@ -117,46 +125,51 @@ class Elsewhere:
             env=self._environment(),
             capture_output=True,
             text=True,
+            umask=0o077,
             check=False,
         )
         assert 0 == done.returncode, done.stdout + done.stderr
         return done.stdout
 
     def _way(self) -> list[str]:
-        core = str(min(os.sched_getaffinity(0)))
-        way = ["taskset", "--cpu-list", core, "sh", "-c", SETTLE, "sh"]
+        way = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
         if not self.gate:
-            return [*way, *(["faketime", "-f", f"+{AHEAD}"] if self.clock else [])]
+            return way
         if self.user == NOBODY:
             # Nobody's, but for being able to read: the environment may be in a closed home. The
             # secure bit has access(2), which cmake looks with, know of that.
             reading = "+dac_read_search"
-            become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-            become += [f"--inh-caps={reading}", f"--ambient-caps={reading}"]
-            way = [*become, "--securebits=+no_setuid_fixup", *way]
+            way += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+            way += [f"--inh-caps={reading}", f"--ambient-caps={reading}"]
+            way += ["--securebits=+no_setuid_fixup"]
         return [*self.gate, "sh", "-c", ENTER, "sh", str(self.room), sys.executable, *way]
 
     def _environment(self) -> dict[str, str]:
+        preload = {} if self.gate else {"LD_PRELOAD": str(self.equipment / "clock.so")}
         return {
-            **HEEDLESS,
+            **ENVIRONMENT,
+            **preload,
             "PATH": os.environ["PATH"],
-            "CLOCK": str(self.clock or "") if self.gate else "",
-            "HOME": str(self.room / "home"),
+            "HOME": str(self.home),
             "TMPDIR": str(self.room / "tmp"),
             "MIMALLOC_CACHE": str(self.cache),
-            "LC_ALL": LOCALE,
-            "LOCPATH": str(self.locales),
-            # A zone of no place, so that no host lacks it: 13 hours and 45 minutes ahead.
-            "TZ": "<+1345>-13:45",
+            "LOCPATH": str(self.equipment),
         }
 
 
-def make_locale(folder: Path) -> None:
-    """Compile the locale into a folder, where the host can."""
-    language, charset = LOCALE.split(".")
+def equip(folder: Path, environment: Mapping[str, str]) -> None:
+    """Compile the clock and, where the host can, the locale into a folder.
+
+    ``environment`` is that of the compiler.
+    """
+    source = Path(__file__).with_name("clock.c")
+    command = [toolchain.zig(), "cc", "-shared", "-fPIC", "-nostdlib", "-O2", f"-DAHEAD={AHEAD}"]
+    command += ["-o", folder / "clock.so", source]
+    subprocess.run(command, check=True, env={**os.environ, **environment})
     if shutil.which("localedef"):
+        language, charset = LOCALE.split(".")
+        command = ["localedef", "--force", "-i", language, "-f", charset, folder / LOCALE]
         # It warns of what the locale's own authors have left out, and then exits with 1.
-        command = ["localedef", "--force", "-i", language, "-f", charset, str(folder / LOCALE)]
         subprocess.run(command, check=False, capture_output=True)
 
 
