@@ -9,7 +9,7 @@ from __future__ import annotations
 import nox
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "tests", "build", "manifest", "smoke", "rpmlint"]
+nox.options.sessions = ["lint", "tests", "build", "manifest", "smoke", "rpmlint", "reproduce"]
 
 
 @nox.session
@@ -29,7 +29,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
-    others = ("manifest", "smoke", "rpmlint")
+    others = ("manifest", "smoke", "rpmlint", "reproduce")
     elsewhere = [f"--ignore=tests/build/test_{name}.py" for name in others]
     session.run("pytest", "tests/build", *elsewhere, *session.posargs)
 
@@ -57,3 +57,9 @@ def bench(session: nox.Session) -> None:
 def rpmlint(session: nox.Session) -> None:
     """A second opinion on package and spec; every filter is explained in tests/rpmlint.toml."""
     session.run("pytest", "tests/build/test_rpmlint.py", *session.posargs)
+
+
+@nox.session
+def reproduce(session: nox.Session) -> None:
+    """The same bytes in another world: a sample of the packages, or all with `-- --full`."""
+    session.run("pytest", "tests/build/test_reproduce.py", *session.posargs)

@@ -1,4 +1,4 @@
-"""Another world to build in: another clock, user, umask, time zone, locale, home, host; one core."""
+"""Another world to build in: another clock, user, umask, zone, locale, home and host; one core."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from pathlib import Path
 
 from pipeline import toolchain
 
-# Seconds that the other clock is ahead: years, and another time of the day. None is behind ours: the
-# links that rpmbuild makes would be older than the release, and such a package is refused.
+# Seconds that the other clock is ahead: years, and another time of the day.
 AHEAD = 4000 * 86_400 + 5 * 3600
 NOBODY = "65534"
 HOST = "elsewhere"
@@ -163,7 +162,8 @@ def equip(folder: Path, environment: Mapping[str, str]) -> None:
     ``environment`` is that of the compiler.
     """
     source = Path(__file__).with_name("clock.c")
-    command = [toolchain.zig(), "cc", "-shared", "-fPIC", "-nostdlib", "-O2", f"-DAHEAD={AHEAD}"]
+    command: list[str | Path] = [toolchain.zig(), "cc"]
+    command += ["-shared", "-fPIC", "-nostdlib", "-O2", f"-DAHEAD={AHEAD}"]
     command += ["-o", folder / "clock.so", source]
     subprocess.run(command, check=True, env={**os.environ, **environment})
     if shutil.which("localedef"):
