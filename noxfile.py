@@ -10,7 +10,8 @@ import nox
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = [
-    *("lint", "tests", "build", "manifest", "smoke", "rpmlint", "install", "reproduce"),
+    *("lint", "tests", "build", "manifest", "smoke", "rpmlint"),
+    *("install", "reproduce"),
 ]
 
 
@@ -51,12 +52,6 @@ def install(session: nox.Session) -> None:
 
 
 @nox.session
-def reproduce(session: nox.Session) -> None:
-    """A sample built again in another world, or all with `-- --full`; the same bytes."""
-    session.run("pytest", "tests/build/test_reproduce.py", *session.posargs)
-
-
-@nox.session
 def manifest(session: nox.Session) -> None:
     """`rpm -qlp` of what is built against the manifests."""
     session.run("pytest", "tests/build/test_manifest.py", *session.posargs)
@@ -73,3 +68,9 @@ def bench(session: nox.Session) -> None:
 def rpmlint(session: nox.Session) -> None:
     """A second opinion on package and spec; every filter is explained in tests/rpmlint.toml."""
     session.run("pytest", "tests/build/test_rpmlint.py", *session.posargs)
+
+
+@nox.session
+def reproduce(session: nox.Session) -> None:
+    """The same bytes in another world: a sample of the packages, or all with `-- --full`."""
+    session.run("pytest", "tests/build/test_reproduce.py", *session.posargs)

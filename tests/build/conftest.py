@@ -75,6 +75,11 @@ def untested(what: str, reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def partly_untested(what: str, reason: str) -> None:
+    """Says where nobody can miss it what a test could not try, which goes on without it."""
+    _untested[what] = reason
+
+
 def runnable(plan: Plan) -> None:
     """Skips, and says so loudly, where nothing on this host runs programs of the machine."""
     try:

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline import build, request, workspace
 from pipeline.report import Report
-from tests.build.conftest import ARCH, ROOT, SEED, Package, invoke_in
+from tests.build.conftest import ARCH, DISTS, NEWEST, ROOT, SEED, Package, invoke_in
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -96,18 +96,48 @@ def test_spec_and_package_are_clean(
     assert "BuildRequires:  cmake" in parsed.stdout
 
 
-@pytest.mark.parametrize(
-    ("dist", "needs"),
-    [("el7", ["cmake3", "devtoolset-11-gcc", "patch"]), ("el8", ["cmake", "gcc", "make", "patch"])],
-)
-def test_each_dist_has_its_own_needs(
-    source: Callable[[str, str, str], Path], dist: str, needs: list[str]
-) -> None:
-    """The compiler of EL7 is too old for C11, and its cmake for mimalloc."""
+STOCK = ["cmake", "gcc", "make", "patch"]
+
+# The compiler of EL7 is too old for C11, and its cmake for mimalloc.
+NEWER = ["cmake3", "devtoolset-11-gcc", "make", "patch"]
+
+
+@pytest.mark.parametrize("dist", DISTS)
+def test_each_dist_has_its_own_needs(source: Callable[[str, str, str], Path], dist: str) -> None:
+    """The source package says what it is built with."""
     command = ["rpm", "-qp", "--nosignature", "--requires", str(source("2.0.9", dist, "plain"))]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
-    assert needs == sorted(line for line in told if not line.startswith("rpmlib("))
+    needs = sorted(line for line in told if not line.startswith("rpmlib("))
+    assert needs == (NEWER if dist == "el7" else STOCK)
+
+
+@pytest.mark.parametrize(
+    ("macros", "release", "needs"),
+    [
+        ((), "1", STOCK),
+        (("dist .el7", "rhel 7"), "1.el7", NEWER),
+        (("dist .el7.centos", "rhel 7"), "1.el7.centos", NEWER),
+        (("dist .el8", "rhel 8"), "1.el8", STOCK),
+        (("dist .el10_1", "rhel 10"), "1.el10_1", STOCK),
+        (("dist .fc43", "fedora 43"), "1.fc43", STOCK),
+    ],
+)
+def test_each_system_finds_its_own_needs(
+    source: Callable[[str, str, str], Path], tmp_path: Path,
+    macros: tuple[str, ...], release: str, needs: list[str],
+) -> None:  # fmt: skip
+    """The spec goes by the system that builds it, and not by the one that packed it."""
+    (spec,) = unpacked(source("2.0.9", "el8", "plain"), tmp_path).glob("*.spec")
+    defines = [word for macro in macros for word in ("--define", macro)]
+    told = []
+    for asked in (["--buildrequires"], ["--srpm", "--qf", "%{RELEASE}"]):
+        command = ["rpmspec", "-q", *asked, *defines, str(spec)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert "" == done.stderr
+        told.append(sorted(done.stdout.split()))
+
+    assert [needs, [release]] == told
 
 
 def test_it_is_the_same_anywhere(
@@ -140,23 +170,32 @@ def tree(made: Path, folder: Path) -> Path:
     return archive.with_name(archive.name.removesuffix(".tar.gz"))
 
 
-def test_copr_makes_it_as_it_makes_others(package: Package, checkout: Path, tmp_path: Path) -> None:
-    """The Makefile, called as COPR calls it, leaves one source package in the folder it is told."""
-    package("2.0.9", "el8")
+@pytest.mark.parametrize(("field", "version"), [("recipes/2.0.9.toml", "2.0.9"), ("", NEWEST)])
+def test_copr_makes_it_as_it_makes_others(
+    package: Package, checkout: Path, tmp_path: Path, field: str, version: str
+) -> None:
+    """The Makefile, called as COPR calls it, leaves one source package in the folder it is told.
+
+    COPR puts its folder before the field "Spec File", also where that is empty.
+    """
+    package(version, "el8")
     shutil.copytree(ROOT / ".copr", checkout / ".copr")
-    shutil.copy(ROOT / "bootstrap", checkout)
     # The environment is there: what is tried is the Makefile, and not what bootstrap does.
     (checkout / "bootstrap").write_text('#!/bin/sh\nexec "$@"\n')
+    (checkout / "bootstrap").chmod(0o755)
     out = tmp_path / "out"
     out.mkdir()
     command = ["make", "-f", str(checkout / ".copr" / "Makefile"), "srpm"]
-    command += [f"outdir={out}", "spec=recipes/2.0.9.toml"]
+    command += [f"outdir={out}", f"spec={checkout / field}"]
+    # A home that is not there, and nothing of a user's environment.
+    cache = workspace.locate(ROOT).cache.parent
+    env = {"PATH": os.environ["PATH"], "HOME": "/builddir", "MIMALLOC_CACHE": str(cache)}
     done = subprocess.run(
-        command, cwd=checkout, env=os.environ, capture_output=True, text=True, check=False
+        command, cwd=checkout, env=env, capture_output=True, text=True, check=False
     )
 
     assert 0 == done.returncode, done.stderr
-    assert ["mimalloc-custom-2.0.9-1.el8.src.rpm"] == [file.name for file in out.iterdir()]
+    assert [f"mimalloc-custom-{version}-1.el8.src.rpm"] == [file.name for file in out.iterdir()]
 
 
 def test_without_a_manifest_there_is_no_list_of_files(checkout: Path) -> None:
