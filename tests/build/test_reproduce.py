@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,13 +58,15 @@ def equipment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, equipment: Path) -> Elsewhere:
+def elsewhere(tmp_path: Path, equipment: Path) -> Iterator[Elsewhere]:
     """Another world, ready to build in; what is not another there is said loudly."""
     made = Elsewhere(tmp_path / "elsewhere", equipment)
     made.furnish(workspace.locate(ROOT).cache)
     for what, reason in made.lacking():
         partly_untested(what, reason)
-    return made
+    yield made
+    # pytest keeps its folders for a while, and all packages together leave gigabytes there.
+    shutil.rmtree(made.cache)
 
 
 def options(which: Which) -> list[str]:
