@@ -154,6 +154,13 @@ class SmokeError(PackagingError):
     title = "smoke"
 
 
+class BumpError(PackagingError):
+    """A release that cannot be pinned, or a change in it that nobody has accepted."""
+
+    exit_code = 40
+    title = "bump"
+
+
 class Interrupted(PackagingError):
     """Ctrl-C, or a termination signal."""
 

@@ -35,6 +35,7 @@ from pipeline.model.recipe import (
     Patch,
     Recipe,
     Source,
+    Upstream,
     holds,
 )
 
@@ -71,6 +72,7 @@ __all__ = [
     "Source",
     "Support",
     "Trial",
+    "Upstream",
     "VersionedSymbol",
     "holds",
 ]
