@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,20 +14,20 @@ from pipeline.model import Recipe
 
 # What can be accepted, and what follows from it for those who use the packages.
 FOLLOWS = {
-    "soname": "whoever names the old library, in LD_PRELOAD or by linking with it, runs on without\n"
+    "soname": "whoever names the old library, in LD_PRELOAD or by linking with it, runs on without "
     "mimalloc or does not start: every drop-in and every program must be changed with the update",
-    "files": "what is on disk after an update is not what was there before: who includes, links or\n"
-    "copies a path that goes will not find it, and a path that comes may be another package's",
-    "licence": "the packages say `License` as package.toml has it, and users rely on it:\n"
-    "read the new text, and correct the licence there if it is another one",
-    "cmake": "source packages ask their system for a newer cmake: where a dist has none, mock, COPR\n"
-    "and rpmbuild --rebuild fail there",
-    "libraries": "a program on the library does not start where these are not installed; rpm pulls\n"
-    "them in, or refuses the update where no repository has them",
-    "source": "users get a tree for which upstream itself does not vouch, or about which those who\n"
+    "files": "after an update other paths are there: who includes, links or copies one that goes "
+    "does not find it, and one that comes may be another package's",
+    "licence": "the packages say what package.toml has for a licence, and users rely on it: read "
+    "the new text, and correct it there if it is another licence",
+    "cmake": "source packages need a newer cmake: where a dist has none, mock, COPR and "
+    "`rpmbuild --rebuild` fail",
+    "libraries": "a program on the library does not start where these are missing: rpm brings "
+    "them, or refuses the update where no repository has them",
+    "source": "users get a tree for which upstream does not vouch, or about which those who "
     "package it do not agree: compare the trees before you trust one",
-    "tag": "packages of one name, version and release would differ: whoever has the old one keeps\n"
-    "it, unless the release number rises as well; and why upstream moved a tag is a question",
+    "tag": "packages of the same name, version and release would differ: whoever has the old one "
+    "keeps it, unless the release number rises too; and why upstream moved a tag is a question",
 }
 
 
@@ -58,8 +59,9 @@ def refuse(version: str, found: Iterable[Change], accepted: Collection[str]) -> 
     lines = []
     for change in left:
         lines += [f"{change.name}:", *(f"  {line}" for line in change.evidence.splitlines())]
-        first, *more = FOLLOWS[change.name].splitlines()
-        lines += [f"  so: {first}", *(f"      {line}" for line in more)]
+        lines += textwrap.wrap(
+            FOLLOWS[change.name], 96, initial_indent="  so: ", subsequent_indent="      "
+        )
     names = sorted({change.name for change in found} | set(accepted), key=list(FOLLOWS).index)
     raise BumpError(
         f"mimalloc {version} brings what nobody has accepted yet: "
@@ -75,7 +77,9 @@ def of_soname(old: Recipe, new: Recipe) -> Iterator[Change]:
         yield Change("soname", f"{old.soname} in {old.version}, {new.soname} in {new.version}")
 
 
-def of_files(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[Change]:
+def of_files(
+    old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
+) -> Iterator[Change]:
     """The paths of packages, by the name of their list; versions in them are left out of it."""
     told = difference(old, new)
     if told:
@@ -83,7 +87,7 @@ def of_files(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]])
 
 
 def difference(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> list[str]:
-    """The lines that go and come, each with the names of the lists that it goes from or comes to."""
+    """The lines that go and come, each with the names of the lists that are concerned."""
     found: dict[str, list[str]] = {}
     for name, lines in new.items():
         for line in difflib.ndiff(list(old.get(name, ())), list(lines)):

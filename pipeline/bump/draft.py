@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -28,11 +29,9 @@ def nearest(version: str, versions: Iterable[str]) -> str:
     Where its line has none, the next older of all; empty where there is none at all.
     """
     others = sorted(set(versions) - {version}, key=Version)
-    family = [each for each in others if line(each) == line(version)]
-    older, newer = [], []
-    for each in family or others:
-        (older if Version(each) < Version(version) else newer).append(each)
-    return (older[-1:] or newer[:1] or [""])[0]
+    family = [each for each in others if line(each) == line(version)] or others
+    older = [each for each in family if Version(each) < Version(version)]
+    return (older[-1:] or family[:1] or [""])[0]
 
 
 def recipe(
@@ -74,7 +73,7 @@ def without_patches(text: str, dropped: Iterable[str], version: str) -> str:
         document.pop("patch", None)
         if left:
             document["patch"] = _tables("patch", [dict(table) for table in left])
-        document["changelog"][-1]["notes"] = [f"Package mimalloc {version}"]  # type: ignore[index]
+        document["changelog"][-1]["notes"] = [f"Package mimalloc {version}"]
     return tidy(tomlkit.dumps(document))
 
 
@@ -120,6 +119,20 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
+def stem(base: Path) -> str:
+    """What the library's file name begins with, as far as no release has a number in it."""
+    before, mark, _ = str(read(base).get("soname", "")).partition(".so")
+    if not mark:
+        raise RecipeError("soname: expected <name>.so.<number>", got=before, file=base)
+    return before + mark
+
+
+def difference(base: Path, text: str) -> list[str]:
+    """The lines of a recipe that are not those of the one it was made from."""
+    former = base.read_text(encoding="utf-8").splitlines()
+    return [line for line in difflib.ndiff(former, text.splitlines()) if line[0] in "+-"]
+
+
 def _first_notes(document: tomlkit.TOMLDocument) -> list[str]:
     entries: Any = document.get("changelog", [])
     return [str(note) for note in entries[-1]["notes"]] if entries else []
@@ -146,6 +159,8 @@ def _tables(name: str, tables: Iterable[dict[str, Any]]) -> Any:
     for table in tables:
         width = max(map(len, table))
         lines += [f"[[{name}]]"]
-        lines += [f"{key:<{width}} = {tomlkit.item(value).as_string()}" for key, value in table.items()]
+        lines += [
+            f"{key:<{width}} = {tomlkit.item(value).as_string()}" for key, value in table.items()
+        ]
         lines += [""]
     return tomlkit.parse("\n".join([*lines, ""]))[name]

@@ -47,13 +47,28 @@ def is_pinned(root: Path, version: str) -> bool:
 
 def seal(root: Path) -> str:
     """One key for all that a bump reads of a checkout: whether it is as it was."""
-    found = {}
-    for name in DATA:
-        start = root / name
-        for file in [start] if start.is_file() else sorted(start.rglob("*")):
-            if file.is_file():
-                found[str(file.relative_to(root))] = sha256_of(file)
-    return digest(found)
+    return digest({name: sha256_of(file) for name, file in _files(root).items()})
+
+
+def differences(root: Path, bench: Path) -> dict[str, str | None]:
+    """What is to be put into a checkout to make it what the bench is: path to text, or to None.
+
+    The recipe comes last: without it all the rest is without effect.
+    """
+    old, new = _files(root), _files(bench)
+    found: dict[str, str | None] = {}
+    for name in sorted({*old, *new}, key=lambda name: (name.endswith(".toml"), name)):
+        if name not in new:
+            found[name] = None
+        elif name not in old or sha256_of(old[name]) != sha256_of(new[name]):
+            found[name] = new[name].read_text(encoding="utf-8")
+    return found
+
+
+def _files(root: Path) -> dict[str, Path]:
+    starts = [root / name for name in DATA]
+    files = (file for start in starts for file in [start, *start.rglob("*")] if file.is_file())
+    return {str(file.relative_to(root)): file for file in files}
 
 
 def _pieces(root: Path, version: str) -> Iterator[Piece]:
@@ -76,4 +91,4 @@ def _pieces(root: Path, version: str) -> Iterator[Piece]:
         (root / file).read_text(encoding="utf-8") for file in (texts.README, texts.CHANGELOG)
     )
     yield Piece("README", "" if texts.has_row(readme, recipe) else "no row")
-    yield Piece("CHANGELOG", "" if texts.mentions(changelog, version) else "no entry")
+    yield Piece("CHANGELOG", "" if texts.announces(changelog, version) else "no entry")

@@ -93,7 +93,7 @@ def stamp(archive: Path) -> tuple[str, datetime | None]:
 
 
 def _numbers(version: str) -> set[int]:
-    """What ``mi_version()`` may return: upstream has had three ways to put a version in a number."""
+    """What ``mi_version()`` may return: upstream has had three ways to make it a number."""
     parts = [int(part) for part in re.findall(r"\d+", version)]
     major, minor, patch = (*parts, 0, 0)[:3]
     return {

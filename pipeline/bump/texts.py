@@ -13,6 +13,9 @@ from pipeline.model import Recipe
 
 README, CHANGELOG = Path("README.md"), Path("CHANGELOG.md")
 
+# What an entry about packages of a version begins with.
+PACKAGES = "Packages of mimalloc"
+
 _TABLE = "## Releases"
 _UNRELEASED = "## Unreleased"
 
@@ -60,14 +63,20 @@ def with_entry(text: str, kind: str, entry: str) -> str:
         opening, section = f"{body.rstrip()}\n\n" if body.strip() else "\n", ""
         heading = f"### {kind}\n"
     entries, next_heading, others = _cut(section, r"(?m)^### ")
-    entries = f"\n{entries.strip()}\n{entry}\n".replace("\n\n", "\n") if entries.strip() else f"\n{entry}\n"
+    entries = (
+        f"\n{entries.strip()}\n{entry}\n".replace("\n\n", "\n")
+        if entries.strip()
+        else f"\n{entry}\n"
+    )
     tail = f"\n{next_heading}{others}" if next_heading else "\n" if following else ""
     return f"{before}{mark}{opening}{heading}{entries}{tail}{following}{rest}"
 
 
-def mentions(text: str, words: str) -> bool:
-    """Whether a changelog has these words, which may end in a version, and not in a longer one."""
-    return bool(re.search(rf"(?<![\w.]){re.escape(words)}(?!\.?\w)", " ".join(text.split())))
+def announces(text: str, version: str) -> bool:
+    """Whether an entry of a changelog is about packages of this version."""
+    words = (" ".join(entry.split()) for entry in re.split(r"(?m)^- ", text))
+    ours = re.compile(rf"{PACKAGES} [^;:]*(?<![\w.]){re.escape(version)}(?!\.?\w)")
+    return any(ours.match(entry) for entry in words)
 
 
 def _cut(text: str, pattern: str) -> tuple[str, str, str]:
