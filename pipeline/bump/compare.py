@@ -50,10 +50,10 @@ def _files(
         lists[0][name] = changes.neutral(paths, old)
         lists[1][name] = changes.neutral(manifest, new)
     told = changes.difference(*lists)
-    report.line(f"file lists, beside those of {old.version}")
-    same = "the same paths, but for the version in them"
-    for line in told or [same]:
-        report.line(f"  {line}")
+    same = "as before, but for the version in them"
+    report.line(f"  file lists{'' if told else f': {same}'}")
+    for line in told:
+        report.line(f"    {line}")
     yield from changes.of_files(*lists)
 
 
@@ -67,13 +67,13 @@ def _footprints(
     """Tell what a small process takes at its start on both libraries, where this host runs them."""
     here = next((plan for plan in plans if emulator.runs_here(plan)), None)
     if not here:
-        report.line("memory of a small process at its start: not measured, none runs on this host")
+        report.line("  memory of a small process at its start: this host runs none on the library")
         return
     own = payload.place(build.prepare(here, bench.place).stage, here.library)
-    report.line(f"memory of a small process at its start, on the library for {here.root.dist}")
+    report.line(f"  memory of a small process at its start, on the library for {here.root.dist}")
     for version, library in ((other, libraries.get(here.root.dist)), (here.recipe.version, own)):
         told = "not at hand"
         if library:
             size, resident = footprint.of(library)
             told = f"VSZ {size:>9} KiB   RSS {resident:>7} KiB"
-        report.line(f"  {version:<8} {told}")
+        report.line(f"    {version:<8} {told}")

@@ -37,7 +37,7 @@ def settle(root: Path, bench: Path, version: str, seal: str, report: Report) -> 
     ``seal`` is that of the checkout when it was copied. Raises BumpError, and then nothing of the
     checkout is changed.
     """
-    report.begin("in place")
+    heading(report, "in place")
     pieces = state.pieces(bench, version)
     left = [piece for piece in pieces if not piece.there]
     if left:
@@ -53,7 +53,6 @@ def settle(root: Path, bench: Path, version: str, seal: str, report: Report) -> 
         )
     files = state.differences(root, bench)
     land.put(root, files)
-    report.line("in place")
     for name, text in files.items():
         report.line(f"  {'removed ' if text is None else 'written '} {name}")
 
@@ -65,6 +64,12 @@ def show(root: Path, version: str, report: Report) -> list[state.Piece]:
     for piece in pieces:
         report.line(f"  {piece.name:<22} {piece.fault or 'in place'}")
     return pieces
+
+
+def heading(report: Report, name: str) -> None:
+    """What is done next."""
+    report.begin(name)
+    report.line(name)
 
 
 @contextmanager

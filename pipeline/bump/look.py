@@ -127,6 +127,6 @@ def _tell(origin: Origin, tree: Tree, report: Report) -> None:
     report.line(f"  archive     {size} bytes, sha256 {origin.pin.sha256}")
     report.line(f"  tree        {tree.identity}")
     report.line(
-        f"  calls itself  mi_version {tree.mi_version}, {tree.soname}, {tree.library}, "
+        f"  it says     mi_version {tree.mi_version}, {tree.soname}, {tree.library}, "
         f"for cmake {tree.cmake} and newer"
     )

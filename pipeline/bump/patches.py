@@ -28,8 +28,8 @@ def settle(
     every = recipes.recipe(bench.root, version).patch
     remove(bench.root / "patches" / version)
     if not every:
+        report.line("  none")
         return text, []
-    report.line("patches")
     dropped = _needless(every, text, file, version, bench, report)
     text = draft.without_patches(text, [patch.file for patch in dropped], version)
     for patch in every:

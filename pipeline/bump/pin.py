@@ -120,7 +120,7 @@ def _nothing_to_do(version: str, pieces: Sequence[Piece], report: Report) -> Non
 
 
 def _release(root: Path, order: Order, base: Path, room: Path, report: Report) -> Release:
-    report.begin("source")
+    converge.heading(report, "source")
     fetched = room / "source"
     remove(fetched)
     fetched.mkdir()
@@ -147,7 +147,7 @@ def _refuse_moved(root: Path, release: Release) -> None:
 
 
 def _tell(base: Path, other: str, text: str, order: Order, report: Report) -> None:
-    report.line("plan")
+    converge.heading(report, "plan")
     report.line(f"  recipe      as {base.name}, but for what follows; compared with {other}")
     for line in draft.difference(base, text):
         report.line(f"    {line}")
@@ -171,12 +171,12 @@ def _act(
     where = Workspace(room / "checkout", place.cache)
     bench = Bench(where, str(release.origin.archive), order.offline, order.jobs)
     prove.checkout(root, bench.root)
-    report.begin("patches")
     base = version if pinned else other
+    converge.heading(report, "patches")
     text, dropped = patches.settle(text, version, base, root, bench, report)
-    report.begin("file lists")
+    converge.heading(report, "file lists")
     found = prove.lists(text, version, bench, report)
-    report.begin("comparison")
+    converge.heading(report, f"comparison with {other}")
     given = order.source if release.origin.kind == "git" else ""
     former = recipes.recipe(root, version) if pinned else None
     told = [
@@ -184,10 +184,9 @@ def _act(
         *compare.with_other(version, other, found, bench, given, report),
     ]
     changes.refuse(version, told, order.accept)
-    report.begin("packages")
-    report.line("packages")
-    prove.everything(version, bench)
-    report.begin("texts")
+    converge.heading(report, "packages")
+    prove.everything(version, bench, report)
+    converge.heading(report, "texts")
     _write_texts(bench.root, version, base, dropped)
     converge.settle(root, bench.root, version, seal, report)
 

@@ -67,10 +67,9 @@ def _act(place: Workspace, order: Order, reason: str, report: Report) -> None:
     text = file.read_text(encoding="utf-8")
     text = draft.with_entry(text, order.number, converge.today(), reason)
     file.write_text(text, encoding="utf-8")
-    report.begin("packages")
-    report.line("packages")
-    prove.everything(version, bench)
-    report.begin("texts")
+    converge.heading(report, "packages")
+    prove.everything(version, bench, report)
+    converge.heading(report, "texts")
     log = bench.root / texts.CHANGELOG
     entry = f"- {texts.PACKAGES} {version}, release {order.number}: {reason}"
     text = texts.with_entry(log.read_text(encoding="utf-8"), "Changed", entry)

@@ -115,7 +115,7 @@ def opinions(
             pin = _obtain(source, archive, package, room, report)
             same = study.of_archive(archive, folder, package) == tree
         except PackagingError as problem:
-            yield Opinion(source, f"none: {problem.what}")
+            yield Opinion(source, f"none: {problem.what.removeprefix(f'{source.reference}: ')}")
             continue
         yield Opinion(pin, "agrees" if same else "DISAGREES")
 
