@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,11 +90,8 @@ def applies(plan: Plan, bench: Bench, report: Report) -> None:
 
 
 def samples(plans: Sequence[Plan], bench: Bench, report: Report) -> list[Sample]:
-    """Packages of these plans, the first alone: what is wrong with all is said once."""
-    _made(plans[0], bench, report, "package")
-    if plans[1:]:
-        errand.make(bench.root, plans[1:], "package", offline=bench.offline, jobs=bench.jobs)
-    return [_sample(plan, bench) for plan in plans]
+    """Packages of these plans, one after the other: what is wrong with all is said once."""
+    return [_sample(plan, _made(plan, bench, report, "package")) for plan in plans]
 
 
 def everything(version: str, bench: Bench, report: Report) -> None:
@@ -147,12 +145,14 @@ def needed(libraries: Mapping[str, Path]) -> dict[str, Sequence[str]]:
 
 
 def _made(plan: Plan, bench: Bench, report: Report, step: str) -> Site:
-    build.do(plan, bench.place, report, step, offline=bench.offline)
+    began = time.monotonic()
+    build.do(plan, bench.place, _Quiet(), step, offline=bench.offline)
+    report.line(f"  {plan.nevra:<50} {step:<8} {time.monotonic() - began:6.1f} s")
     return build.prepare(plan, bench.place)
 
 
-def _sample(plan: Plan, bench: Bench) -> Sample:
-    rpm = build.prepare(plan, bench.place).packages / plan.file_name
+def _sample(plan: Plan, site: Site) -> Sample:
+    rpm = site.packages / plan.file_name
     with TemporaryDirectory(prefix="mimalloc-") as scratch:
         found = facts.read(rpm, Path(scratch), library=plan.library)
     if found.library is None:
