@@ -101,11 +101,11 @@ def _rows(lines: Sequence[str]) -> tuple[int, int]:
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip("| \n").split("|")] if "|" in line else []
+    return [cell.strip() for cell in line.strip()[1:-1].split("|")]
 
 
 def _version(line: str) -> str:
-    name = line.split("|")[1].strip()
+    name = _cells(line)[0]
     try:
         Version(name)
     except InvalidVersion as problem:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +47,7 @@ def _killed(root: Path, count: int) -> int:
     def work() -> None:
         seen, place = 0, land._place
 
-        def counted(root: Path, entry: dict[str, object]) -> None:
+        def counted(root: Path, entry: Mapping[str, Any]) -> None:
             nonlocal seen
             if seen == count:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -60,7 +62,7 @@ def _killed(root: Path, count: int) -> int:
             unlink(self, missing_ok)
 
         land._place = counted
-        Path.unlink = last  # type: ignore[assignment, method-assign]
+        Path.unlink = last  # type: ignore[method-assign]
         land.put(root, FILES)
 
     child = multiprocessing.get_context("fork").Process(target=work)
@@ -97,9 +99,10 @@ def test_a_killed_undoing_is_undone(root: Path, monkeypatch: pytest.MonkeyPatch)
     def ended(root: Path, entry: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(land, "_put_back", ended)
-        land.undo(root)
+        with pytest.raises(KeyboardInterrupt):
+            land.undo(root)
     land.undo(root)
 
     assert BEFORE == _content(root)

@@ -32,6 +32,9 @@ HEADINGS = [
     *("packages", "texts", "in place"),
 ]
 
+# A changelog, a README, manifests for two dists and two flavors, a recipe.
+FILES = 7
+
 Bump = Callable[..., None]
 Status = Callable[[], str]
 
@@ -53,8 +56,9 @@ def test_a_release_is_pinned(house: Path, bump: Bump, capsys: pytest.CaptureFixt
     assert former.cmake == recipe.cmake
     assert former.source[0].url.replace(OLD, NEW) == recipe.source[0].url
     assert "# Off, so that the oldest processor" in (house / f"recipes/{NEW}.toml").read_text()
-    assert "packed as upstream's tarball is" in capsys.readouterr().out
-    assert [] == [heading for heading in HEADINGS if heading not in HEADINGS]
+    told = capsys.readouterr().out
+    assert "packed as upstream's tarball is" in told
+    assert HEADINGS == [line for line in told.splitlines() if line in HEADINGS]
 
 
 def test_a_second_run_has_nothing_to_do(
@@ -110,7 +114,7 @@ def test_killed_at_any_step_the_tree_is_as_before(
     assert [] == [piece.name for piece in state.pieces(house, NEW) if not piece.there]
 
 
-@pytest.mark.parametrize("count", [0, 1, 5, 10, 11])
+@pytest.mark.parametrize("count", [0, 1, 4, FILES])
 def test_killed_while_files_are_placed_the_next_run_puts_them_back(
     house: Path, bump: Bump, repository: Path, status: Status, count: int
 ) -> None:
@@ -125,7 +129,7 @@ def test_killed_while_files_are_placed_the_next_run_puts_them_back(
                 os.kill(os.getpid(), signal.SIGKILL)
             seen += 1
             move(source, target)
-            if seen == count == 11:
+            if seen == count == FILES:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         land._move = counted
@@ -279,9 +283,7 @@ def test_what_is_no_release_is_refused(bump: Bump, status: Status, version: str)
     _refused(bump, RequestError, status, version=version)
 
 
-def test_a_recipe_that_is_there_is_not_overwritten(
-    house: Path, bump: Bump, status: Status
-) -> None:
+def test_a_recipe_that_is_there_is_not_overwritten(house: Path, bump: Bump, status: Status) -> None:
     """Also where a piece of it is missing; with --force it is written anew, and stays itself."""
     bump()
     recipe, manifest = house / f"recipes/{NEW}.toml", house / f"recipes/manifests/{NEW}.el8.txt"
