@@ -225,9 +225,9 @@ def bump(
 @door
 def release(
     c: Context,
-    version: str,
-    release: int,
-    reason: str,
+    version: str = "",
+    release: int = 0,
+    reason: str = "",
     source: str = "",
     offline: bool = False,
     jobs: int = 0,
