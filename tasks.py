@@ -14,6 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
+from pipeline.bump import doors as bumping
 from pipeline.errors import Interrupted, PackagingError
 
 ROOT = Path(__file__).resolve().parent
@@ -156,88 +157,6 @@ def doctor(c: Context) -> None:
     errand.show_host(ROOT)
 
 
-ACCEPT = (
-    "comma list of changes that are meant: soname, files, licence, cmake, libraries, source, tag"
-)
-
-
-@task(
-    help={
-        "version": "the release to pin",
-        "line": "pin the newest release of a line, such as v2",
-        "list": "show which releases are newer than what is pinned",
-        "source": "git repository or upstream's tarball to take the release from",
-        "accept": ACCEPT,
-        "draft": "a recipe to begin with, instead of the nearest release's",
-        "released": "time of the tagged commit, where no source tells it",
-        "dry-run": "show the plan, and touch nothing",
-        "force": "write the recipe of a pinned release anew",
-        "offline": WHICH["offline"],
-        "jobs": WHICH["jobs"],
-    }
-)
-@door
-def bump(
-    c: Context,
-    version: str = "",
-    line: str = "",
-    list: bool = False,
-    source: str = "",
-    accept: str = "",
-    draft: str = "",
-    released: str = "",
-    dry_run: bool = False,
-    force: bool = False,
-    offline: bool = False,
-    jobs: int = 0,
-) -> None:
-    """Pin a new release: recipe, manifests, texts, tried as a whole; or nothing."""
-    from pipeline.bump import errand
-
-    if list:
-        errand.show(ROOT, source)
-        return
-    errand.pin_release(
-        ROOT,
-        version,
-        line,
-        source=source,
-        accept=accept,
-        written=draft,
-        released=released,
-        rehearse=dry_run,
-        force=force,
-        offline=offline,
-        jobs=jobs,
-    )
-
-
-@task(
-    help={
-        "version": "a pinned release",
-        "release": "its next release number",
-        "reason": "what the package's changelog says of it",
-        "source": WHICH["source"],
-        "offline": WHICH["offline"],
-        "jobs": WHICH["jobs"],
-    }
-)
-@door
-def release(
-    c: Context,
-    version: str = "",
-    release: int = 0,
-    reason: str = "",
-    source: str = "",
-    offline: bool = False,
-    jobs: int = 0,
-) -> None:
-    """Raise the release number of a pinned release, with a reason; all of it, or nothing."""
-    from pipeline.bump import errand
-
-    errand.raise_release(ROOT, version, release, reason, source=source, offline=offline, jobs=jobs)
-
-
 @task(help={"everything": "also the finished packages and the user's cache of sources"})
 @door
 def clean(c: Context, everything: bool = False) -> None:
@@ -248,8 +167,10 @@ def clean(c: Context, everything: bool = False) -> None:
     build.clean(workspace.locate(ROOT), Report(), everything=everything)
 
 
-namespace = Collection(manifest, smoke, verify, bump, release, list_, doctor, clean)
+namespace = Collection(manifest, smoke, verify, list_, doctor, clean)
 namespace.add_task(_making("build", BUILD), default=True)
 namespace.add_task(_making("srpm", SRPM))
+namespace.add_task(Task(door(bumping.bump(ROOT)), help=bumping.BUMP))
+namespace.add_task(Task(door(bumping.release(ROOT)), help=bumping.RELEASE))
 for _name, _purpose in PURPOSES.items():
     namespace.add_task(_making(_name, _purpose))

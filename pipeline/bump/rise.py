@@ -52,7 +52,7 @@ def _is_done(recipe: Recipe, order: Order, reason: str) -> bool:
             f"the release number of mimalloc {recipe.version} must rise",
             expected=f"{newest.release + 1} or more",
             got=str(order.number),
-            hint="a package that is out under a number is never made again under the same one",
+            hint=f"--release {newest.release + 1}: what is out under a number keeps it",
         )
     return False
 
