@@ -9,9 +9,29 @@ from pathlib import Path
 
 from pipeline.bump import land, state
 from pipeline.disk import guarded
-from pipeline.errors import BumpError, PackagingError
+from pipeline.errors import (
+    BumpError,
+    CheckError,
+    CompileError,
+    ConfigureError,
+    PackageError,
+    RecipeError,
+    SmokeError,
+    StageError,
+)
 from pipeline.report import Report
 from pipeline.workspace import Workspace, locked
+
+# What another recipe may put right; a missing program or source is another matter.
+_OF_RECIPES = (
+    RecipeError,
+    ConfigureError,
+    CompileError,
+    StageError,
+    PackageError,
+    CheckError,
+    SmokeError,
+)
 
 
 @contextmanager
@@ -23,8 +43,8 @@ def alone(place: Workspace, report: Report) -> Iterator[None]:
 
     with (
         guarded(),
-        locked(place.locks, "bump", waiting=waiting),
         locked(place.locks, "workspace", shared=True),
+        locked(place.locks, "bump", waiting=waiting),
     ):
         if land.undo(place.root):
             report.line("a bump was ended while it put its files in place; all is as before it")
@@ -77,9 +97,7 @@ def hinting(hint: str) -> Iterator[None]:
     """Where something fails that speaks of a recipe, say which one can be corrected, and how."""
     try:
         yield
-    except BumpError:
-        raise
-    except PackagingError as problem:
+    except _OF_RECIPES as problem:
         problem.hint = hint
         raise
 

@@ -20,7 +20,8 @@ from pipeline.report import Report
 class Release:
     """What is known of a release: its archive, its tree, what others say, the tagged commit's time.
 
-    ``origin`` is where it came from, ``released`` what the recipe will say.
+    ``origin`` is where it came from, ``released`` what the recipe will say, ``misfit`` what speaks
+    against the checksum of a tarball that was packed here.
     """
 
     version: str
@@ -28,6 +29,7 @@ class Release:
     tree: Tree
     opinions: tuple[Opinion, ...]
     released: datetime
+    misfit: str = ""
 
 
 def at(
@@ -37,11 +39,14 @@ def at(
     report: Report,
     *,
     stem: str,
+    other: Recipe,
     source: str,
     released: str,
     offline: bool,
 ) -> Release:
     """Fetch a release and study it; ``stem`` is what the library's file name begins with.
+
+    ``other`` is pinned: where its tarball can be packed here too, that must be the pinned one.
 
     Raises FetchError, RequestError or VerifyError, and BumpError where the time of the tagged
     commit is not known.
@@ -68,7 +73,30 @@ def at(
             )
             opinions.append(opinion)
     assert origin.released is not None, "or _moment would have raised"
-    return Release(version, origin, tree, tuple(opinions), origin.released)
+    misfit = ""
+    if origin.kind == "git":
+        misfit = _misfit(source, other, package, room, report)
+    return Release(version, origin, tree, tuple(opinions), origin.released, misfit)
+
+
+def _misfit(source: str, other: Recipe, package: Package, room: Path, report: Report) -> str:
+    """What is wrong with the tarball of a pinned release, packed from the same repository.
+
+    Another gzip than GNU's gives other bytes, and a repository may not be what it was.
+    """
+    try:
+        packed = sources.given(source, other.version, package, room / "other", report)
+    except FetchError:
+        report.line(f"  packing     cannot be tried: no tag of {other.version} in the repository")
+        return ""
+    pinned = {each.sha256 for each in other.source if each.url}
+    if packed.pin.sha256 in pinned:
+        report.line(f"  packing     tried on {other.version}: gives the tarball that is pinned")
+        return ""
+    return (
+        f"of {other.version} the repository gives another tarball than is pinned:\n"
+        f"sha256 {packed.pin.sha256}"
+    )
 
 
 def changes(release: Release, former: Recipe | None) -> Iterator[Change]:
@@ -81,6 +109,7 @@ def changes(release: Release, former: Recipe | None) -> Iterator[Change]:
         for each in release.opinions
         if each.contradicts
     ]
+    lines += [release.misfit] if release.misfit else []
     if lines:
         yield Change("source", "\n".join(lines))
     moved = difference(release, former) if former else ""

@@ -26,6 +26,7 @@ from pipeline.bump import (
 from pipeline.bump.look import Release
 from pipeline.bump.prove import Bench
 from pipeline.bump.state import Piece
+from pipeline.disk import guarded
 from pipeline.errors import BumpError, RequestError
 from pipeline.model import Patch
 from pipeline.report import Report
@@ -63,7 +64,7 @@ def run(root: Path, order: Order, report: Report) -> None:
     if order.rehearse:
         if land.unfinished(root):
             report.line("a bump was ended while it put its files in place; the next puts them back")
-        with TemporaryDirectory(prefix="mimalloc-bump-") as scratch:
+        with guarded(), TemporaryDirectory(prefix="mimalloc-bump-") as scratch:
             _bump(place, order, Path(scratch), report)
         return
     with converge.alone(place, report):
@@ -83,7 +84,7 @@ def _bump(place: Workspace, order: Order, room: Path, report: Report) -> None:
         raise BumpError("there is no recipe that this release could take after")
     own = place.root / "recipes" / f"{order.version if pinned else other}.toml"
     base = Path(order.written).expanduser().absolute() if order.written else own
-    release = _release(place.root, order, base, room, report)
+    release = _release(place.root, order, base, other, room, report)
     if pinned and not order.force:
         _refuse_moved(place.root, release)
         _nothing_to_do(order.version, pieces, report)
@@ -119,7 +120,9 @@ def _nothing_to_do(version: str, pieces: Sequence[Piece], report: Report) -> Non
     report.line("nothing to do")
 
 
-def _release(root: Path, order: Order, base: Path, room: Path, report: Report) -> Release:
+def _release(
+    root: Path, order: Order, base: Path, other: str, room: Path, report: Report
+) -> Release:
     converge.heading(report, "source")
     fetched = room / "source"
     remove(fetched)
@@ -130,6 +133,7 @@ def _release(root: Path, order: Order, base: Path, room: Path, report: Report) -
         fetched,
         report,
         stem=draft.stem(base),
+        other=recipes.recipe(root, other),
         source=order.source,
         released=order.released,
         offline=order.offline,

@@ -59,6 +59,7 @@ def given(source: str, version: str, package: Package, room: Path, report: Repor
     """
     handed = origins.handed(source, version, package)
     archive, name = room / "archive", f"mimalloc-{version}"
+    room.mkdir(exist_ok=True)
     if handed.kind == "folder":
         raise RequestError(
             "a folder has no checksum that a recipe could pin",

@@ -13,7 +13,7 @@ from pipeline.checksum import identity_of
 from pipeline.errors import VerifyError
 from pipeline.model import Package
 
-_MINIMUM = re.compile(r"^\s*cmake_minimum_required\s*\(\s*VERSION\s+([\d.]+)", re.MULTILINE | re.I)
+_MINIMUM = re.compile(r"^\s*cmake_minimum_required\s*\(\s*VERSION\s+(\d+(?:\.\d+)*)", re.M | re.I)
 _NAMES = re.compile(r"\bmimalloc\s+PROPERTIES\s+VERSION\s+(\S+)\s+SOVERSION\s+(\S+?)[\s)]")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

@@ -14,11 +14,11 @@ from pipeline.bump import look, sources
 from pipeline.bump.look import Release
 from pipeline.checksum import sha256_of
 from pipeline.errors import BumpError, FetchError, RequestError
-from pipeline.model import Package, Source
+from pipeline.model import Package, Recipe, Source
 from pipeline.report import Report
 from tests.unit import release
 from tests.unit.bump import upstream
-from tests.unit.bump.conftest import NEW
+from tests.unit.bump.conftest import NEW, OLD
 
 # What the archives of a place are; a place that is not named has none.
 Shelf = dict[str, bytes]
@@ -55,10 +55,11 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
 
 
 @pytest.fixture
-def at(package: Package, tmp_path: Path) -> Callable[..., Release]:
-    """Looks at the new release."""
+def at(package: Package, tmp_path: Path, project: Path) -> Callable[..., Release]:
+    """Looks at the new release; the pinned one is the other."""
+    own = recipes.recipe(project, OLD)
 
-    def run(source: Path | str = "", released: str = "") -> Release:
+    def run(source: Path | str = "", released: str = "", other: Recipe = own) -> Release:
         room = tmp_path / "room"
         shutil.rmtree(room, ignore_errors=True)
         room.mkdir()
@@ -68,6 +69,7 @@ def at(package: Package, tmp_path: Path) -> Callable[..., Release]:
             room,
             Report(),
             stem="libmimalloc.so",
+            other=other,
             source=str(source),
             released=released,
             offline=False,
@@ -191,6 +193,27 @@ def test_a_time_that_is_none_or_another_is_refused(
     """A time has an offset, and is that of the tag."""
     with pytest.raises(RequestError, match="--released"):
         at(repository, released=told)
+
+
+def test_packing_is_tried_on_what_is_pinned(
+    at: At,
+    shelf: Shelf,
+    repository: Path,
+    project: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where the repository has the tag of the pinned release, it must give the pinned tarball."""
+    upstream.tag(repository, f"v{OLD}", upstream.tree(OLD))
+    (change,) = look.changes(at(repository), None)
+    assert "source" == change.name
+    assert f"of {OLD} the repository gives another tarball" in change.evidence
+
+    own = recipes.recipe(project, OLD)
+    packed = Source(sha256_of(tmp_path / "room" / "other" / "archive"), url=own.source[0].url)
+    found = at(repository, other=replace(own, source=(packed,)))
+    assert [] == list(look.changes(found, None))
+    assert f"tried on {OLD}: gives the tarball that is pinned" in capsys.readouterr().out
 
 
 def test_where_nobody_has_it_each_says_why(at: At, shelf: Shelf) -> None:
