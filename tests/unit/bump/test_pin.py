@@ -18,6 +18,7 @@ from pipeline.errors import (
     BumpError,
     CheckError,
     FetchError,
+    HostError,
     PackagingError,
     RequestError,
     VerifyError,
@@ -164,6 +165,22 @@ def test_a_failure_leaves_nothing(
     draft = house / "work" / "v1" / "bump" / NEW / f"{NEW}.toml"
     assert f"--draft {draft}" in caught.value.hint
     assert draft.is_file()
+
+
+def test_what_no_recipe_can_put_right_keeps_its_hint(
+    bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that is missing on this host is not the draft's fault."""
+
+    def fail(*_: object) -> None:
+        raise HostError("no emulator", hint="invoke doctor")
+
+    monkeypatch.setattr(prove, "everything", fail)
+    with pytest.raises(HostError) as caught:
+        bump()
+
+    assert "invoke doctor" == caught.value.hint
+    assert "" == status()
 
 
 def test_a_draft_is_begun_with(house: Path, bump: Bump, tmp_path: Path) -> None:
