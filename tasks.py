@@ -14,6 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
+from pipeline.bump import doors as bumping
 from pipeline.errors import Interrupted, PackagingError
 
 ROOT = Path(__file__).resolve().parent
@@ -193,5 +194,7 @@ def clean(c: Context, everything: bool = False) -> None:
 namespace = Collection(manifest, smoke, verify, sign, repo, list_, doctor, clean)
 namespace.add_task(_making("build", BUILD), default=True)
 namespace.add_task(_making("srpm", SRPM))
+namespace.add_task(Task(door(bumping.bump(ROOT)), help=bumping.BUMP))
+namespace.add_task(Task(door(bumping.release(ROOT)), help=bumping.RELEASE))
 for _name, _purpose in PURPOSES.items():
     namespace.add_task(_making(_name, _purpose))

@@ -168,6 +168,13 @@ class RepositoryError(PackagingError):
     title = "repo"
 
 
+class BumpError(PackagingError):
+    """A release that cannot be pinned, or a change in it that nobody has accepted."""
+
+    exit_code = 40
+    title = "bump"
+
+
 class Interrupted(PackagingError):
     """Ctrl-C, or a termination signal."""
 

@@ -9,6 +9,7 @@ import shutil
 import ssl
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -112,13 +113,9 @@ def _debian(request: str, part: Path, log: Path) -> bool:
     """
     if not shutil.which("apt-get"):
         raise FetchError(f"{request}: no apt-get on this host")
-    with TemporaryDirectory(prefix="mimalloc-apt-") as name:
-        scratch = Path(name)
-        apt = ["apt-get", *_private_apt(scratch)]
-        # Some of the host's archives may have no sources; the next command tells.
-        process.attempt([*apt, "update"], cwd=scratch)
+    with _apt() as (scratch, settings):
         process.run(
-            [*apt, "source", "--download-only", "--tar-only", request],
+            ["apt-get", *settings, "source", "--download-only", "--tar-only", request],
             log=log,
             error=FetchError,
             what=f"{request}: not to be had from the archives that apt is set up for",
@@ -129,6 +126,27 @@ def _debian(request: str, part: Path, log: Path) -> bool:
             raise FetchError(f"{request}: the source package has no upstream tarball")
         shutil.copyfile(tarballs[0], part)
     return False
+
+
+def debian_versions(name: str) -> list[str]:
+    """The versions of a source package in the archives that the host's apt knows, as they come."""
+    if not shutil.which("apt-cache"):
+        return []
+    with _apt() as (scratch, settings):
+        argv = ["apt-cache", *settings, "showsrc", "--only-source", name]
+        _, told, _ = process.attempt(argv, cwd=scratch)
+    return re.findall(r"^Version: (\S+)$", told, re.MULTILINE)
+
+
+@contextmanager
+def _apt() -> Iterator[tuple[Path, list[str]]]:
+    """A folder, and the options by which apt knows of sources, and keeps to that folder."""
+    with TemporaryDirectory(prefix="mimalloc-apt-") as name:
+        scratch = Path(name)
+        settings = _private_apt(scratch)
+        # Some of the host's archives may have no sources; the next command tells.
+        process.attempt(["apt-get", *settings, "update"], cwd=scratch)
+        yield scratch, settings
 
 
 def _private_apt(scratch: Path) -> list[str]:
@@ -182,7 +200,7 @@ def _handed(path: Path, version: str, package: Package) -> Handed:
             "no such source", got=str(path), expected="a tarball, a folder, a repository or a URL"
         )
     if (path / ".git").exists() or (path / "HEAD").is_file():
-        return Handed("git", str(path), _commit(path, f"v{version}"))
+        return Handed("git", str(path), _commit(path, package.upstream.tag.format(version=version)))
     return Handed("folder", str(path), identity_of(path, package.reads))
 
 

@@ -18,8 +18,12 @@ from pipeline.model import Limits, Package, Plan
 from pipeline.report import Report
 from pipeline.workspace import Site
 
+# The files in which a release tells its version.
+HEADER = "include/mimalloc.h"
+CONFIG = "cmake/mimalloc-config-version.cmake"
+
 # The files that tell where in an archive the release's own tree starts.
-_MARKS = ("CMakeLists.txt", "include/mimalloc.h")
+_MARKS = ("CMakeLists.txt", HEADER)
 _BROKEN = (
     *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError),
     RecursionError,  # tarfile's, on a chain of long-name headers
@@ -39,19 +43,23 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     if plan.handed and plan.handed.kind == "folder":
         _copy(Path(plan.handed.location), target, plan.package)
     else:
-        _unpack(site.archive, target, plan)
+        extract(site.archive, target, plan.package)
     _hold_to_identity(plan, target)
     _hold_to_version(plan, target)
 
 
-def _unpack(archive: Path, target: Path, plan: Plan) -> None:
+def extract(archive: Path, target: Path, package: Package) -> None:
+    """Unpack what a build reads of a release into the empty folder ``target``.
+
+    Raises UnpackError for an archive that is broken or hostile, or that holds no release.
+    """
     try:
         with tarfile.open(archive, mode="r:*") as opened:
-            members = list(_judged(opened, plan.package.limits))
+            members = list(_judged(opened, package.limits))
             base = _base(member.name for member in members if member.isreg())
             for member in members:
                 path = _within(member.name, base)
-                if path is None or not plan.package.reads(path):
+                if path is None or not package.reads(path):
                     continue
                 if member.isdir():
                     continue
@@ -175,23 +183,33 @@ def _hold_to_identity(plan: Plan, found: Path) -> None:
 
 def _hold_to_version(plan: Plan, found: Path) -> None:
     """The version that the tree gives itself: in its header, and in what cmake installs."""
-    header = (found / "include" / "mimalloc.h").read_text(encoding="utf-8", errors="replace")
-    told = re.search(r"#define\s+MI_MALLOC_VERSION\s+(\d+)", header)
-    if not told or int(told[1]) != plan.recipe.mi_version:
+    number, version = told_number(found), told_version(found)
+    if number != plan.recipe.mi_version:
         raise VerifyError(
             "the header tells another version",
             expected=f"MI_MALLOC_VERSION {plan.recipe.mi_version}",
-            got=told[1] if told else "none",
-            file=found / "include" / "mimalloc.h",
+            got=str(number or "none"),
+            file=found / HEADER,
         )
-    config = found / "cmake" / "mimalloc-config-version.cmake"
-    text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
-    parts = [re.search(rf"mi_version_{part}\s+(\d+)", text) for part in ("major", "minor", "patch")]
-    version = ".".join(part[1] for part in parts if part)
     if version != plan.recipe.version:
         raise VerifyError(
             "cmake's version file tells another version",
             expected=plan.recipe.version,
             got=version or "none",
-            file=config,
+            file=found / CONFIG,
         )
+
+
+def told_number(tree: Path) -> int | None:
+    """What ``mi_version()`` of a release's tree returns, read from its header."""
+    header = (tree / HEADER).read_text(encoding="utf-8", errors="replace")
+    told = re.search(r"#define\s+MI_MALLOC_VERSION\s+(\d+)", header)
+    return int(told[1]) if told else None
+
+
+def told_version(tree: Path) -> str:
+    """The version of a release's tree, read from the file of it that cmake installs."""
+    file = tree / CONFIG
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    parts = [re.search(rf"mi_version_{part}\s+(\d+)", text) for part in ("major", "minor", "patch")]
+    return ".".join(part[1] for part in parts if part)

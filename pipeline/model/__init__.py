@@ -37,6 +37,7 @@ from pipeline.model.recipe import (
     Recipe,
     Signing,
     Source,
+    Upstream,
     holds,
 )
 
@@ -75,6 +76,7 @@ __all__ = [
     "Source",
     "Support",
     "Trial",
+    "Upstream",
     "VersionedSymbol",
     "holds",
 ]

@@ -43,11 +43,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A change of ours: a file below ``patches/<version>/``, its checksum, and why it is needed."""
+    """A change of ours: a file below ``patches/<version>/``, its checksum, and why it is needed.
+
+    ``test`` is the trial that a package without it does not stand, where there is one.
+    """
 
     file: str
     sha256: str
     why: str
+    test: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,23 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where releases come from, seen from a version that is not pinned yet.
+
+    All but ``debian`` hold ``{version}``, or what pages of a list are asked by. ``tag`` is the name
+    of a release's tag, ``archive`` the URL of its tarball, ``tags`` the URL of the list of tags, a
+    page of ``{count}`` at a time. ``sdist`` and ``debian`` are those who package the same tree
+    again: ``name==version`` of a Python source distribution, the name of a Debian source package.
+    """
+
+    tag: str
+    archive: str
+    tags: str
+    sdist: str = ""
+    debian: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """What all releases share: the names, the places and the promises of the package.
 
@@ -186,6 +207,7 @@ class Package:
     overrides: tuple[str, ...]
     tls_ceiling: int
     default: Default
+    upstream: Upstream
     modes: Modes
     limits: Limits
     signing: Signing

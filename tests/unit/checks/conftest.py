@@ -34,6 +34,7 @@ from pipeline.model import (
     Source,
     Support,
     Trial,
+    Upstream,
     VersionedSymbol,
 )
 from tests.unit.checks.case import Case
@@ -106,6 +107,7 @@ def package() -> Package:
         identity=("src/",),
         overrides=("malloc", "free", "_Znwm"),
         tls_ceiling=256,
+        upstream=Upstream("v{version}", "", ""),
         default=Default("1.2", "el5"),
         modes=Modes(file="0644", folder="0755", library="0755"),
         limits=Limits(1, 1, 1),

@@ -1,0 +1,98 @@
+"""`bump.changes`: what must be accepted by name, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.bump import changes
+from pipeline.bump.changes import Change
+from pipeline.errors import BumpError, RequestError
+from pipeline.model import Plan
+
+PATHS = [
+    "/usr/include/mimalloc-2.0/mimalloc.h",
+    "/usr/lib64/libmimalloc.so",
+    "/usr/lib64/libmimalloc.so.2",
+    "/usr/lib64/libmimalloc.so.2.0",
+]
+
+
+def test_a_new_soname_is_a_change(real_plan: Plan) -> None:
+    """Of the same one nothing is said."""
+    old = real_plan.recipe
+    (change,) = changes.of_soname(old, replace(old, version="3.0.0", soname="libmimalloc.so.3"))
+
+    assert ("soname", "libmimalloc.so.2 in 2.0.6, libmimalloc.so.3 in 3.0.0") == (
+        change.name,
+        change.evidence,
+    )
+    assert [] == list(changes.of_soname(old, old))
+
+
+def test_versions_in_paths_are_no_change(real_plan: Plan) -> None:
+    """The folder of the line, the library's name and its soname differ from release to release."""
+    old = real_plan.recipe
+    new = replace(old, version="3.1.2", soname="libmimalloc.so.3", library="libmimalloc.so.3.1")
+    paths = [path.replace("so.2.0", "so.3.1").replace("so.2", "so.3") for path in PATHS]
+    paths = [path.replace("mimalloc-2.0", "mimalloc-3.1") for path in paths]
+
+    assert changes.neutral(PATHS, old) == changes.neutral(paths, new)
+    assert 4 == len(set(changes.neutral(PATHS, old)))
+
+
+def test_paths_that_come_and_go_are_a_change() -> None:
+    """Said once, with all dists that they come to or go from."""
+    old = {"el7": ["a", "b"], "el8": ["a", "b"]}
+    (change,) = changes.of_files(old, {"el7": ["a", "c"], "el8": ["a", "b", "c"]})
+
+    assert ["- b    (el7)", "+ c    (el7, el8)"] == change.evidence.splitlines()
+    assert [] == list(changes.of_files(old, old))
+
+
+def test_another_licence_is_a_change() -> None:
+    """Other line breaks are not; where the old one is not known, nobody can tell."""
+    (change,) = changes.of_licence("MIT\nold\n", "MIT\nnew\n")
+
+    assert "+new" in change.evidence
+    assert [] == list(changes.of_licence("MIT License\n", "MIT\nLicense"))
+    assert ["licence"] == [change.name for change in changes.of_licence(None, "MIT")]
+
+
+def test_a_newer_cmake_is_a_change() -> None:
+    """An older one is not; 3.9 is older than 3.18."""
+    assert ["cmake"] == [change.name for change in changes.of_cmake("3.9", "3.18")]
+    assert [] == list(changes.of_cmake("3.18", "3.9"))
+    assert ["cmake"] == [change.name for change in changes.of_cmake(None, "3.18")]
+
+
+def test_a_library_that_comes_is_a_change() -> None:
+    """One that goes is not."""
+    old = {"el7": ["libc.so.6", "libpthread.so.0"], "el9": ["libc.so.6"]}
+    new = {"el7": ["libc.so.6", "libatomic.so.1"], "el9": ["libc.so.6"]}
+    (change,) = changes.of_libraries(old, new)
+
+    assert "el7: libatomic.so.1" == change.evidence
+    assert [] == list(changes.of_libraries(old, old))
+    assert ["libraries"] == [change.name for change in changes.of_libraries(None, new)]
+
+
+@pytest.mark.parametrize("name", changes.FOLLOWS)
+def test_each_change_says_what_follows_for_users(name: str) -> None:
+    """And which flag accepts it; with the flag it passes."""
+    change = Change(name, "one\ntwo")
+    with pytest.raises(BumpError) as caught:
+        changes.refuse("2.4.1", [change], ())
+
+    said = " ".join(caught.value.detail.split())
+    assert f"{name}: one two so: {changes.FOLLOWS[name]}" == said
+    assert f"--accept {name}," in caught.value.hint
+    changes.refuse("2.4.1", [change], {name})
+
+
+def test_accepted_names_are_looked_up() -> None:
+    """A slip of the pen accepts nothing."""
+    assert {"files", "soname"} == changes.chosen("files, soname,")
+    with pytest.raises(RequestError, match="unknown filez"):
+        changes.chosen("files,filez")
