@@ -17,14 +17,19 @@ from pipeline.workspace import Site, Workspace, place, place_text
 def finished(plan: Plan, site: Site) -> Built | None:
     """The package in ``dist/``, where it is whole and made of just what the plan asks for."""
     target = destination(plan, site.workspace)
+    files = [target.with_name(name) for name in plan.file_names]
+    if not all(_is_recorded(file, site.keys["check"]) for file in files):
+        return None
+    return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=False)
+
+
+def _is_recorded(file: Path, key: str) -> bool:
+    """Whether an RPM is whole, and the record beside it has this key."""
     try:
-        record = json.loads(_record_of(target).read_text(encoding="utf-8"))
-        same = record["key"] == site.keys["check"] and record["sha256"] == sha256_of(target)
+        record = json.loads(_record_of(file).read_text(encoding="utf-8"))
+        return bool(record["key"] == key and record["sha256"] == sha256_of(file))
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if not same:
-        return None
-    return Built(plan, target, record["sha256"], target.stat().st_size, fresh=False)
+        return False
 
 
 def destination(plan: Plan, workspace: Workspace, *, source: bool = False) -> Path:
@@ -35,17 +40,22 @@ def destination(plan: Plan, workspace: Workspace, *, source: bool = False) -> Pa
 
 
 def publish(plan: Plan, site: Site) -> Built:
-    """Give the checked package its final name, and put beside it what it was made from."""
-    made = site.packages / plan.file_name
+    """Give the checked package its final name, and put beside it what it was made from.
+
+    The same is done for its sub-package: in the folder of the machine, where a repository of that
+    machine looks for packages of no machine, too.
+    """
     target = destination(plan, site.workspace)
-    record = _record(plan, site, made)
-    if record["sha256"] != site.checked.read_text():
-        raise CheckError(
-            f"{made.name} is not the file that was checked", file=made, hint="invoke clean"
-        )
-    place(made, target)
-    place_text(json.dumps(record, indent=2) + "\n", _record_of(target))
-    return Built(plan, target, record["sha256"], target.stat().st_size, fresh=True)
+    for name in plan.file_names:
+        made = site.packages / name
+        record = _record(plan, site, made)
+        if f"{record['sha256']}  {name}" not in site.checked.read_text().splitlines():
+            raise CheckError(
+                f"{made.name} is not the file that was checked", file=made, hint="invoke clean"
+            )
+        place(made, target.with_name(name))
+        place_text(json.dumps(record, indent=2) + "\n", _record_of(target.with_name(name)))
+    return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=True)
 
 
 def _record_of(target: Path) -> Path:

@@ -89,12 +89,26 @@ def plan(
     )
 
 
-def named(root: Path, name: str, version: str, release: str, arch: str) -> Plan:
-    """The plan of a package, by what its header says. Raises RequestError for one of no recipe."""
+def named(root: Path, name: str, version: str, release: str, arch: str, platform: str = "") -> Plan:
+    """The plan of a package, by what its header says. Raises RequestError for one of no recipe.
+
+    A sub-package is of no machine; the ``platform`` that it was made on says which plan's it is.
+    """
     package = recipes.package(root)
-    flavors = {f"{package.name}{flavor.suffix}": each for each, flavor in package.flavor.items()}
+    names, parts = dict[str, str](), set[str]()
+    for variant, flavor in package.flavor.items():
+        own = f"{package.name}{flavor.suffix}"
+        names[own] = variant
+        if flavor.switch:
+            names[f"{own}{flavor.switch.suffix}"] = variant
+            parts.add(f"{own}{flavor.switch.suffix}")
+    variant = names[recipes.known("package", name, names)]
     number, _, dist = release.partition(".")
-    found = plan(root, version, dist, arch, flavors[recipes.known("package", name, flavors)])
+    if name in parts:
+        build_root = recipes.build_root(root, recipes.known("dist", dist, recipes.dists(root)))
+        made_on = {package.platform.format(arch=each): each for each in build_root.machine}
+        arch = made_on.get(platform, arch)
+    found = plan(root, version, dist, arch, variant)
     if number != str(found.recipe.release):
         raise RequestError(
             f"the recipe of {version} is at another release",

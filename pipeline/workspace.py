@@ -110,7 +110,7 @@ class Site:
 
     @property
     def checked(self) -> Path:
-        """The checksum of the RPM that passed the checks."""
+        """The checksums of the RPMs that passed the checks, as sha256sum lists them."""
         return self.room("check") / "sha256"
 
     @property

@@ -23,7 +23,7 @@ from pipeline.model.facts import (
     Trial,
     VersionedSymbol,
 )
-from pipeline.model.plan import PLAIN, Built, Handed, Plan
+from pipeline.model.plan import PLAIN, Built, Handed, Plan, Switched
 from pipeline.model.recipe import (
     Change,
     Default,
@@ -35,6 +35,7 @@ from pipeline.model.recipe import (
     Patch,
     Recipe,
     Source,
+    Switch,
     holds,
 )
 
@@ -70,6 +71,8 @@ __all__ = [
     "Scriptlet",
     "Source",
     "Support",
+    "Switch",
+    "Switched",
     "Trial",
     "VersionedSymbol",
     "holds",

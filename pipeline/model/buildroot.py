@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,11 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class BuildRoot:
-    """One dist: the newest C library symbols, libraries and rpm features that a package may use."""
+    """One dist: the newest C library symbols, libraries and rpm features that a package may use.
+
+    ``reload`` is who has systemd read its files anew where a package brings one: ``triggers`` of
+    systemd's own package, or ``scriptlets`` of ours.
+    """
 
     dist: str
     title: str
@@ -62,6 +67,7 @@ class BuildRoot:
     rpm: Rpm
     flags: Flags
     machine: Mapping[str, Machine]
+    reload: Literal["triggers", "scriptlets"] = "triggers"
 
 
 @dataclass(frozen=True, slots=True)

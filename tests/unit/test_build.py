@@ -48,9 +48,12 @@ class Play:
                 site.origin.write_text('{"kind": "url", "reference": "https://x.invalid/"}')
             if name == "package":
                 site.packages.mkdir()
-                (site.packages / f"{plan.nevra}.rpm").write_text("an RPM\n")
+                for each in plan.file_names:
+                    (site.packages / each).write_text("an RPM\n")
             if name == "check":
-                site.checked.write_text(sha256_of(site.packages / f"{plan.nevra}.rpm"))
+                site.checked.write_text(
+                    "".join(f"{sha256_of(site.packages / n)}  {n}\n" for n in plan.file_names)
+                )
             self.twist.get(name, lambda: None)()
 
         return Step(name, run)
@@ -308,13 +311,16 @@ def test_result_that_was_taken_away(
 def test_package_gets_its_final_name(
     play: Play, plan: Plan, workspace: Workspace, make: Callable[..., Built]
 ) -> None:
-    """The RPM, beside it what it was made from, and nothing else."""
+    """The RPMs, beside each what it was made from, and nothing else."""
     built = make()
     folder = workspace.dist / "el7" / "x86_64"
     record = json.loads((folder / f"{plan.nevra}.json").read_text())
 
     assert folder / f"{plan.nevra}.rpm" == built.rpm
-    assert {f"{plan.nevra}.rpm", f"{plan.nevra}.json"} == {file.name for file in folder.iterdir()}
+    stems = [name.removesuffix(".rpm") for name in plan.file_names]
+    assert sorted(f"{stem}.{end}" for stem in stems for end in ("json", "rpm")) == sorted(
+        file.name for file in folder.iterdir()
+    )
     assert "an RPM\n" == built.rpm.read_text()
     assert (built.sha256, built.size) == (record["sha256"], record["size"])
     assert built.fresh
@@ -411,7 +417,22 @@ def test_package_that_fails_its_check_gets_no_name(
         make(replace(first.plan, isa=replace(first.plan.isa, groups=())))
 
     assert before == (first.rpm.read_bytes(), first.rpm.with_suffix(".json").read_bytes())
-    assert 2 == len(list(first.rpm.parent.iterdir()))
+    assert 2 * len(first.plan.file_names) == len(list(first.rpm.parent.iterdir()))
+
+
+def test_sub_package_that_is_gone_or_altered_is_made_anew(
+    play: Play, plan: Plan, make: Callable[..., Built]
+) -> None:
+    """A package is up to date where all that was made with it is there, too."""
+    built = make()
+    (beside,) = (built.rpm.with_name(name) for name in plan.file_names[1:])
+    beside.write_text("another RPM\n")
+    assert make().fresh
+    assert "an RPM\n" == beside.read_text()
+    beside.unlink()
+
+    assert make().fresh
+    assert not make().fresh
 
 
 # --- what the user hands over --------------------------------------------------------------------
