@@ -138,6 +138,46 @@ def verify(c: Context, rpm: str, offline: bool = False) -> None:
     errand.verify(ROOT, Path(rpm), offline=offline)
 
 
+@task(
+    help={
+        "unit": "the service (default: nginx)",
+        "version": "mimalloc release (default: see recipes/package.toml)",
+        "flavor": WHICH["flavor"],
+    }
+)
+@door
+def dropin(c: Context, unit: str = "nginx", version: str = "", flavor: str = "") -> None:
+    """Print the systemd drop-in that starts a service on the library."""
+    from pipeline.nginx import dropin as room
+    from pipeline.report import Report
+
+    room.run(ROOT, Report(), unit=unit, version=version, flavor=flavor)
+
+
+@task(help={name: WHICH[name] for name in PACKAGE})
+@door
+def run(c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = "") -> None:
+    """Run a program on a built library: `invoke run -- PROGRAM ARGUMENT ...`."""
+    from pipeline import request
+    from pipeline.nginx import run as room
+    from pipeline.report import Report
+
+    # invoke joins what follows `--` to one text; here it is as the shell has taken it apart.
+    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    plans = request.plans(ROOT, version=version, dist=dist, arch=arch, flavor=flavor)
+    raise Exit(code=room.run(ROOT, plans, words, Report()))
+
+
+@task(help={"pid": "a process, and all that it has started", "name": "processes of this name"})
+@door
+def status(c: Context, pid: str = "", name: str = "nginx") -> None:
+    """Show whether live processes run on mimalloc, on which file, and how large they are."""
+    from pipeline.nginx import status as room
+    from pipeline.report import Report
+
+    room.run(ROOT, Report(), pid=room.parsed(pid), name=name)
+
+
 @task(name="list")
 @door
 def list_(c: Context) -> None:
@@ -166,7 +206,7 @@ def clean(c: Context, everything: bool = False) -> None:
     build.clean(workspace.locate(ROOT), Report(), everything=everything)
 
 
-namespace = Collection(manifest, smoke, verify, list_, doctor, clean)
+namespace = Collection(manifest, smoke, verify, dropin, run, status, list_, doctor, clean)
 namespace.add_task(_making("build", BUILD), default=True)
 namespace.add_task(_making("srpm", SRPM))
 for _name, _purpose in PURPOSES.items():
