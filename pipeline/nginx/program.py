@@ -79,6 +79,7 @@ def _has_capabilities(file: Path) -> bool:
 def _of_elf(file: Path, elf: ELFFile) -> Iterator[str]:
     if not any(segment["p_type"] == "PT_INTERP" for segment in elf.iter_segments()):
         yield f"{file} is statically linked: it has no loader to preload anything"
+        return
     needed = (
         str(getattr(tag, "needed", ""))
         for section in elf.iter_sections()
