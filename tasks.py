@@ -178,6 +178,54 @@ def status(c: Context, pid: str = "", name: str = "nginx") -> None:
     room.run(ROOT, Report(), pid=room.parsed(pid), name=name)
 
 
+@task(
+    iterable=["allocator"],
+    help={
+        "dist": WHICH["dist"],
+        "version": "mimalloc releases, a comma list (default: all that are built)",
+        "flavor": "plain or secure (default: all that are built)",
+        "nginx": "the nginx to run (default: this host's)",
+        "allocator": "NAME=PATH[,VARIABLE=VALUE...], one more allocator; as often as you like",
+        "load": "static, tls, proxied or reloads, a comma list (default: all)",
+        "rounds": "how often all take turns (default: see pipeline/nginx/compare.toml)",
+        "seconds": "how long each load lasts (default: see there)",
+        "output": "the folder for JSON and pictures (default: in the work folder)",
+        "sample": "one short round of few allocators: does it work?",
+    },
+)
+@door
+def compare(
+    c: Context,
+    version: str = "",
+    dist: str = "",
+    flavor: str = "",
+    nginx: str = "",
+    allocator: list[str] | None = None,
+    load: str = "",
+    rounds: str = "",
+    seconds: str = "",
+    output: str = "",
+    sample: bool = False,
+) -> None:
+    """Compare nginx on each allocator under load: listings, JSON, a picture."""
+    from pipeline.nginx import compare as room
+    from pipeline.report import Report
+
+    asked = room.Asked(
+        nginx=nginx,
+        allocator=tuple(allocator or ()),
+        version=version,
+        dist=dist,
+        flavor=flavor,
+        load=load,
+        rounds=rounds,
+        seconds=seconds,
+        output=output,
+        sample=sample,
+    )
+    room.run(ROOT, asked, Report())
+
+
 @task(name="list")
 @door
 def list_(c: Context) -> None:
@@ -206,7 +254,7 @@ def clean(c: Context, everything: bool = False) -> None:
     build.clean(workspace.locate(ROOT), Report(), everything=everything)
 
 
-namespace = Collection(manifest, smoke, verify, dropin, run, status, list_, doctor, clean)
+namespace = Collection(manifest, smoke, verify, dropin, run, status, compare, list_, doctor, clean)
 namespace.add_task(_making("build", BUILD), default=True)
 namespace.add_task(_making("srpm", SRPM))
 for _name, _purpose in PURPOSES.items():

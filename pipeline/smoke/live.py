@@ -1,4 +1,4 @@
-"""An nginx of our own on this machine's own address: its folder, its ports, its workers, its end."""
+"""An nginx of our own on this machine's own address: its folder, port, workers and end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def port() -> Iterator[int]:
 def furnish(
     folder: Path, program: str | Path, template: Path, values: Mapping[str, object]
 ) -> None:
-    """Make the folder that nginx works in, with its configuration and what is served left out."""
+    """Make the folder that nginx works in, with its configuration; what it serves is for others."""
     for name in ("served", "temporary", "traces"):
         (folder / name).mkdir(parents=True)
     _, _, built_with = process.attempt([program, "-V"], timeout=PATIENCE)
@@ -73,7 +73,7 @@ def configuration(
 
 
 def command(program: str | Path, folder: Path) -> list[str | Path]:
-    """What starts nginx in its folder; with ``-s`` and a word behind it, what tells it something."""
+    """What starts nginx in its folder; with ``-s`` and a word behind it, what speaks to it."""
     return [program, "-p", f"{folder}/", "-c", CONFIGURATION]
 
 
