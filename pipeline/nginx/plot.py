@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.nginx.allocators import C_LIBRARY, CONTROL, OURS, Allocator
 from pipeline.nginx.results import NOISE, Measure, Results
@@ -26,7 +26,7 @@ _BLUE, _GREY, _SAND = "#2a6f97", "#8d99ae", "#c08552"
 _FAINT = 0.45
 
 # Nothing of the clock or of chance is in the files: the same figures give the same bytes.
-_SETTINGS = {"svg.hashsalt": "mimalloc-custom", "svg.fonttype": "path", "font.size": 9}
+_SETTINGS: Any = {"svg.hashsalt": "mimalloc-custom", "svg.fonttype": "path", "font.size": 9}
 _DPI = 110
 
 
@@ -74,7 +74,7 @@ def _panel(
             text, (0, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8
         )
     axes.set_yticks(range(len(spreads)), results.allocators)
-    axes.invert_yaxis() if axes.get_ylim()[0] < axes.get_ylim()[1] else None
+    axes.set_ylim(len(spreads) - 0.5, -0.5)  # the first on top
     axes.axvline(spreads[0].middle, color="black", linewidth=0.7, linestyle=":")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="x", labelsize=7)

@@ -16,7 +16,8 @@ Measure = Callable[[Taken], float]
 
 NOISE, MORE, LESS = "noise", "more", "less"
 
-_FEW = 3
+# With fewer, chance alone would often have all rounds on one side.
+FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Results:
 
 def verdict(ratios: Sequence[float], control: Sequence[float]) -> str:
     """More or less, where every round is beyond all that the same thing twice differs by."""
-    if len(ratios) < _FEW:
+    if len(ratios) < FEWEST:
         return NOISE
     if min(ratios) > max(1.0, *control):
         return MORE

@@ -1,4 +1,4 @@
-"""The comparison for a reader: listings in the manner of ps, what is noise, and all of it as JSON."""
+"""The comparison for a reader: listings in the manner of ps, what is noise, and all as JSON."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
+from pipeline.figures import Spread
 from pipeline.nginx.allocators import C_LIBRARY, CONTROL, Allocator
 from pipeline.nginx.measure import Taken
-from pipeline.nginx.results import LESS, MORE, NOISE, Measure, Results
+from pipeline.nginx.results import FEWEST, LESS, MORE, NOISE, Measure, Results
 from pipeline.nginx.settings import Load, Settings
 
 _MIB = 1024
@@ -58,20 +59,29 @@ def _listing(
 ) -> Iterator[str]:
     rows = [["ALLOCATOR", *(heading for heading, _, _ in columns)]]
     for name in results.allocators:
-        cells = (
-            results.spread(load.name, name, measure).text(digits) for _, measure, digits in columns
+        spreads = (
+            (results.spread(load.name, name, measure), digits) for _, measure, digits in columns
         )
-        rows.append([name, *cells])
+        rows.append([name, *(_cell(spread, digits) for spread, digits in spreads)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *others in rows:
         cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
         yield "  ".join([first.ljust(widths[0]), *cells])
 
 
+def _cell(spread: Spread, digits: int) -> str:
+    """The spread, or where it cannot be seen the one figure."""
+    low, high = (f"{value:.{digits}f}" for value in (spread.low, spread.high))
+    return low if low == high else spread.text(digits)
+
+
 def _verdicts(results: Results, load: Load) -> Iterator[str]:
     """Beside the C library's: what is more or less in every round, and what cannot be told."""
     for name in results.allocators:
         if name in (C_LIBRARY, CONTROL):
+            continue
+        if len(results.taken[load.name, name]) < FEWEST:
+            yield f"{name}: {FEWEST} rounds are the fewest that tell a difference from noise"
             continue
         told, noise = list[str](), list[str]()
         for what, measure, words in _JUDGED:
