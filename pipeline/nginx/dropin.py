@@ -10,7 +10,7 @@ from pipeline.errors import RequestError
 from pipeline.report import Report
 
 # What systemd.unit(5) allows in a name; only services have an environment that programs start with.
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.service")
 _SERVICE = ".service"
 
 
@@ -27,6 +27,6 @@ def run(root: Path, report: Report, *, unit: str, version: str = "", flavor: str
 def named(unit: str) -> str:
     """The whole name of a service. Raises RequestError for what is none."""
     name = unit if "." in unit else f"{unit}{_SERVICE}"
-    if not _UNIT.fullmatch(name) or not name.endswith(_SERVICE):
+    if not _UNIT.fullmatch(name):
         raise RequestError("--unit", expected="the name of a service", got=unit)
     return name
