@@ -9,7 +9,7 @@ from __future__ import annotations
 import nox
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "tests", "build", "manifest", "smoke", "rpmlint"]
+nox.options.sessions = ["lint", "tests", "build", "manifest", "smoke", "nginx", "rpmlint"]
 
 
 @nox.session
@@ -29,7 +29,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
-    others = ("manifest", "smoke", "rpmlint")
+    others = ("manifest", "smoke", "nginx", "rpmlint")
     elsewhere = [f"--ignore=tests/build/test_{name}.py" for name in others]
     session.run("pytest", "tests/build", *elsewhere, *session.posargs)
 
@@ -38,6 +38,12 @@ def build(session: nox.Session) -> None:
 def smoke(session: nox.Session) -> None:
     """Real programs on the library out of the RPM, and what must fail that."""
     session.run("pytest", "tests/build/test_smoke.py", *session.posargs)
+
+
+@nox.session
+def nginx(session: nox.Session) -> None:
+    """A live nginx: on the library or not, run, and a sample of the comparison."""
+    session.run("pytest", "tests/build/test_nginx.py", *session.posargs)
 
 
 @nox.session

@@ -68,12 +68,15 @@ def _ours(
     every = request.EVERY
     plans = request.plans(place.root, version=version or every, dist=dist, flavor=flavor or every)
     there = [plan for plan in plans if record.destination(plan, place).is_file()]
-    lacking = [plan.nevra for plan in plans if plan not in there] if version else []
-    if lacking or not there:
+    # Of a version that is asked for one flavor is enough, unless that is asked for, too.
+    found = {(plan.recipe.version, flavor and plan.variant) for plan in there}
+    asked = {(plan.recipe.version, flavor and plan.variant) for plan in plans} if version else set()
+    if asked - found or not there:
+        lacking = sorted(" ".join(filter(None, words)) for words in asked - found)
         raise RequestError(
-            "there is no package to compare" if not there else "a package is not there",
-            expected=", ".join(lacking) or f"packages of {plans[0].root.dist} in {place.dist}",
-            hint="invoke build --version 2.0.6,2.4.1,3.4.3",
+            "there is no package to compare yet",
+            expected=f"{', '.join(lacking) or 'any'} for {plans[0].root.dist} in {place.dist}",
+            hint=f"invoke build --version {version or request.EVERY} --dist {plans[0].root.dist}",
         )
     for plan in filter(emulator.runs_here, there):
         room = payload.unpack(record.destination(plan, place), folder / plan.nevra)

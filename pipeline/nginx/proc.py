@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import re
 import struct
@@ -183,8 +182,3 @@ def _secure(room: Path) -> bool | None:
 def root_of(each: Process, proc: Path = PROC) -> Path:
     """The folder that a process sees as the root of all files."""
     return proc / str(each.pid) / "root"
-
-
-def is_ours(each: Process) -> bool:
-    """Whether it runs as the user who asks."""
-    return each.user == _user(os.geteuid())

@@ -62,7 +62,8 @@ def library(root: Path, plan: Plan) -> Iterator[Path]:
     place = workspace.locate(root)
     rpm = record.destination(plan, place)
     if not rpm.exists():
-        raise RequestError("there is no such package yet", file=rpm, hint="invoke build")
+        hint = f"invoke build --version {plan.recipe.version} --dist {plan.root.dist}"
+        raise RequestError("there is no such package yet", file=rpm, hint=hint)
     if not emulator.runs_here(plan):
         raise RequestError("this host does not run what the package is for", got=plan.label)
     with _room("library") as room:
