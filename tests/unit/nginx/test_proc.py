@@ -111,7 +111,10 @@ def test_long_names_are_cut_by_the_kernel(tmp_path: Path) -> None:
 
 def test_of_a_live_process_all_is_seen() -> None:
     """Our own child, without being root."""
-    with subprocess.Popen(["sleep", "60"]) as child:
+    argv = ["sh", "-c", "echo ready; sleep 60"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        child.stdout.readline()
         found = proc.process(child.pid)
         child.kill()
 
