@@ -212,16 +212,7 @@ def compare(
     from pipeline.report import Report
 
     asked = room.Asked(
-        nginx=nginx,
-        allocator=tuple(allocator or ()),
-        version=version,
-        dist=dist,
-        flavor=flavor,
-        load=load,
-        rounds=rounds,
-        seconds=seconds,
-        output=output,
-        sample=sample,
+        nginx, tuple(allocator or ()), version, dist, flavor, load, rounds, seconds, output, sample
     )
     room.run(ROOT, asked, Report())
 

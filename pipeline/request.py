@@ -89,10 +89,11 @@ def plan(
     )
 
 
-def named(root: Path, name: str, version: str, release: str, arch: str, platform: str = "") -> Plan:
+def named(root: Path, name: str, version: str, release: str, arch: str) -> Plan:
     """The plan of a package, by what its header says. Raises RequestError for one of no recipe.
 
-    A sub-package is of no machine; the ``platform`` that it was made on says which plan's it is.
+    A sub-package is of no machine, and the same with the package of each: it stands for that of
+    this host's, where the dist has it.
     """
     package = recipes.package(root)
     names, parts = dict[str, str](), set[str]()
@@ -105,9 +106,11 @@ def named(root: Path, name: str, version: str, release: str, arch: str, platform
     variant = names[recipes.known("package", name, names)]
     number, _, dist = release.partition(".")
     if name in parts:
-        build_root = recipes.build_root(root, recipes.known("dist", dist, recipes.dists(root)))
-        made_on = {package.platform.format(arch=each): each for each in build_root.machine}
-        arch = made_on.get(platform, arch)
+        machines = recipes.build_root(
+            root, recipes.known("dist", dist, recipes.dists(root))
+        ).machine
+        here = platform.machine()
+        arch = here if here in build_root.machine else next(iter(build_root.machine))
     found = plan(root, version, dist, arch, variant)
     if number != str(found.recipe.release):
         raise RequestError(

@@ -66,7 +66,7 @@ def _plan(rpm: Path, tags: Mapping[str, str], root: Path) -> Plan:
     """The plan of what a header tells of."""
     if not tags:
         raise RequestError("no such package", file=rpm)
-    named = (tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH", "PLATFORM"))
+    named = (tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH"))
     return request.named(root, *named)
 
 

@@ -42,6 +42,7 @@ def _header(facts: Facts, plan: Plan, switched: Switched) -> Iterator[Finding]:
     own = {
         "NAME": switched.name,
         "ARCH": switched.arch,
+        "PLATFORM": plan.package.platform.format(arch=switched.arch),
         "SUMMARY": switched.summary,
         "DESCRIPTION": switched.description,
     }

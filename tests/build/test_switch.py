@@ -15,6 +15,7 @@ from tests.build.conftest import ARCH, NEWEST, ROOT, SEED, Package
 
 Make = Callable[..., Facts]
 
+NOWHERE = "noarch-redhat-linux-gnu"
 FOLDER = "/usr/lib/systemd/system/nginx.service.d"
 
 
@@ -38,7 +39,7 @@ def remade(built: Built, fault: Fault, work: Path) -> tuple[Facts, list[Finding]
     (room / spec.name).write_text(text.replace(fault.old, fault.new))
     places = {"_rpmdir": work, "staged": site.stage}
     mode = ("-bb", "--with", "prebuilt")
-    rpmbuild.run(mode, room / spec.name, built.plan, ROOT, places, work / "log")
+    rpmbuild.run(mode, room / spec.name, built.plan, ROOT, places, work / "log", platform=NOWHERE)
     (rpm,) = work.glob("*-nginx-*.rpm")
     found = facts.read(rpm, work / "scratch", library=built.plan.library)
     manifest = recipes.switch_manifest(ROOT, built.plan)
@@ -155,17 +156,12 @@ def test_it_does_not_go_in_without_its_package(
     assert "is needed" not in refused(new)
 
 
-def test_it_differs_between_machines_in_nothing_but_where_it_was_made(package: Package) -> None:
-    """The files are the same, byte for byte; so is the header, but for the platform."""
-    pair = [package(NEWEST, "el10", arch) for arch in (ARCH, "aarch64")]
-    told = []
-    for built in pair:
+def test_it_is_the_same_for_every_machine(package: Package) -> None:
+    """Byte for byte: a repository that serves several has one file under its name."""
+    machines = [(NEWEST, "el10", arch) for arch in (ARCH, "aarch64", "x86_64_v2")]
+    found = set()
+    for built in (package(*which) for which in machines):
         assert built.plan.switched
-        beside = built.rpm.with_name(built.plan.switched.file_name)
-        command = ["rpm", "-qp", "--nosignature", "--dump", "--requires", "--provides", "--scripts"]
-        done = subprocess.run(
-            [*command, "-i", "--changelog", beside], check=True, capture_output=True, text=True
-        )
-        told.append(done.stdout)
+        found.add(built.rpm.with_name(built.plan.switched.file_name).read_bytes())
 
-    assert told[0] == told[1]
+    assert 1 == len(found)

@@ -37,6 +37,7 @@ def switched(good: Case) -> Case:
             **good.facts.header.tags,
             "NAME": "mimalloc-test-web",
             "ARCH": "noarch",
+            "PLATFORM": "noarch-some-linux",
             "SUMMARY": "web on 1.2",
             "DESCRIPTION": "mimalloc-test for web",
         },
@@ -86,6 +87,10 @@ OTHER = LINE.replace(".1", ".2")
         (lambda case: case.with_facts(file_name="x.rpm"), ["nevra: x.rpm"]),
         (lambda case: case.with_tags(NAME="other"), ["metadata: other"]),
         (lambda case: case.with_tags(ARCH="x86_64"), ["metadata: x86_64"]),
+        (
+            lambda case: case.with_tags(PLATFORM="x86_64-some-linux"),
+            ["metadata: x86_64-some-linux"],
+        ),
         (lambda case: case.with_tags(EPOCH="1"), ["metadata: 1"]),
         (lambda case: case.with_header(provides=()), ["metadata: nothing"]),
         (lambda case: case.with_header(changelog=()), ["metadata: none"]),
