@@ -138,13 +138,7 @@ def verify(c: Context, rpm: str, offline: bool = False) -> None:
     errand.verify(ROOT, Path(rpm), offline=offline)
 
 
-@task(
-    help={
-        "unit": "the service (default: nginx)",
-        "version": "mimalloc release (default: see recipes/package.toml)",
-        "flavor": WHICH["flavor"],
-    }
-)
+@task(help={"unit": "the service (default: nginx)", "version": "release", "flavor": "or secure"})
 @door
 def dropin(c: Context, unit: str = "nginx", version: str = "", flavor: str = "") -> None:
     """Print the systemd drop-in that starts a service on the library."""

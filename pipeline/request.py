@@ -106,9 +106,7 @@ def named(root: Path, name: str, version: str, release: str, arch: str) -> Plan:
     variant = names[recipes.known("package", name, names)]
     number, _, dist = release.partition(".")
     if name in parts:
-        machines = recipes.build_root(
-            root, recipes.known("dist", dist, recipes.dists(root))
-        ).machine
+        build_root = recipes.build_root(root, recipes.known("dist", dist, recipes.dists(root)))
         here = platform.machine()
         arch = here if here in build_root.machine else next(iter(build_root.machine))
     found = plan(root, version, dist, arch, variant)

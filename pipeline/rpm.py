@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline import rpmbuild, spec
@@ -30,15 +31,16 @@ def run(plan: Plan, site: Site, report: Report) -> None:
 def _switch(plan: Plan, switched: Switched, site: Site, text: str) -> Path:
     """The sub-package, packed on a platform of no machine.
 
-    rpm writes one platform into all that it packs at once, and so a package that is the same for
-    all machines would differ from one to the other.
+    rpm writes one platform into all that it packs at once, and a number of the machine before it:
+    so a package for all machines would differ from one to the other.
     """
     room = site.room("package") / "switch"
     room.mkdir()
     places = {"_rpmdir": room / "rpms", "staged": site.stage}
     platform = plan.package.platform.format(arch=switched.arch)
     file, log = _written(text, room, plan), room / "log"
-    rpmbuild.run(_MODE, file, plan, site.workspace.root, places, log, platform=platform)
+    first = replace(plan, arch=next(iter(plan.root.machine)))
+    rpmbuild.run(_MODE, file, first, site.workspace.root, places, log, platform=platform)
     return room / "rpms" / switched.file_name
 
 

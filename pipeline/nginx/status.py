@@ -35,7 +35,7 @@ class State:
 def run(root: Path, report: Report, *, pid: int = 0, name: str = "nginx") -> None:
     """Print the listing. Raises StatusError where not all run on the library that is on disk."""
     found = proc.family(pid) if pid else proc.named(name)
-    who = f"process {pid}" if pid else name
+    who = f"pid {pid}" if pid else name
     if not found:
         hint = "is it running? ps -e" if pid else "invoke status --name NAME, or --pid N"
         raise StatusError(f"there is no {who}", hint=hint)

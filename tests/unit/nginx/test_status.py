@@ -98,7 +98,7 @@ def test_nobody_there_is_an_error(project: Path) -> None:
     """And no empty listing, which would pass for all being well."""
     with pytest.raises(StatusError, match="there is no no-such-program"):
         status.run(project, Report(), name="no-such-program")
-    with pytest.raises(StatusError, match="there is no process 4194305"):
+    with pytest.raises(StatusError, match="there is no pid 4194305"):
         status.run(project, Report(), pid=4194305)
 
 
