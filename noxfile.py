@@ -10,7 +10,7 @@ import nox
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = [
-    *("lint", "tests", "build", "manifest", "smoke", "rpmlint"),
+    *("lint", "tests", "build", "manifest", "smoke", "nginx", "rpmlint"),
     *("install", "reproduce"),
 ]
 
@@ -32,7 +32,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
-    others = ("manifest", "smoke", "rpmlint", "install", "dnf", "reproduce")
+    others = ("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "reproduce")
     elsewhere = [f"--ignore=tests/build/test_{name}.py" for name in others]
     session.run("pytest", "tests/build", *elsewhere, *session.posargs)
 
@@ -49,6 +49,12 @@ def install(session: nox.Session) -> None:
     session.run(
         "pytest", "tests/build/test_install.py", "tests/build/test_dnf.py", *session.posargs
     )
+
+
+@nox.session
+def nginx(session: nox.Session) -> None:
+    """A live nginx: on the library or not, run, and a sample of the comparison."""
+    session.run("pytest", "tests/build/test_nginx.py", *session.posargs)
 
 
 @nox.session

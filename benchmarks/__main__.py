@@ -7,7 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import machine, settings
+from benchmarks import settings
+from pipeline import machine
 from pipeline.errors import PackagingError
 from pipeline.report import Report
 

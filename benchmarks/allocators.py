@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.settings import Library, Rival
+from benchmarks.settings import Library
 from benchmarks.silent import Silent
 from pipeline import build, process, request, toolchain
 from pipeline.errors import CompileError, FetchError, HostError, SmokeError
 from pipeline.facts import payload
 from pipeline.model import Flags, Plan
+from pipeline.rivals import Rival, on_host
 from pipeline.smoke import preload, proofs
 from pipeline.workspace import Workspace
 
@@ -60,18 +61,6 @@ def gather(
 def named(release: str, kind: str) -> str:
     """The name of a library of a release."""
     return f"{release} {kind}"
-
-
-def on_host(library: str) -> Path:
-    """The file that the loader finds by a library's name. Raises HostError where it finds none."""
-    env = {"LD_PRELOAD": library}
-    _, maps, _ = process.attempt(["cat", "/proc/self/maps"], env=env)
-    stem = library.partition(".so")[0]
-    files = {Path(line.split()[-1]) for line in maps.splitlines() if "/" in line}
-    found = sorted(file for file in files if file.name.startswith(f"{stem}.so"))
-    if not found:
-        raise HostError(f"no {library} on this host")
-    return found[0]
 
 
 def proven(allocator: Allocator, program: tuple[str, ...], traces: Path) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import figures, kit, scenes
+from benchmarks import kit, scenes
 from benchmarks.columns import table
 from benchmarks.scenes import Run, Scene
 from benchmarks.settings import Settings, Target
 from benchmarks.silent import Silent
-from pipeline import build, request, toolchain, workspace
+from pipeline import build, figures, request, toolchain, workspace
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError, FetchError
 from pipeline.report import Report

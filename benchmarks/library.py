@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import allocators, counting, figures, programs, usage
+from benchmarks import allocators, counting, programs, usage
 from benchmarks.allocators import C_LIBRARY, OURS, PLAIN, POINTERS, Allocator, named
 from benchmarks.columns import table
 from benchmarks.programs import Program
 from benchmarks.settings import Settings
-from pipeline import request, workspace
+from pipeline import figures, request, workspace
 from pipeline.errors import SmokeError
 from pipeline.report import Report
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline import tables
+from pipeline import rivals, tables
+from pipeline.rivals import Rival
 
+ROOT = Path(__file__).resolve().parent.parent
 FILE = Path(__file__).with_name("benchmarks.toml")
 
 
@@ -63,15 +65,6 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
-    """An allocator of the host: the name the loader finds it by, and the package that brings it."""
-
-    name: str
-    library: str
-    package: str
-
-
-@dataclass(frozen=True, slots=True)
 class Workload:
     """A program that always does the same; ``size`` is how much, ``counted`` under callgrind."""
 
@@ -85,7 +78,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of benchmarks.toml."""
+    """All of benchmarks.toml, and the rivals that this project knows."""
 
     rounds: Rounds
     sample: Sample
@@ -110,4 +103,4 @@ class Settings:
 
 def load(file: Path = FILE) -> Settings:
     """The settings. Raises RecipeError with every complaint at once."""
-    return tables.load(file, Settings)
+    return tables.load(file, Settings, extra=tables.toml(ROOT / rivals.FILE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -82,8 +83,8 @@ def keys(plan: Plan, root: Path) -> dict[str, str]:
     staged = digest(configured, package.modes, recipe.library, plan.flavor)
     wrapped = (replace(plan, handed=None), rpmbuild.version(), _templates(root))
     packaged = digest(staged, *wrapped)
-    manifest = recipes.manifest_file(root, plan)
-    listed = digest_of_files([manifest] if manifest.is_file() else [])
+    manifests = (recipes.manifest_file(root, plan), recipes.switch_manifest_file(root, plan))
+    listed = digest_of_files(file for file in manifests if file and file.is_file())
     checked = digest(packaged, listed)
     values = (fetched, unpacked, patched, configured, configured, staged, packaged, checked)
     names = (step.name for step in STEPS)
@@ -145,6 +146,9 @@ def build(
                 return found
             # It could not be tried in the end: better said before a minute of compiling.
             emulator.runner(plan)
+            # Python fills these in without a lock: who asks meanwhile, as ninja's module does, is
+            # told half of them.
+            sysconfig.get_config_vars()
             threading.Thread(target=load, daemon=True).start()
             # What was handed over has been looked at, and from here on it is just the tree.
             advance(replace(plan, handed=None), site, report, STEPS[-1].name)
@@ -245,4 +249,5 @@ def _code() -> str:
 
 @cache
 def _templates(root: Path) -> str:
-    return digest_of_files([root / spec.SPEC, *(root / rpmbuild.ATTRIBUTES).glob("*.attr")])
+    templates = (root / spec.SPEC, root / spec.DROPIN)
+    return digest_of_files([*templates, *(root / rpmbuild.ATTRIBUTES).glob("*.attr")])

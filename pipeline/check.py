@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline import recipes
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError
-from pipeline.model import Plan
+from pipeline.model import Finding, Plan
 from pipeline.report import Report
 from pipeline.workspace import Site, place_text
 
@@ -26,7 +26,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
     from pipeline.smoke import trials
 
     rpm = site.packages / plan.file_name
-    checked = sha256_of(rpm)
+    checked = {name: sha256_of(site.packages / name) for name in plan.file_names}
     words = tuple(host_words(site))
     room = site.room("check")
     files = payload.unpack(rpm, room)
@@ -38,6 +38,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
         ran = trials.run(plan, site) if there else ()
         facts = replace(reading.result(), trials=ran, required=trials.NAMES)
     findings = judge(facts, plan, recipes.manifest(site.workspace.root, plan))
+    findings += _of_switch(plan, site, words)
     lines = [line for finding in findings for line in finding.lines()]
     with site.log("check").open("a", encoding="utf-8") as log:
         log.writelines(f"{trial.name}: {trial.output}\n" for trial in facts.trials)
@@ -49,7 +50,19 @@ def run(plan: Plan, site: Site, report: Report) -> None:
             file=rpm,
             hint="rpm -qlp, rpm -qip and readelf -a show what the findings are about",
         )
-    place_text(checked, site.checked)
+    place_text("".join(f"{told}  {name}\n" for name, told in checked.items()), site.checked)
+
+
+def _of_switch(plan: Plan, site: Site, words: tuple[str, ...]) -> list[Finding]:
+    """What is wrong with the sub-package, where there is one."""
+    from pipeline.checks import judge_switch
+    from pipeline.facts import read
+
+    if plan.switched is None:
+        return []
+    rpm, room = site.packages / plan.switched.file_name, site.room("check") / "switch"
+    facts = read(rpm, room, library=plan.library, needles=words)
+    return judge_switch(facts, plan, recipes.switch_manifest(site.workspace.root, plan))
 
 
 def host_words(site: Site) -> Iterator[str]:

@@ -110,16 +110,25 @@ def manifest(root: Path, plans: Sequence[Plan]) -> None:
 
     def one(plan: Plan) -> None:
         rpm = _present(plan, place)
-        with disk.guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-") as room:
-            found = facts.read(rpm, Path(room), library=plan.library)
-        for finding in files.manifest(found, plan, recipes.manifest(root, plan)):
-            raise CheckError(
-                f"{rpm.name} lists other paths than its manifest",
-                detail=finding.got,
-                file=recipes.manifest_file(root, plan),
-                hint="if the new list is meant, write it into the manifest",
+        lists = {rpm: (recipes.manifest_file(root, plan), recipes.manifest(root, plan))}
+        switched = recipes.switch_manifest_file(root, plan)
+        if plan.switched and switched:
+            lists[rpm.with_name(plan.switched.file_name)] = (
+                switched,
+                recipes.switch_manifest(root, plan),
             )
-        report.line(f"  {len(found.listing)} paths, as in the manifest")
+        for each, (file, lines) in lists.items():
+            with disk.guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-") as room:
+                found = facts.read(each, Path(room), library=plan.library)
+            for finding in files.manifest(found, plan, lines):
+                raise CheckError(
+                    f"{each.name} lists other paths than its manifest",
+                    detail=finding.got,
+                    file=file,
+                    hint="if the new list is meant, write it into the manifest",
+                )
+            told = "" if each == rpm else f" of {each.name}"
+            report.line(f"  {len(found.listing)} paths, as in the manifest{told}")
 
     _each(plans, one, report, "as in their manifests")
 
@@ -206,6 +215,8 @@ def _show(built: Built | Path, seconds: float, report: Report) -> None:
     took = f"built in {seconds:.1f} s" if built.fresh else "up to date"
     report.line(f"  {took}: {built.rpm}")
     report.line(f"  {built.size} bytes, sha256 {built.sha256}")
+    if built.plan.switched:
+        report.line(f"  with {built.rpm.with_name(built.plan.switched.file_name)}")
     _tell_of_age([built], report)
 
 

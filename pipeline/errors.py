@@ -175,6 +175,27 @@ class BumpError(PackagingError):
     title = "bump"
 
 
+class StatusError(PackagingError):
+    """A live process that does not run on the library that is on disk."""
+
+    exit_code = 41
+    title = "status"
+
+
+class CompareError(PackagingError):
+    """A comparison that would not be one: a server that fails, or is not on its allocator."""
+
+    exit_code = 42
+    title = "compare"
+
+
+class RunError(PackagingError):
+    """A program that was to run on the library, and did not."""
+
+    exit_code = 43
+    title = "run"
+
+
 class Interrupted(PackagingError):
     """Ctrl-C, or a termination signal."""
 

@@ -17,6 +17,7 @@ PROGRAMS = Path("buildroot") / "host-programs.txt"
 # What comes with the Python environment, pinned, and decides what is built.
 PINNED = ("ziglang", "cmake", "ninja", "invoke", "nox")
 
+_LIBRARY = re.compile(r"lib\S+\.so\.\d+")
 _FAMILIES = {"apt-get": 1, "dnf": 2, "yum": 2}
 
 
@@ -55,9 +56,17 @@ def _programs(file: Path) -> Iterator[Program]:
         words = line.split(maxsplit=4)
         if len(words) != 5:
             raise RecipeError("not a line of five columns", got=line, file=file)
-        path = shutil.which(words[0]) or ""
-        version = _version(path) if path else ""
+        library = _LIBRARY.fullmatch(words[0])
+        path = _loaded(words[0]) if library else shutil.which(words[0]) or ""
+        version = (Path(path).name if library else _version(path)) if path else ""
         yield Program(words[0], words[column], words[3], words[4], path, version)
+
+
+def _loaded(library: str) -> str:
+    """Where the loader finds a library; empty where it finds none."""
+    code, output, _ = process.attempt(["/sbin/ldconfig", "-p"], timeout=10)
+    found = re.search(rf"^\s*{re.escape(library)} .*=> (\S+)$", output, re.MULTILINE)
+    return found[1] if code == 0 and found else ""
 
 
 def _version(path: str) -> str:

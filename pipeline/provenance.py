@@ -22,13 +22,14 @@ Descriptor = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """How one package of a plan was made.
+    """How one package of a plan was made: the package itself, its sub-package, or its source.
 
     ``arch`` is ``src`` for a source package. ``key`` is the digest of everything that the package
     depends on, our code among it; ``origin`` says where the source came from, ``options`` are those
     of cmake, and ``tools`` the programs that took part, with their versions.
     """
 
+    name: str
     arch: str
     key: str
     origin: Mapping[str, str]
@@ -60,7 +61,7 @@ def statement(
                     "tree": plan.recipe.tree,
                     "released": plan.recipe.released.isoformat(),
                     "options": dict(making.options),
-                    **(_compiled(plan) if making.arch != SOURCE else {}),
+                    **(_compiled(plan) if making.arch == plan.arch else {}),
                 },
                 "resolvedDependencies": [*_materials(plan, making.origin), *_tools(making.tools)],
             },

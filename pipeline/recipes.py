@@ -123,6 +123,18 @@ def manifest_file(root: Path, plan: Plan) -> Path:
     return root / "recipes" / "manifests" / f"{name}.txt"
 
 
+def switch_manifest(root: Path, plan: Plan) -> tuple[str, ...]:
+    """The paths that the sub-package must list, in order; none where there is no sub-package."""
+    file = switch_manifest_file(root, plan)
+    return tuple(file.read_text(encoding="utf-8").splitlines()) if file else ()
+
+
+def switch_manifest_file(root: Path, plan: Plan) -> Path | None:
+    """Where the sub-package's manifest is: of all releases and dists the same."""
+    switch = plan.flavor.switch
+    return root / "recipes" / "manifests" / f"{switch.suffix.lstrip('-')}.txt" if switch else None
+
+
 def patch_file(root: Path, recipe: Recipe, change: Patch) -> Path:
     """Where a patch is. Raises PatchError where it is not the one that the recipe pins."""
     file = root / "patches" / recipe.version / change.file

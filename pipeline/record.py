@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ _PROVENANCE, _BILL = ".provenance.json", ".cdx.json"
 def finished(plan: Plan, site: Site) -> Built | None:
     """The package in ``dist/``, where it is whole and made of just what the plan asks for."""
     target = destination(plan, site.workspace)
-    statement = _statement(target)
-    if statement is None or _key(statement) != site.keys["check"] or not _agree(statement, target):
+    files = [target.with_name(name) for name in plan.file_names]
+    if not all(_accounted(file, site.keys["check"]) for file in files):
         return None
-    return Built(plan, target, _sum(statement), target.stat().st_size, fresh=False)
+    return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=False)
 
 
 def destination(plan: Plan, workspace: Workspace, *, source: bool = False) -> Path:
@@ -46,35 +47,35 @@ def vouches(rpm: Path) -> bool:
 
 
 def publish(plan: Plan, site: Site) -> Built:
-    """Give the checked package its final name, and put beside it what accounts for it."""
-    from pipeline import sbom
+    """Give the checked package its final name, and put beside it what accounts for it.
 
-    made, target = site.packages / plan.file_name, destination(plan, site.workspace)
-    if sha256_of(made) != site.checked.read_text():
-        raise CheckError(
-            f"{made.name} is not the file that was checked", file=made, hint="invoke clean"
-        )
-    files = {f"/{file.relative_to(site.unpacked)}": file for file in _regular(site.unpacked)}
+    The same is done for its sub-package: in the folder of the machine, where a repository of that
+    machine looks for packages of no machine, too.
+    """
+    target, rpm = destination(plan, site.workspace), {"rpmbuild": rpmbuild.version()}
     making = Making(
+        name=plan.name,
         arch=plan.arch,
         key=site.keys["check"],
         origin=json.loads(site.origin.read_text(encoding="utf-8")),
         options=cmake.options(plan),
-        tools={**toolchain.versions(plan), "rpmbuild": rpmbuild.version()},
+        tools={**toolchain.versions(plan), **rpm},
     )
-    _publish(plan, making, made, target, sbom.bill(plan, making, files, site.workspace.root))
+    _publish(plan, making, _checked(plan.file_name, site), target, _regular(site.unpacked), site)
+    if switched := plan.switched:
+        beside = replace(making, name=switched.name, arch=switched.arch, options={}, tools=rpm)
+        made, files = _checked(switched.file_name, site), _regular(site.unpacked_switch)
+        _publish(plan, beside, made, target.with_name(switched.file_name), files, site)
     return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=True)
 
 
 def publish_source(plan: Plan, site: Site) -> Path:
     """Do the same for the source package, where it is not there already."""
-    from pipeline import sbom
-
     target = destination(plan, site.workspace, source=True)
-    statement = _statement(target)
-    if statement and _key(statement) == site.keys["srpm"] and _agree(statement, target):
+    if _accounted(target, site.keys["srpm"]):
         return target
     making = Making(
+        name=plan.name,
         arch=SOURCE,
         key=site.keys["srpm"],
         origin=json.loads(site.fetched.read_text(encoding="utf-8")),
@@ -82,12 +83,19 @@ def publish_source(plan: Plan, site: Site) -> Path:
         tools={"rpmbuild": rpmbuild.version()},
     )
     files = {file.name: file for file in srpm.contents(plan, site)}
-    text = sbom.bill(plan, making, files, site.workspace.root)
-    _publish(plan, making, srpm.made(plan, site), target, text)
+    _publish(plan, making, srpm.made(plan, site), target, files, site)
     return target
 
 
-def replace(rpm: Path, signed: Path, signer: str) -> None:
+def _checked(name: str, site: Site) -> Path:
+    """A package that was made. Raises CheckError where it is not the one that was checked."""
+    made = site.packages / name
+    if f"{sha256_of(made)}  {name}" not in site.checked.read_text().splitlines():
+        raise CheckError(f"{name} is not the file that was checked", file=made, hint="invoke clean")
+    return made
+
+
+def resign(rpm: Path, signed: Path, signer: str) -> None:
     """Put a signed file in a package's place, and make its statement one about the signed file.
 
     ``signer`` is the key's fingerprint. The checksum that the package was built with stays in the
@@ -105,17 +113,24 @@ def replace(rpm: Path, signed: Path, signer: str) -> None:
     place_text(_text(statement), beside(rpm)[0])
 
 
-def _publish(plan: Plan, making: Making, made: Path, target: Path, text: str) -> None:
+def _publish(
+    plan: Plan, making: Making, made: Path, target: Path, files: Mapping[str, Path], site: Site
+) -> None:
     """Package, bill and statement get their names in turn: the last vouches for the others."""
+    from pipeline import sbom
+
     statement, bill = beside(target)
+    text = sbom.bill(plan, making, files, site.workspace.root)
     place(made, target)
     place_text(text, bill)
     subject, byproduct = (descriptor(file.name, sha256_of(file)) for file in (target, bill))
     place_text(_text(provenance.statement(plan, making, subject, [byproduct])), statement)
 
 
-def _regular(root: Path) -> list[Path]:
-    return [file for file in sorted(root.rglob("*")) if file.is_file() and not file.is_symlink()]
+def _regular(root: Path) -> dict[str, Path]:
+    """The regular files of an unpacked package, by the paths that they are installed as."""
+    files = (file for file in sorted(root.rglob("*")) if file.is_file() and not file.is_symlink())
+    return {f"/{file.relative_to(root)}": file for file in files}
 
 
 def _text(statement: Mapping[str, Any]) -> str:
@@ -134,6 +149,12 @@ def _statement(rpm: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
     return dict(statement)
+
+
+def _accounted(rpm: Path, key: str) -> bool:
+    """Whether a package is whole, and its statement has this key."""
+    statement = _statement(rpm)
+    return statement is not None and _key(statement) == key and _agree(statement, rpm)
 
 
 def _agree(statement: Mapping[str, Any], rpm: Path) -> bool:

@@ -15,6 +15,10 @@ class Report:
         """A line of news."""
         print(text, flush=True)
 
+    def aside(self, text: str) -> None:
+        """A line beside what a program prints, which the user may want to pipe on."""
+        print(text, file=sys.stderr, flush=True)
+
     def begin(self, name: str) -> None:
         """A step that begins; its line comes when it is done."""
 

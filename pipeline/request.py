@@ -90,11 +90,26 @@ def plan(
 
 
 def named(root: Path, name: str, version: str, release: str, arch: str) -> Plan:
-    """The plan of a package, by what its header says. Raises RequestError for one of no recipe."""
+    """The plan of a package, by what its header says. Raises RequestError for one of no recipe.
+
+    A sub-package is of no machine, and the same with the package of each: it stands for that of
+    this host's, where the dist has it.
+    """
     package = recipes.package(root)
-    flavors = {f"{package.name}{flavor.suffix}": each for each, flavor in package.flavor.items()}
+    names, parts = dict[str, str](), set[str]()
+    for variant, flavor in package.flavor.items():
+        own = f"{package.name}{flavor.suffix}"
+        names[own] = variant
+        if flavor.switch:
+            names[f"{own}{flavor.switch.suffix}"] = variant
+            parts.add(f"{own}{flavor.switch.suffix}")
+    variant = names[recipes.known("package", name, names)]
     number, _, dist = release.partition(".")
-    found = plan(root, version, dist, arch, flavors[recipes.known("package", name, flavors)])
+    if name in parts:
+        build_root = recipes.build_root(root, recipes.known("dist", dist, recipes.dists(root)))
+        here = platform.machine()
+        arch = here if here in build_root.machine else next(iter(build_root.machine))
+    found = plan(root, version, dist, arch, variant)
     if number != str(found.recipe.release):
         raise RequestError(
             f"the recipe of {version} is at another release",

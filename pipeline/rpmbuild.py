@@ -22,16 +22,24 @@ def version() -> str:
 
 
 def run(
-    mode: tuple[str, ...], spec: Path, plan: Plan, root: Path, places: Mapping[str, Path], log: Path
+    mode: tuple[str, ...],
+    spec: Path,
+    plan: Plan,
+    root: Path,
+    places: Mapping[str, Path],
+    log: Path,
+    *,
+    platform: str = "",
 ) -> None:
     """Call rpmbuild on a spec, whose folder it works in.
 
     ``mode`` are the arguments that say what to build, ``places`` macros that name a folder, and
-    ``root`` is the checkout. Raises PackageError with rpmbuild's last lines.
+    ``root`` is the checkout; ``platform`` is another than the plan's. Raises PackageError with
+    rpmbuild's last lines.
     """
     room = spec.parent
     macros, architectures, attributes = room / "macros", room / "rpmrc", room / "fileattrs"
-    macros.write_text(_macros(plan, room, places), encoding="utf-8")
+    macros.write_text(_macros(plan, room, places, platform), encoding="utf-8")
     architectures.write_text(_architectures(plan), encoding="utf-8")
     copy_tree(root / ATTRIBUTES, attributes)
     config = process.read(
@@ -90,7 +98,7 @@ def _architectures(plan: Plan) -> str:
     )
 
 
-def _macros(plan: Plan, room: Path, places: Mapping[str, Path]) -> str:
+def _macros(plan: Plan, room: Path, places: Mapping[str, Path], platform: str) -> str:
     """The macro file: where to work, then our settings; it is read last, so that they hold."""
     (room / "tmp").mkdir()
     working = {
@@ -101,4 +109,5 @@ def _macros(plan: Plan, room: Path, places: Mapping[str, Path]) -> str:
     }
     escaped = {name: str(place).replace("%", "%%") for name, place in {**working, **places}.items()}
     macros = {**escaped, **settings(plan)}
+    macros |= {"_target_platform": platform} if platform else {}
     return "".join(f"%{name} {value}\n" for name, value in macros.items())

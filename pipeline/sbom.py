@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -33,7 +34,7 @@ from packageurl import PackageURL
 from pipeline import purl, recipes, toolchain
 from pipeline.checksum import sha256_of
 from pipeline.model import Plan
-from pipeline.provenance import SOURCE, Making
+from pipeline.provenance import Making
 
 
 def bill(plan: Plan, making: Making, files: Mapping[str, Path], root: Path) -> str:
@@ -42,32 +43,35 @@ def bill(plan: Plan, making: Making, files: Mapping[str, Path], root: Path) -> s
     ``files`` are its paths and where they are now, ``root`` is the checkout. What the compiler
     brings itself (start files, runtime) has no part in a library that zig links.
     """
-    package, release = _package(plan, making.arch), _release(plan, root)
-    support = toolchain.support(plan, root) if making.arch != SOURCE else []
+    package = _package(plan, making)
+    # A sub-package has nothing of the release in it, and needs the package that has.
+    whole = replace(making, name=plan.name, arch=plan.arch)
+    main = _release(plan, root) if making.name == plan.name else _package(plan, whole)
+    support = toolchain.support(plan, root) if making.arch == plan.arch else []
     linked = {str(file.relative_to(root)): file for file in support}
     hashes = _files({**files, **linked})
     content = "".join(f"{file.name} {file.hashes[0].content}\n" for file in hashes)
     bom = Bom(
         serial_number=uuid5(NAMESPACE_URL, f"{package.purl} {plan.recipe.tree} {content}"),
         metadata=BomMetaData(component=package, timestamp=plan.recipe.released),
-        components=[release, *hashes, *_tools(making.tools)],
+        components=[main, *hashes, *_tools(making.tools)],
     )
-    bom.register_dependency(package, [release, *hashes])
+    bom.register_dependency(package, [main, *hashes])
     return f"{json.dumps(json.loads(JsonV1Dot6(bom).output_as_string()), indent=2)}\n"
 
 
-def _package(plan: Plan, arch: str) -> Component:
+def _package(plan: Plan, making: Making) -> Component:
     version = f"{plan.recipe.version}-{plan.release}"
-    named = PackageURL(
-        "rpm", None, plan.name, version, {"arch": arch, "distro": plan.root.dist}
-    ).to_string()
+    qualifiers = {"arch": making.arch, "distro": plan.root.dist}
+    named = PackageURL("rpm", None, making.name, version, qualifiers).to_string()
+    summaries = {plan.switched.name: plan.switched.summary} if plan.switched else {}
     return Component(
         type=ComponentType.LIBRARY,
         bom_ref=named,
-        name=plan.name,
+        name=making.name,
         version=version,
         purl=PackageURL.from_string(named),
-        description=plan.summary,
+        description=summaries.get(making.name, plan.summary),
         supplier=OrganizationalEntity(name=plan.package.vendor),
         licenses=[LicenseFactory().make_from_string(plan.package.license)],
     )

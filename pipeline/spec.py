@@ -1,4 +1,4 @@
-"""The spec of a package: one template for the staged files, and for a build by itself."""
+"""The spec of a package, for staged files and for a build by itself; and the drop-in in it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.model import Plan
 
 SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
+DROPIN = Path("recipes") / "dropin.conf.j2"
 
 # Made by rpm itself, and so not listed in a spec.
 _BY_RPM = "/usr/lib/.build-id"
@@ -49,18 +50,12 @@ def listed(plan: Plan, manifest: Iterable[str]) -> Listing:
 
 def render(plan: Plan, root: Path, listing: Listing, options: Mapping[str, str]) -> str:
     """The text of the spec; ``options`` are cmake's, for a build by itself."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(root / SPEC.parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # a spec, not a page
-    )
-    return templates.get_template(SPEC.name).render(
+    switched = plan.switched
+    return _filled(
+        root / SPEC,
         plan=plan,
+        switched=switched,
+        dropin=dropin(plan, root, switched.unit) if switched else "",
         package=plan.package,
         recipe=plan.recipe,
         folders=listing.folders,
@@ -68,3 +63,22 @@ def render(plan: Plan, root: Path, listing: Listing, options: Mapping[str, str])
         library=str(plan.library),
         options=options,
     )
+
+
+def dropin(plan: Plan, root: Path, unit: str) -> str:
+    """The text of systemd's drop-in that starts a unit on the plan's library."""
+    return _filled(root / DROPIN, unit=unit, library=plan.preload)
+
+
+def _filled(template: Path, **values: object) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Environment(
+        loader=FileSystemLoader(template.parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # a spec, not a page
+    )
+    return templates.get_template(template.name).render(**values)

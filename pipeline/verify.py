@@ -38,9 +38,17 @@ def run(rpm: Path, place: Workspace, report: Report, *, offline: bool = False) -
     """
     with tempfile.TemporaryDirectory(prefix="mimalloc-verify-") as scratch:
         room = Path(scratch)
-        plan, is_source = _plan(rpm, place.root, room)
-        report.line(plan.source_name if is_source else plan.nevra)
-        again = _again(plan, is_source, _checkout(place, room), report, offline=offline)
+        tags = header.read(rpm, home=room).tags if rpm.is_file() else {}
+        plan = _plan(rpm, tags, place.root)
+        checkout = _checkout(place, room)
+        if tags.get("SOURCEPACKAGE") == "1":
+            report.line(plan.source_name)
+            again = build.source(plan, checkout, report, offline=offline)
+        else:
+            report.line(plan.nevra)
+            again = build.build(plan, checkout, report, offline=offline).rpm
+            if plan.switched and plan.switched.name == tags.get("NAME"):
+                again = again.with_name(plan.switched.file_name)
         if signed(rpm) != signed(again):
             lines = list(differences(rpm, again, room))
             raise CheckError(
@@ -54,13 +62,12 @@ def run(rpm: Path, place: Workspace, report: Report, *, offline: bool = False) -
     return rpm
 
 
-def _plan(rpm: Path, root: Path, room: Path) -> tuple[Plan, bool]:
-    if not rpm.is_file():
+def _plan(rpm: Path, tags: Mapping[str, str], root: Path) -> Plan:
+    """The plan of what a header tells of."""
+    if not tags:
         raise RequestError("no such package", file=rpm)
-    tags = header.read(rpm, home=room).tags
-    is_source = tags.get("SOURCEPACKAGE") == "1"
     named = (tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH"))
-    return request.named(root, *named), is_source
+    return request.named(root, *named)
 
 
 def _checkout(place: Workspace, room: Path) -> Workspace:
@@ -70,12 +77,6 @@ def _checkout(place: Workspace, room: Path) -> Workspace:
     for name in _DATA:
         (root / name).symlink_to(place.root / name)
     return Workspace(root, place.cache)
-
-
-def _again(plan: Plan, is_source: bool, place: Workspace, report: Report, *, offline: bool) -> Path:
-    if is_source:
-        return build.source(plan, place, report, offline=offline)
-    return build.build(plan, place, report, offline=offline).rpm
 
 
 def signed(rpm: Path) -> bytes:

@@ -110,13 +110,18 @@ class Site:
 
     @property
     def checked(self) -> Path:
-        """The checksum of the RPM that passed the checks."""
+        """The checksums of the RPMs that passed the checks, as sha256sum lists them."""
         return self.room("check") / "sha256"
 
     @property
     def unpacked(self) -> Path:
-        """The files out of that RPM."""
+        """The files out of the first of them."""
         return self.room("check") / "root"
+
+    @property
+    def unpacked_switch(self) -> Path:
+        """The files out of the sub-package, where there is one."""
+        return self.room("check") / "switch" / "root"
 
 
 def locate(root: Path) -> Workspace:

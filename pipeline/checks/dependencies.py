@@ -88,11 +88,17 @@ def requires(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Fi
         if not _is_known(capability, plan, own):
             expected = f"the C library's, rpm's, or {own}"
             yield Finding("requires", plan.nevra, expected, f"Requires: {capability}")
+    yield from bonds(facts)
+
+
+def bonds(facts: Facts) -> Iterator[Finding]:
+    """Beside what it requires, a package has no bond with another."""
     for bond in _BONDS:
         names = facts.header.tags.get(f"{bond}NAME", "")
         if names:
             got = f"{bond.capitalize()}s: {', '.join(names.splitlines())}"
-            yield Finding("requires", plan.nevra, "no bond with other packages", got)
+            subject = facts.file_name.removesuffix(".rpm")
+            yield Finding("requires", subject, "no bond with other packages", got)
 
 
 def _is_known(capability: str, plan: Plan, own: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pipeline.model import Facts, Finding, Plan
 
@@ -36,18 +36,24 @@ def nevra(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Findi
 
 def metadata(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
     """Every tag says what recipe and package say; nothing comes from the host or its clock."""
-    tags = facts.header.tags
-    for tag, expected in _expected(plan).items():
-        got = tags.get(tag, "").rstrip("\n")
-        if got != expected:
-            yield Finding("metadata", tag, expected, got or "none")
-    if "EPOCH" in tags:
-        yield Finding("metadata", "EPOCH", "none", tags["EPOCH"])
-    yield from _changelog(facts, plan)
+    yield from tags(facts, expected(plan))
+    yield from changelog(facts, plan)
     yield from _provides(facts, plan)
 
 
-def _expected(plan: Plan) -> dict[str, str]:
+def tags(facts: Facts, expected: Mapping[str, str]) -> Iterator[Finding]:
+    """Tags have the values that they should; and no epoch ever overrules a version."""
+    found = facts.header.tags
+    for tag, value in expected.items():
+        got = found.get(tag, "").rstrip("\n")
+        if got != value:
+            yield Finding("metadata", tag, value, got or "none")
+    if "EPOCH" in found:
+        yield Finding("metadata", "EPOCH", "none", found["EPOCH"])
+
+
+def expected(plan: Plan) -> dict[str, str]:
+    """The tags of a plan's package, and their values."""
     package, recipe = plan.package, plan.recipe
     return {
         "NAME": plan.name,
@@ -68,7 +74,7 @@ def _expected(plan: Plan) -> dict[str, str]:
     }
 
 
-def _changelog(facts: Facts, plan: Plan) -> Iterator[Finding]:
+def changelog(facts: Facts, plan: Plan) -> Iterator[Finding]:
     """The newest entry tells of this release, whose it is, and what changed."""
     change = plan.recipe.changelog[0]
     author = f"{plan.package.packager} - {plan.recipe.version}-{change.release}"

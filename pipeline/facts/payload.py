@@ -9,8 +9,9 @@ from pipeline.errors import CheckError
 from pipeline.process import run
 from pipeline.workspace import remove
 
-# The files that tell other builds how to link with the library: checks read them.
-_READ = (".pc", ".cmake")
+# The files that tell other builds how to link with the library, and systemd to preload it: checks
+# read them.
+_READ = (".pc", ".cmake", ".conf")
 
 # A header that the archive's own tools would follow out of the folder is cut to the folder.
 _CPIO = (

@@ -23,7 +23,7 @@ from pipeline.model.facts import (
     Trial,
     VersionedSymbol,
 )
-from pipeline.model.plan import PLAIN, Built, Handed, Plan
+from pipeline.model.plan import PLAIN, Built, Handed, Plan, Switched
 from pipeline.model.recipe import (
     Change,
     Default,
@@ -37,6 +37,7 @@ from pipeline.model.recipe import (
     Recipe,
     Signing,
     Source,
+    Switch,
     Upstream,
     holds,
 )
@@ -75,6 +76,8 @@ __all__ = [
     "Signing",
     "Source",
     "Support",
+    "Switch",
+    "Switched",
     "Trial",
     "Upstream",
     "VersionedSymbol",

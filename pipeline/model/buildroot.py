@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class Machine:
 class BuildRoot:
     """One dist: the newest C library symbols, libraries and rpm features that a package may use.
 
-    ``installer`` is the command that its administrators install packages with.
+    ``installer`` is the command that its administrators install packages with, ``reload`` who has
+    systemd read its files anew where a package brings one: ``triggers`` of systemd's own package,
+    or ``scriptlets`` of ours.
     """
 
     dist: str
@@ -66,6 +69,7 @@ class BuildRoot:
     flags: Flags
     machine: Mapping[str, Machine]
     installer: str = "dnf"
+    reload: Literal["triggers", "scriptlets"] = "triggers"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,24 @@ class Handed:
 
 
 @dataclass(frozen=True, slots=True)
+class Switched:
+    """The sub-package of a plan: what it is called, and the drop-in that switches ``unit`` on."""
+
+    name: str
+    nevra: str
+    arch: str
+    summary: str
+    description: str
+    unit: str
+    dropin: PurePosixPath
+
+    @property
+    def file_name(self) -> str:
+        """The name of the sub-package's file."""
+        return f"{self.nevra}.rpm"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides what one package is: recipe, build root, machine, compiler, flavor.
 
@@ -68,6 +86,28 @@ class Plan:
     def file_name(self) -> str:
         """The name of the package's file."""
         return f"{self.nevra}.rpm"
+
+    @property
+    def switched(self) -> Switched | None:
+        """The sub-package that switches a service on, where the flavor has one."""
+        switch = self.flavor.switch
+        if switch is None:
+            return None
+        name = f"{self.name}{switch.suffix}"
+        return Switched(
+            name=name,
+            nevra=f"{name}-{self.recipe.version}-{self.release}.{switch.arch}",
+            arch=switch.arch,
+            summary=self._filled(switch.summary),
+            description=self._filled(switch.description),
+            unit=switch.unit,
+            dropin=PurePosixPath(switch.folder) / f"{switch.unit}.d" / switch.file,
+        )
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """The names of all files that are made: the package's, and its sub-package's."""
+        return (self.file_name, *([self.switched.file_name] if self.switched else []))
 
     @property
     def summary(self) -> str:
@@ -132,6 +172,11 @@ class Plan:
         return self.package.libraries / self._flavored(self.recipe.library)
 
     @property
+    def preload(self) -> PurePosixPath:
+        """The installed path that programs preload: the link that is named as the soname."""
+        return self.package.libraries / self.soname
+
+    @property
     def links(self) -> Mapping[str, str]:
         """The library's symbolic links: installed path to link target."""
         folder = self.package.libraries
@@ -159,7 +204,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A package in its final place."""
+    """A package in its final place; its sub-package, if it has one, is beside it."""
 
     plan: Plan
     rpm: Path

@@ -126,19 +126,38 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """The sub-package that switches a service of systemd's on to the library.
+
+    ``suffix`` is what its name ends in; ``summary`` and ``description`` may hold ``{name}`` and
+    ``{version}`` of the package with the library. The drop-in is ``file`` in the folder of the
+    ``unit`` below ``folder``, that of systemd's vendors.
+    """
+
+    suffix: str
+    summary: str
+    description: str
+    unit: str
+    folder: str
+    file: str
+    arch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flavor:
     """A way to build every release, beside the plain one.
 
     ``suffix`` is what the names of package and library end in, ``cmake`` the options that make it.
     ``omitted`` are files and folders (with a final slash) below the prefix that it leaves out,
     because those of the plain package have the same names and another content. ``level`` is what
-    the library says of itself as its secure level.
+    the library says of itself as its secure level. ``switch`` is its sub-package, if it has one.
     """
 
     level: int = 0
     suffix: str = ""
     cmake: Mapping[str, str] = field(default_factory=dict)
     omitted: tuple[str, ...] = ()
+    switch: Switch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,5 +2,6 @@
 
 from pipeline.process.child import tie
 from pipeline.process.door import LAST_LINES, attempt, environment, read, run, running
+from pipeline.process.foreground import foreground
 
-__all__ = ["LAST_LINES", "attempt", "environment", "read", "run", "running", "tie"]
+__all__ = ["LAST_LINES", "attempt", "environment", "foreground", "read", "run", "running", "tie"]

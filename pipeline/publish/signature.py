@@ -90,7 +90,7 @@ def sign(rpm: Path, ring: Keyring, package: Package) -> bool:
             raise SignError(f"the signature of {rpm.name} does not verify", detail=complaint)
         if content_of(copy) != content_of(rpm):
             raise SignError(f"rpmsign has changed more of {rpm.name} than its signature")
-        record.replace(rpm, copy, ring.key.fingerprint)
+        record.resign(rpm, copy, ring.key.fingerprint)
     return True
 
 

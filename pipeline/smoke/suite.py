@@ -44,9 +44,8 @@ def run(
 
 def subject(plan: Plan, files: Path) -> Subject:
     """The library of a package, as its users name it."""
-    folder = payload.place(files, plan.package.libraries)
-    runner = emulator.runner(plan)
-    return Subject(folder / plan.soname, plan.recipe.mi_version, plan.flavor.level, runner)
+    library, runner = payload.place(files, plan.preload), emulator.runner(plan)
+    return Subject(library, plan.recipe.mi_version, plan.flavor.level, runner)
 
 
 def judge(plan: Plan, rpm: Path, trials: Iterable[Trial], log: Path) -> None:

@@ -15,7 +15,7 @@ from benchmarks.allocators import C_LIBRARY, OURS, Allocator, named
 from benchmarks.builds import BY_HAND, UNCHECKED, WHOLE
 from benchmarks.settings import Workload
 from benchmarks.silent import Silent
-from pipeline import request, workspace
+from pipeline import request, rivals, workspace
 from pipeline.errors import HostError, SmokeError
 from tests.build.conftest import ARCH, ROOT, Package
 
@@ -105,7 +105,7 @@ def test_a_library_that_does_not_exist_is_refused(starter: usage.Starter, tmp_pa
 
 def test_a_library_that_is_no_allocator_is_refused(tmp_path: Path) -> None:
     """It is loaded, and malloc is still the C library's."""
-    other = Allocator("libm", allocators.on_host("libm.so.6"))
+    other = Allocator("libm", rivals.on_host("libm.so.6"))
 
     with pytest.raises(SmokeError, match="do not run on libm"):
         allocators.proven(other, ("sort", "/dev/null"), tmp_path / "traces")
@@ -113,14 +113,14 @@ def test_a_library_that_is_no_allocator_is_refused(tmp_path: Path) -> None:
 
 def test_a_program_that_comes_to_another_result_is_refused() -> None:
     """As one that tells which allocator it runs on."""
-    rivals = [each for each in CHOSEN.rival if _is_here(each.library)]
-    if not rivals:
+    present = [each for each in CHOSEN.rival if _is_here(each.library)]
+    if not present:
         pytest.skip("no other allocator on this host")
     teller = Workload("teller", "", ("sh", "-c", "echo on $LD_PRELOAD"), 1, 1)
     chosen = replace(
         CHOSEN,
         library=replace(CHOSEN.library, releases=()),
-        rival=tuple(rivals[:1]),
+        rival=tuple(present[:1]),
         workload=(teller,),
     )
 
@@ -130,6 +130,6 @@ def test_a_program_that_comes_to_another_result_is_refused() -> None:
 
 def _is_here(name: str) -> bool:
     try:
-        return allocators.on_host(name).is_file()
+        return rivals.on_host(name).is_file()
     except HostError:
         return False

@@ -143,7 +143,7 @@ def test_nothing_but_our_signed_packages_is_served(package: Package, publisher: 
     publisher.done("sign", "--key", address(OWN))
     publisher.take(package("2.0.9", "el7"))
     publisher.sign_by_hand(foreign, FOREIGN)
-    record.replace(foreign, foreign, "0" * 40)
+    record.resign(foreign, foreign, "0" * 40)
     content = altered.read_bytes()
     altered.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 

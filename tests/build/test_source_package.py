@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, request, workspace
+from pipeline import build, recipes, request, workspace
 from pipeline.report import Report
 from tests.build.conftest import ARCH, DISTS, NEWEST, ROOT, SEED, Package, invoke_in
 
@@ -63,7 +63,12 @@ def test_it_builds_by_itself(
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
     assert 0 == done.returncode, done.stdout[-3000:] + done.stderr[-3000:]
-    (rpm,) = (tmp_path / "RPMS").rglob("*.rpm")
+    made_of_it = sorted((tmp_path / "RPMS").rglob("*.rpm"))
+    rpm, *beside = made_of_it
+    plan = request.plan(ROOT, version, dist, ARCH, flavor)
+    assert list(plan.file_names) == [file.name for file in made_of_it]
+    for other in beside:
+        assert list(recipes.switch_manifest(ROOT, plan)) == listing(other)
     name = f"{version}.{dist}" + ("" if flavor == "plain" else f".{flavor}")
     manifest = (ROOT / "recipes" / "manifests" / f"{name}.txt").read_text().splitlines()
     assert manifest == listing(rpm)

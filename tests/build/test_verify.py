@@ -49,6 +49,18 @@ def test_a_source_package_is_verified_too(package: Package) -> None:
     assert "compile" not in done.stdout
 
 
+def test_a_sub_package_is_verified_too(package: Package) -> None:
+    """It is of no machine, and whichever it was made with, it is the same."""
+    built = package("3.4.3", "el8", "aarch64")
+    assert built.plan.switched
+    beside = built.rpm.with_name(built.plan.switched.file_name)
+
+    done = invoke_in(ROOT, "verify", str(beside))
+
+    assert 0 == done.returncode, done.stderr
+    assert package("3.4.3", "el8").plan.nevra == done.stdout.splitlines()[0]
+
+
 def test_another_recipe_is_told_apart_by_its_tags(package: Package, checkout: Path) -> None:
     """What it says, and what ours says."""
     package("3.4.3", "el8")

@@ -248,6 +248,23 @@ def test_installs_what_is_missing_only(ready: Host) -> None:
     assert "apt-get install -y --no-install-recommends rpm" == ready.asked("apt-get")[-1]
 
 
+def test_libraries_are_what_the_loader_finds(ready: Host) -> None:
+    """A library is on no PATH; it is missing where the loader's list does not have it."""
+    table = ready.checkout / "buildroot/host-programs.txt"
+    table.write_text(TABLE + "libfast.so.2 libfast2 fast needed allocates\n")
+    ready.be(1000)
+    listed = ready.add(
+        "ldconfig", "printf '\\tlibfast.so.2 (libc6,x86-64) => /lib/libfast.so.2\\n'"
+    )
+    assert 3 == ready.run("hello").returncode
+
+    listed.write_text("#!/bin/sh\nprintf '\\tlibbreakfast.so.2 (libc6,x86-64) => /lib/x\\n'\n")
+    done = ready.run("hello")
+
+    assert 69 == done.returncode
+    assert "missing: libfast.so.2" in done.stderr
+
+
 def test_yum_installs_programs(ready: Host) -> None:
     """Where yum is all there is, and a Python is on PATH, yum installs the programs."""
     ready.be(0)

@@ -51,9 +51,12 @@ class Play:
                 site.origin.write_text(json.dumps(told))
             if name == "package":
                 site.packages.mkdir()
-                (site.packages / f"{plan.nevra}.rpm").write_text("an RPM\n")
+                for each in plan.file_names:
+                    (site.packages / each).write_text("an RPM\n")
             if name == "check":
-                site.checked.write_text(sha256_of(site.packages / f"{plan.nevra}.rpm"))
+                site.checked.write_text(
+                    "".join(f"{sha256_of(site.packages / n)}  {n}\n" for n in plan.file_names)
+                )
             self.twist.get(name, lambda: None)()
 
         return Step(name, run)
@@ -322,15 +325,18 @@ def test_result_that_was_taken_away(
 def test_package_gets_its_final_name(
     play: Play, plan: Plan, workspace: Workspace, make: Callable[..., Built]
 ) -> None:
-    """The RPM, beside it what it was made from, and nothing else."""
+    """The RPMs, beside each what it was made from, and nothing else."""
     built = make()
     folder = workspace.dist / "el7" / "x86_64"
     statement = json.loads((folder / f"{plan.nevra}.provenance.json").read_text())
     how = statement["predicate"]["buildDefinition"]
 
     assert folder / f"{plan.nevra}.rpm" == built.rpm
+    stems = [name.removesuffix(".rpm") for name in plan.file_names]
     endings = ("rpm", "provenance.json", "cdx.json")
-    assert {f"{plan.nevra}.{end}" for end in endings} == {file.name for file in folder.iterdir()}
+    assert {f"{stem}.{end}" for stem in stems for end in endings} == {
+        file.name for file in folder.iterdir()
+    }
     assert "an RPM\n" == built.rpm.read_text()
     (subject,) = statement["subject"]
     assert (built.rpm.name, built.sha256) == (subject["name"], subject["digest"]["sha256"])
@@ -441,7 +447,7 @@ def test_signed_file_takes_the_place_of_what_was_built(
     built, signed = make(), tmp_path / "signed.rpm"
     for content, signer in (("once\n", "A" * 40), ("twice\n", "B" * 40)):
         signed.write_text(content)
-        record.replace(built.rpm, signed, signer)
+        record.resign(built.rpm, signed, signer)
 
     found = json.loads(record.beside(built.rpm)[0].read_text())
     (subject,) = found["subject"]
@@ -469,7 +475,7 @@ def test_signing_that_was_stopped_in_between_is_mended(
     with monkeypatch.context() as stopped:
         stopped.setattr(record, "place_text", stop)
         with pytest.raises(KeyboardInterrupt):
-            record.replace(built.rpm, signed, "A" * 40)
+            record.resign(built.rpm, signed, "A" * 40)
 
     assert "signed\n" == built.rpm.read_text()
     assert not record.vouches(built.rpm)
@@ -538,7 +544,22 @@ def test_package_that_fails_its_check_gets_no_name(
         make(replace(first.plan, isa=replace(first.plan.isa, groups=())))
 
     assert before == [file.read_bytes() for file in files]
-    assert 3 == len(list(first.rpm.parent.iterdir()))
+    assert 3 * len(first.plan.file_names) == len(list(first.rpm.parent.iterdir()))
+
+
+def test_sub_package_that_is_gone_or_altered_is_made_anew(
+    play: Play, plan: Plan, make: Callable[..., Built]
+) -> None:
+    """A package is up to date where all that was made with it is there, too."""
+    built = make()
+    (beside,) = (built.rpm.with_name(name) for name in plan.file_names[1:])
+    beside.write_text("another RPM\n")
+    assert make().fresh
+    assert "an RPM\n" == beside.read_text()
+    beside.unlink()
+
+    assert make().fresh
+    assert not make().fresh
 
 
 # --- what the user hands over --------------------------------------------------------------------

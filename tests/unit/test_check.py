@@ -27,7 +27,8 @@ def site(room: Callable[..., Site], plan: Plan) -> Site:
     (site.patched / "os.c").write_text("for linux and others\n")
     (site.room("package") / "mimalloc-custom.spec").write_text("/usr/local/nginx-dep\n")
     site.packages.mkdir()
-    (site.packages / f"{plan.nevra}.rpm").write_text("an RPM\n")
+    for name in plan.file_names:
+        (site.packages / name).write_text("an RPM\n")
     return site
 
 
@@ -65,9 +66,12 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Facts]]:
 
         nothing = Facts("x.rpm", (), HEADER, None, (), {})
         monkeypatch.setattr(recipes, "manifest", lambda *_: ())
+        monkeypatch.setattr(recipes, "switch_manifest", lambda *_: ())
         monkeypatch.setattr(facts, "gather", lambda *_, **__: nothing)
+        monkeypatch.setattr(facts, "read", lambda *_, **__: nothing)
         monkeypatch.setattr(payload, "unpack", lambda rpm, room: payload.root(room))
         monkeypatch.setattr(checks, "judge", judge)
+        monkeypatch.setattr(checks, "judge_switch", lambda *_: [])
         return seen
 
     return set_up
@@ -93,5 +97,6 @@ def test_good_package_is_known_by_its_checksum(
     seen = judged()
     check.run(plan, site, Report())
 
-    assert sha256_of(site.packages / f"{plan.nevra}.rpm") == site.checked.read_text()
+    lines = [f"{sha256_of(site.packages / name)}  {name}" for name in plan.file_names]
+    assert lines == site.checked.read_text().splitlines()
     assert ("aligned", "archive", "object") == seen[0].required

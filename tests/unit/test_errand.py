@@ -65,12 +65,13 @@ def test_build_ends_with_path_size_and_checksum(
     """What was made, where it is, and what to compare it with."""
     outcomes(_built(plan))
     errand.make(checkout, [plan], "build", offline=False)
-    name, took, sums, _ = _lines(capsys)
+    name, took, sums, beside, _ = _lines(capsys)
 
     assert plan.nevra == name
     assert took.startswith("  built in 0.")
     assert took.endswith(" s: /dist/x.rpm")
     assert f"  123 bytes, sha256 {'ab' * 32}" == sums
+    assert f"  with /dist/{plan.file_names[1]}" == beside
 
 
 def test_second_build_says_that_all_is_up_to_date(

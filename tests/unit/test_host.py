@@ -55,6 +55,22 @@ def test_packages_are_named_as_the_host_names_them(
     assert ("needed", "cuts bread and cheese") == (found[0].need, found[0].purpose)
 
 
+def test_a_library_is_where_the_loader_finds_it(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no program, and is on no PATH."""
+    (tmp_path / host.PROGRAMS).write_text("libfast.so.2 libfast2 - tests allocates\n")
+    told = "\tlibbreakfast.so.2 (libc6) => /lib/b\n\tlibfast.so.2 (libc6,x86-64) => /lib/f.so.2\n"
+    monkeypatch.setattr("pipeline.process.attempt", lambda *_, **__: (0, told, ""))
+    (found,) = host.programs(tmp_path)
+    assert ("/lib/f.so.2", "f.so.2", False) == (found.path, found.version, found.missing)
+
+    monkeypatch.setattr("pipeline.process.attempt", lambda *_, **__: (0, told[:30], ""))
+
+    (found,) = host.programs(tmp_path)
+    assert found.missing
+
+
 @pytest.mark.parametrize(
     ("body", "version"),
     [

@@ -37,7 +37,9 @@ def test_source_is_named_wherever_it_came_from(
     """By a digest always, and by where it can be had, if that is a public place."""
     origin = {"kind": kind, "reference": reference}
     origin |= {} if kind == "folder" else {"sha256": SUM}
-    making = Making("x86_64", SUM, origin, {}, {"zig": "0.17.1", "rpmbuild": "4.18.0"})
+    making = Making(
+        "mimalloc-custom", "x86_64", SUM, origin, {}, {"zig": "0.17.1", "rpmbuild": "4.18.0"}
+    )
     found = provenance.statement(plan, making, descriptor("a", SUM), [descriptor("b", SUM)])
     schema = (project / "tests" / "build" / "schemas" / "provenance.json").read_text()
 

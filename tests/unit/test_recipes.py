@@ -390,9 +390,15 @@ def test_every_package_has_a_manifest_and_no_manifest_lies_about(project: Path) 
     """Each release for each dist in each flavor; and no file that belongs to none of them."""
     plans = request.plans(project, version="all", dist="all", arch="all", flavor="all")
     named = {recipes.manifest_file(project, plan).name for plan in plans}
+    switched = filter(None, (recipes.switch_manifest_file(project, plan) for plan in plans))
+    named |= {file.name for file in switched}
 
     assert named == {file.name for file in (project / "recipes" / "manifests").iterdir()}
     assert [] == [plan.label for plan in plans if not recipes.manifest(project, plan)]
+    for plan in plans:
+        paths = recipes.switch_manifest(project, plan)
+        assert bool(plan.switched) == bool(paths)
+        assert not plan.switched or str(plan.switched.dropin) in paths
 
 
 def test_flavors_can_be_installed_beside_each_other(project: Path) -> None:

@@ -10,9 +10,26 @@ import pytest
 
 from pipeline import process, request, rpm, rpmbuild
 from pipeline.errors import HostError, PackageError
-from pipeline.model import Plan
+from pipeline.model import Flavor, Plan
 from pipeline.report import Report
 from pipeline.workspace import Site
+
+
+@pytest.fixture
+def both(plan: Plan, real_plan: Plan) -> Plan:
+    """A plan that makes a sub-package, too."""
+    return replace(plan, flavor=real_plan.flavor)
+
+
+@pytest.fixture
+def plan(plan: Plan) -> Plan:
+    """A plan that makes one package."""
+    return alone(plan)
+
+
+def alone(plan: Plan) -> Plan:
+    """The same without a sub-package."""
+    return replace(plan, flavor=Flavor())
 
 
 @pytest.fixture
@@ -110,7 +127,7 @@ def test_rpm_knows_the_kinds_of_processors_itself(
     arch: str,
 ) -> None:
     """Nothing is added to what its own file says of them."""
-    rpm.run(request.plan(project, "2.0.6", dist, arch), site, Report())
+    rpm.run(alone(request.plan(project, "2.0.6", dist, arch)), site, Report())
     ((argv, _),) = calls
 
     assert [] == _architectures(site, argv)
@@ -121,7 +138,7 @@ def test_rpm_is_told_of_an_architecture_that_it_may_not_know(
     project: Path, site: Site, calls: list[tuple[list[str], dict[str, object]]]
 ) -> None:
     """An rpm before 4.19 takes x86_64_v2 for what x86_64 is: number, colour and macros."""
-    rpm.run(request.plan(project, "2.0.6", "el10", "x86_64_v2"), site, Report())
+    rpm.run(alone(request.plan(project, "2.0.6", "el10", "x86_64_v2")), site, Report())
     ((argv, _),) = calls
 
     assert [
@@ -161,3 +178,18 @@ def test_host_without_rpmbuild(monkeypatch: pytest.MonkeyPatch) -> None:
         rpmbuild.version()
 
     assert "invoke doctor" == caught.value.hint
+
+
+def test_sub_package_is_packed_on_no_machines_platform(
+    both: Plan, site: Site, calls: list[tuple[list[str], dict[str, object]]]
+) -> None:
+    """In a room of its own; it takes the place of the one that was packed with the package."""
+    assert both.switched
+    made = site.room("package") / "switch" / "rpms" / both.switched.file_name
+    with pytest.raises(FileNotFoundError):  # rpmbuild is not run
+        rpm.run(both, site, Report())
+    macros = (made.parents[1] / "macros").read_text().splitlines()
+
+    assert 2 == len(calls)
+    assert "%_target_platform noarch-redhat-linux-gnu" in macros
+    assert both.platform == _macros(site)["_target_platform"]

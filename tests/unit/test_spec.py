@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,10 +12,22 @@ from jinja2 import UndefinedError
 
 from pipeline import recipes, request
 from pipeline import spec as spec_module
-from pipeline.model import Change, Folders, Plan
+from pipeline.model import Change, Flavor, Folders, Plan
 from pipeline.workspace import Site
 from tests.unit import release
 from tests.unit.staged import FOLDERS, PREFIX
+
+
+@pytest.fixture
+def both(plan: Plan, real_plan: Plan) -> Plan:
+    """A plan that makes a sub-package, too."""
+    return replace(plan, flavor=real_plan.flavor)
+
+
+@pytest.fixture
+def plan(plan: Plan) -> Plan:
+    """A plan that makes one package."""
+    return replace(plan, flavor=Flavor())
 
 
 @pytest.fixture
@@ -193,3 +206,50 @@ def test_manifest_gives_files_and_folders(project: Path) -> None:
         (PREFIX, f"{PREFIX}/lib64", f"{PREFIX}/lib64/mimalloc-2.0"),
         (f"{PREFIX}/lib64/libmimalloc.so", f"{PREFIX}/lib64/mimalloc-2.0/mimalloc.o"),
     ) == spec_module.listed(plan, manifest)
+
+
+# --- the sub-package -----------------------------------------------------------------------------
+
+
+def test_sub_package_is_beside_the_package_and_not_in_it(
+    both: Plan, plan: Plan, site: Site
+) -> None:
+    """Without it, every line of the spec is there, in the same order."""
+    with_it, without = (_spec(each, site).splitlines() for each in (both, plan))
+    lines = iter(with_it)
+
+    assert [] == [line for line in without if line not in lines]
+    more = set(with_it) - set(without)
+    assert "%files -n mimalloc-custom-nginx" in more
+    assert "Requires:       mimalloc-custom = %{version}-%{release}" in more
+    assert "BuildArch:      noarch" in more
+
+
+def test_scriptlets_are_for_the_dist_without_triggers(both: Plan, site: Site) -> None:
+    """They stand between a condition and its end."""
+    spec = _spec(both, site)
+    start = spec.index('%if "%{?dist}" == ".el7"\n%post -n mimalloc-custom-nginx')
+
+    assert spec.index("%postun -n mimalloc-custom-nginx") < spec.index("%endif", start)
+    assert 2 == spec.count("systemctl daemon-reload >/dev/null")
+
+
+@pytest.mark.parametrize(
+    ("version", "flavor", "library"),
+    [
+        ("2.0.6", "plain", "libmimalloc.so.2"),
+        ("3.4.3", "plain", "libmimalloc.so.3"),
+        ("3.4.3", "secure", "libmimalloc-secure.so.3"),
+    ],
+)
+def test_dropin_names_the_library_of_the_release(
+    project: Path, version: str, flavor: str, library: str
+) -> None:
+    """The one line that counts, as the page has it; all else is a comment."""
+    plan = request.plan(project, version, "el8", "x86_64", flavor)
+    text = spec_module.dropin(plan, project, "php-fpm.service")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+
+    assert ["[Service]", f"Environment=LD_PRELOAD={PREFIX}/lib64/{library}"] == lines
+    assert "systemctl restart php-fpm\n" in text
+    assert text.endswith("\n")

@@ -83,18 +83,3 @@ def test_only_warnings_and_worse_are_complaints() -> None:
     bad = "2026/01/01 00:00:00 [crit] 1#1: open() failed"
 
     assert [bad] == server.complaints(f"{harmless}{NOTICE}{bad}\n")
-
-
-def test_all_temporary_files_are_below_our_own_folder() -> None:
-    """For each module that nginx is built with; a module that it lacks has no such directive."""
-    text = server.configuration("--with-x --without-http_uwsgi_module", 8123, root=True)
-
-    assert "listen 127.0.0.1:8123;" in text
-    assert "fastcgi_temp_path temporary/fastcgi;" in text
-    assert "uwsgi" not in text
-
-
-def test_only_root_names_a_user() -> None:
-    """Nginx warns of the directive where it cannot follow it."""
-    assert "user root root;" in server.configuration("", 1, root=True)
-    assert "user " not in server.configuration("", 1, root=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import figures
-from benchmarks.figures import Spread
+from pipeline import figures
+from pipeline.figures import Spread
 
 
 def test_a_spread_is_least_median_and_most() -> None:

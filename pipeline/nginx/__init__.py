@@ -1,0 +1,1 @@
+"""Programs on the library, where they live: switched on, watched, run, compared."""

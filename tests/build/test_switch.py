@@ -1,0 +1,167 @@
+"""The sub-package that switches nginx on: real rpmbuild, real rpm, bad ones among them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline import build, checks, facts, recipes, rpmbuild, workspace
+from pipeline.model import Built, Facts, Finding
+from tests.build.conftest import ARCH, NEWEST, ROOT, SEED, Package
+
+Make = Callable[..., Facts]
+
+NOWHERE = "noarch-redhat-linux-gnu"
+FOLDER = "/usr/lib/systemd/system/nginx.service.d"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is put in the place of what stands in the spec."""
+
+    old: str
+    new: str
+
+
+def remade(built: Built, fault: Fault, work: Path) -> tuple[Facts, list[Finding]]:
+    """The sub-package, packed once more by a spec with a fault in it; and what is found wrong."""
+    site = build.prepare(built.plan, workspace.locate(ROOT))
+    assert built.plan.switched
+    (spec,) = site.room("package").glob("*.spec")
+    text = spec.read_text()
+    assert fault.old in text
+    room = work / "room"
+    room.mkdir()
+    (room / spec.name).write_text(text.replace(fault.old, fault.new))
+    places = {"_rpmdir": work, "staged": site.stage}
+    mode = ("-bb", "--with", "prebuilt")
+    rpmbuild.run(mode, room / spec.name, built.plan, ROOT, places, work / "log", platform=NOWHERE)
+    (rpm,) = work.glob("*-nginx-*.rpm")
+    found = facts.read(rpm, work / "scratch", library=built.plan.library)
+    manifest = recipes.switch_manifest(ROOT, built.plan)
+    return found, checks.judge_switch(found, built.plan, manifest)
+
+
+REQUIRES = "Requires:       mimalloc-custom = %{version}-%{release}"
+RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&1 || :\n\n%postun"
+
+OTHER_LINE = Fault("libmimalloc.so.3\nEOF", "libmimalloc.so.2\nEOF")
+WRITABLE = Fault('(0644,root,root) "/usr/lib/s', '(0666,root,root) "/usr/lib/s')
+
+FAULTS = {
+    "the library of another line": (OTHER_LINE, "dropin"),
+    "another variable": (Fault("[Service]\n", "[Service]\nUser=root\n"), "dropin"),
+    "no section": (Fault("[Service]\n", ""), "dropin"),
+    "any release": (Fault(REQUIRES, "Requires: mimalloc-custom"), "requires"),
+    "a soname, which others provide": (
+        Fault(REQUIRES, "Requires: libmimalloc.so.3()(64bit)"),
+        "requires",
+    ),
+    "a weak dependency": (Fault(REQUIRES, f"{REQUIRES}\nRecommends: nginx"), "requires"),
+    "a service restarted behind its administrator's back": (
+        Fault(RELOAD, "systemctl restart nginx\n\n%postun"),
+        "scriptlets",
+    ),
+    "a trigger": (
+        Fault("%files -n", "%triggerin -n mimalloc-custom-nginx -- nginx\n:\n%files -n"),
+        "scriptlets",
+    ),
+    "a file that all may write": (WRITABLE, "modes"),
+    "a folder that nobody owns": (Fault(f'%dir %attr(0755,root,root) "{FOLDER}"', ""), "manifest"),
+    "another summary": (Fault("nginx.service on mimalloc", "on mimalloc"), "metadata"),
+    "packages of another vendor": (Fault("URL:", "Vendor: box\nURL:"), "metadata"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_caught(package: Package, name: str, tmp_path: Path) -> None:
+    """The check that is for the fault names it, and no other check speaks."""
+    fault, check = FAULTS[name]
+    _, found = remade(package(NEWEST, "el7"), fault, tmp_path)
+
+    assert {check} == {finding.check for finding in found}, found
+
+
+def test_scriptlets_where_systemd_has_triggers_are_caught(package: Package, tmp_path: Path) -> None:
+    """systemd would read its files twice."""
+    fault = Fault('%if "%{?dist}" == ".el7"\n%post', "%if 1\n%post")
+    found, findings = remade(package(NEWEST, "el8"), fault, tmp_path)
+
+    assert ["post", "postun"] == sorted(found.header.scriptlets)
+    assert {"scriptlets", "requires"} == {finding.check for finding in findings}
+
+
+@pytest.mark.parametrize(("version", "dist"), [(SEED, "el7"), (NEWEST, "el9")])
+def test_it_goes_in_and_out_without_a_trace(
+    package: Package, as_root: list[str], tmp_path: Path, version: str, dist: str
+) -> None:
+    """With its package; its one file names the library that came with it, and rpm verifies it."""
+    built = package(version, dist)
+    assert built.plan.switched
+
+    def rpm(*arguments: str | Path) -> str:
+        where = ["--root", str(tmp_path), "--dbpath", "/var/lib/rpm"]
+        command = [*as_root, "rpm", *where, *map(str, arguments)]
+        # EL7's scriptlets need a shell, which is not in the scratch root.
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert 0 == done.returncode, done.stderr
+        return done.stdout
+
+    beside = built.rpm.with_name(built.plan.switched.file_name)
+    install = ("-U", "--nodeps", "--nosignature", "--noscripts")
+    rpm(*install, built.rpm, beside)
+    (line,) = (
+        line
+        for line in (tmp_path / f"{FOLDER}/mimalloc.conf".lstrip("/")).read_text().splitlines()
+        if line.startswith("Environment=")
+    )
+    preloaded = line.removeprefix("Environment=LD_PRELOAD=/")
+
+    assert (tmp_path / preloaded).resolve().is_file()
+    assert "" == rpm("-V", "--nodeps", built.plan.switched.name)
+    rpm("-e", "--noscripts", built.plan.switched.name)
+    assert not (tmp_path / FOLDER.lstrip("/")).exists()
+    assert (tmp_path / preloaded).resolve().is_file()
+
+
+def test_it_does_not_go_in_without_its_package(
+    package: Package, as_root: list[str], tmp_path: Path
+) -> None:
+    """Nor beside one of another release, whose library it does not name."""
+    new, old = package(NEWEST, "el8"), package("2.0.9", "el8")
+    assert new.plan.switched
+    assert old.plan.switched
+    command = [*as_root, "rpm", "--root", str(tmp_path), "--dbpath", "/var/lib/rpm"]
+    (tmp_path / "usr").mkdir()
+    subprocess.run(
+        [*command, "-U", "--nodeps", "--nosignature", new.rpm], check=True, capture_output=True
+    )
+
+    def refused(built: Built) -> str:
+        assert built.plan.switched
+        beside = built.rpm.with_name(built.plan.switched.file_name)
+        done = subprocess.run(
+            [*command, "-U", "--test", "--nosignature", beside],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stderr
+
+    assert "mimalloc-custom = 2.0.9-1.el8 is needed" in refused(old)
+    assert "is needed" not in refused(new)
+
+
+def test_it_is_the_same_for_every_machine(package: Package) -> None:
+    """Byte for byte: a repository that serves several has one file under its name."""
+    machines = [(NEWEST, "el10", arch) for arch in (ARCH, "aarch64", "x86_64_v2")]
+    found = set()
+    for built in (package(*which) for which in machines):
+        assert built.plan.switched
+        found.add(built.rpm.with_name(built.plan.switched.file_name).read_bytes())
+
+    assert 1 == len(found)
