@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import process
 from pipeline.errors import HostError
 from pipeline.tables import load
+
+# Libraries that are an allocator, ours among them, by the beginning of their names.
+ALLOCATORS = re.compile(
+    r"lib(mimalloc|jemalloc|tcmalloc|snmalloc|hoard|rpmalloc|mtmalloc|dmalloc)(?![a-z])"
+)
 
 FILE = Path("buildroot") / "allocators" / "host.toml"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,7 @@ from pipeline.nginx import proc
 from pipeline.nginx.allocators import Allocator
 from pipeline.nginx.proc import Process
 from pipeline.nginx.settings import Settings
+from pipeline.rivals import ALLOCATORS
 from pipeline.smoke import live, proofs
 
 TEMPLATE = Path(__file__).with_name("nginx.conf")
@@ -30,7 +30,6 @@ _SITE = """server {{
     location ~ \\.php$ {{ return 404; }}
 }}
 """
-_OTHER = re.compile(r"lib(jemalloc|tcmalloc|mimalloc)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def prove(running: Running, allocator: Allocator, log: Path) -> None:
     wanted = {str(allocator.library.resolve())} if allocator.library else set()
     for each in (master, *workers):
         mapped = [file.path for file in each.mapped or ()]
-        found = {path for path in mapped if path in wanted or _OTHER.match(Path(path).name)}
+        found = {path for path in mapped if path in wanted or ALLOCATORS.match(Path(path).name)}
         if found != wanted:
             raise CompareError(
                 f"nginx is not on {allocator.name}, or not on it alone",

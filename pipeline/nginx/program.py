@@ -14,8 +14,9 @@ from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-# Allocators by the libraries that bring them, and by names that only those define who bring one.
-_LIBRARIES = re.compile(r"lib(mimalloc|jemalloc|tcmalloc|snmalloc|rpmalloc|hoard)\b.*")
+from pipeline.rivals import ALLOCATORS
+
+# What an allocator defines, and names that only those define who bring one of their own.
 _ENTRIES = ("malloc", "free", "realloc")
 _MARKS = re.compile(r"(_rjem_|je_|rpmalloc_|tc_|mi_)(malloc|mallocx|free)|runtime\.mallocgc")
 _TABLES = (".dynsym", ".symtab")
@@ -87,7 +88,7 @@ def _of_elf(file: Path, elf: ELFFile) -> Iterator[str]:
         for tag in section.iter_tags("DT_NEEDED")
     )
     for name in needed:
-        if _LIBRARIES.fullmatch(name):
+        if ALLOCATORS.match(name):
             yield f"{file} brings an allocator: it needs {name}; a preload takes its place"
     defined = set(_defined(elf))
     if {*_ENTRIES} <= defined:

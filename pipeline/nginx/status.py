@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ from pipeline.facts.release import mi_version
 from pipeline.nginx import proc
 from pipeline.nginx.proc import Mapped, Process
 from pipeline.report import Report
+from pipeline.rivals import ALLOCATORS
 
 _LIBRARY = "libmimalloc"
-_OTHERS = re.compile(r"lib(jemalloc|tcmalloc|snmalloc|hoard|rpmalloc|mtmalloc|dmalloc)")
 _HEAD = f"{'USER':<10} {'PID':>7} {'VSZ':>9} {'RSS':>8} {'PSS':>8} {'MIMALLOC':<9} COMMAND"
 
 
@@ -85,7 +84,7 @@ def _why(process: Process) -> str:
         return ": it was started with AT_SECURE, so the loader ignored LD_PRELOAD"
     if not process.loads:
         return ": it is statically linked, and has no loader"
-    others = [file.name for file in process.mapped or () if _OTHERS.match(file.name)]
+    others = [file.name for file in process.mapped or () if ALLOCATORS.match(file.name)]
     return f", but on {', '.join(others)}" if others else ""
 
 
