@@ -215,6 +215,27 @@ def test_debian_package_that_is_not_there(
     assert (apt / "asked").exists()
 
 
+def test_debian_versions_are_those_of_the_archives(apt: Path) -> None:
+    """As they come; the lists that they are read from are fetched first, and not the host's."""
+    program = apt.parent / "bin" / "apt-cache"
+    told = "Package: mimalloc\nVersion: 2.0.9+ds-2\n\nPackage: mimalloc\nVersion: 2.0.9+ds-1\n"
+    program.write_text(f"#!/bin/sh\necho \"$@\" > {apt}/searched\nprintf '{told}'\n")
+    program.chmod(0o755)
+
+    assert ["2.0.9+ds-2", "2.0.9+ds-1"] == origins.debian_versions("mimalloc")
+    searched = (apt / "searched").read_text()
+    assert searched.endswith("showsrc --only-source mimalloc\n")
+    assert "Dir::Etc::sourcelist=/dev/null" in searched
+    assert (apt / "asked").read_text().rstrip().endswith("update")
+
+
+def test_host_without_apt_knows_no_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    assert [] == origins.debian_versions("mimalloc")
+
+
 def test_host_without_apt(monkeypatch: pytest.MonkeyPatch, part: Path, log: Path) -> None:
     """A host of another family has one source less."""
     monkeypatch.setenv("PATH", "/nowhere")
