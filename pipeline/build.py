@@ -141,13 +141,11 @@ def build(
         with locked(workspace.locks, plan.nevra, waiting=lambda: _wait(plan.nevra, report)):
             if plan.handed:
                 advance(plan, site, report, "unpack")
-            found = record.finished(plan, site)
-            if found:
+            if found := record.finished(plan, site):
                 return found
             # It could not be tried in the end: better said before a minute of compiling.
             emulator.runner(plan)
-            # Python fills these in without a lock: who asks meanwhile, as ninja's module does, is
-            # told half of them.
+            # Filled in by Python without a lock: ninja's module, asking meanwhile, got half of it.
             sysconfig.get_config_vars()
             threading.Thread(target=load, daemon=True).start()
             # What was handed over has been looked at, and from here on it is just the tree.
@@ -195,9 +193,7 @@ def do(
 def clean(workspace: Workspace, report: Report, *, everything: bool = False) -> None:
     """Remove the work folder, and with ``everything`` the finished packages and the cache too."""
     waiting = "waiting for a build to end"
-    targets = [workspace.work.parent]
-    if everything:
-        targets += [workspace.dist, workspace.cache]
+    targets = [workspace.work.parent, *([workspace.dist, workspace.cache] if everything else [])]
     with guarded(), locked(workspace.locks, "workspace", waiting=lambda: report.line(waiting)):
         for target in targets:
             remove(target)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -24,26 +25,47 @@ def foreground(argv: Sequence[str | Path], more: Mapping[str, str]) -> int:
     Raises HostError where it cannot be started.
     """
     command = [str(word) for word in argv]
-    try:
-        child = subprocess.Popen(
-            command, env={**os.environ, **more}, preexec_fn=partial(tie, os.getpid())
-        )
-    except OSError as problem:
-        raise HostError(f"{command[0]} cannot be started", got=problem.strerror or "") from problem
-    with _signals_for(child):
+    with _signals() as passed_on:
+        try:
+            child = subprocess.Popen(
+                command, env={**os.environ, **more}, preexec_fn=partial(tie, os.getpid())
+            )
+        except OSError as problem:
+            got = problem.strerror or ""
+            raise HostError(f"{command[0]} cannot be started", got=got) from problem
+        passed_on.to(child)
         code = child.wait()
     return 128 - code if code < 0 else code
 
 
-@contextmanager
-def _signals_for(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        child.send_signal(number)
+@dataclass(slots=True)
+class _PassedOn:
+    """Signals on their way to a program; those that came before it was there wait for it."""
 
-    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = field(default_factory=list)
+
+    def to(self, child: subprocess.Popen[bytes]) -> None:
+        """From here on they go to this program."""
+        self.child = child
+        for number in self.early:
+            child.send_signal(number)
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """One has come."""
+        if self.child:
+            self.child.send_signal(number)
+        else:
+            self.early.append(number)
+
+
+@contextmanager
+def _signals() -> Iterator[_PassedOn]:
+    passed_on = _PassedOn()
+    before = {number: signal.signal(number, passed_on.take) for number in _PASSED_ON}
     before[signal.SIGINT] = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        yield
+        yield passed_on
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -145,7 +145,7 @@ def checkout(tmp_path: Path) -> Path:
     """A copy of the project to break; its work and dist folders are its own."""
     target = tmp_path / "checkout"
     target.mkdir()
-    for name in ("recipes", "patches", "buildroot", "pipeline"):
+    for name in ("recipes", "patches", "buildroot", "doors", "pipeline"):
         shutil.copytree(ROOT / name, target / name)
     for name in ("tasks.py", "pyproject.toml"):
         shutil.copy(ROOT / name, target / name)

@@ -62,7 +62,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout for one dist and one machine, in which the newest release is not pinned."""
     house = tmp_path_factory.mktemp("house") / "checkout"
     house.mkdir()
-    for name in ("recipes", "patches", "buildroot", "pipeline"):
+    for name in ("recipes", "patches", "buildroot", "doors", "pipeline"):
         shutil.copytree(ROOT / name, house / name)
     for name in ("tasks.py", "README.md", "CHANGELOG.md", ".gitignore"):
         shutil.copy(ROOT / name, house / name)

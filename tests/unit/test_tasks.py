@@ -16,6 +16,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import tasks
+from doors import guard, making
 from pipeline import errand, request
 from pipeline.build import STEPS
 from pipeline.errors import CompileError, PackagingError
@@ -30,8 +31,8 @@ pytestmark = pytest.mark.usefixtures("signals")
 
 def test_steps_have_their_doors() -> None:
     """The names of the steps are the names of the tasks, in the same order."""
-    assert [step.name for step in STEPS] == list(tasks.PURPOSES)
-    assert set(tasks.PURPOSES) <= set(tasks.namespace.task_names)
+    assert [step.name for step in STEPS] == list(making.PURPOSES)
+    assert set(making.PURPOSES) <= set(tasks.namespace.task_names)
 
 
 def test_every_task_has_its_line_and_every_flag_its_help() -> None:
@@ -45,10 +46,10 @@ def test_every_task_has_its_line_and_every_flag_its_help() -> None:
 
 def test_every_door_to_packages_has_the_flags_that_name_them() -> None:
     """Whoever has built a secure package can smoke it with the same words."""
-    for name in ("build", "smoke", "manifest", *tasks.PURPOSES):
+    for name in ("build", "smoke", "manifest", *making.PURPOSES):
         flags = {flag.name for flag in tasks.namespace[name].get_arguments()}
 
-        assert set(tasks.PACKAGE) <= flags, name
+        assert set(guard.PACKAGE) <= flags, name
 
 
 @pytest.mark.parametrize("name", ["build", "stage", "smoke", "manifest"])
@@ -80,7 +81,7 @@ def _ended(problem: BaseException) -> Exit:
         raise problem
 
     with pytest.raises(Exit) as caught:
-        tasks.door(body)(Context())
+        guard.door(body)(Context())
     return caught.value
 
 
@@ -110,7 +111,7 @@ def test_signal_is_like_an_interrupt(number: signal.Signals) -> None:
         time.sleep(5)
 
     with pytest.raises(Exit) as caught:
-        tasks.door(body)(Context())
+        guard.door(body)(Context())
 
     assert 130 == caught.value.code
 
@@ -124,7 +125,7 @@ def test_hangup_that_is_ignored_stays_ignored() -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         went_on.append(True)
 
-    tasks.door(body)(Context())
+    guard.door(body)(Context())
 
     assert [True] == went_on
 
@@ -136,7 +137,7 @@ def test_defect_is_not_dressed_up() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError) as caught:
-        tasks.door(body)(Context())
+        guard.door(body)(Context())
 
     assert not isinstance(caught.value, PackagingError)
 
@@ -147,9 +148,10 @@ def test_defect_is_not_dressed_up() -> None:
 @pytest.fixture
 def copy(checkout: Path, project: Path) -> Path:
     """The scratch checkout, with the code in it."""
-    shutil.copytree(
-        project / "pipeline", checkout / "pipeline", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    for name in ("doors", "pipeline"):
+        shutil.copytree(
+            project / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     shutil.copyfile(project / "tasks.py", checkout / "tasks.py")
     return checkout
 

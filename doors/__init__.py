@@ -1,0 +1,1 @@
+"""The doors for `invoke`: each parses, calls once, prints; `tasks.py` lists them."""
