@@ -47,6 +47,10 @@ class Publisher:
         """Copies packages, as they were built, into the checkout's ``dist/``."""
         return [self.take_file(built.rpm) for built in packages]
 
+    def take_all(self, built: Built) -> list[Path]:
+        """Copies a package and its sub-package."""
+        return [self.take_file(built.rpm.with_name(name)) for name in built.plan.file_names]
+
     def take_file(self, rpm: Path) -> Path:
         """Copies one package file, and what accounts for it."""
         target = self.checkout / rpm.relative_to(ROOT)

@@ -182,6 +182,25 @@ def test_a_bill_that_is_none_is_caught(
     assert "" != complaint(json.dumps(found))
 
 
+def test_a_sub_package_is_accounted_for_too(package: Package) -> None:
+    """Its one file, the package that it needs, and no compiler; both must be whole."""
+    built = package("3.4.3", "el8")
+    assert built.plan.switched
+    rpm = built.rpm.with_name(built.plan.switched.file_name)
+    found, listed = statement(rpm), bill(rpm)
+
+    VALID.validate(found)
+    assert "" == complaint(json.dumps(listed))
+    assert record.vouches(rpm)
+    definition = found["predicate"]["buildDefinition"]
+    assert "noarch" == definition["externalParameters"]["arch"]
+    assert "compiler" not in definition["internalParameters"]
+    files = [each["name"] for each in listed["components"] if each["type"] == "file"]
+    assert [str(built.plan.switched.dropin)] == files
+    libraries = [each["purl"] for each in listed["components"] if each["type"] == "library"]
+    assert ["pkg:rpm/mimalloc-custom@3.4.3-1.el8?arch=x86_64&distro=el8"] == libraries
+
+
 @pytest.fixture
 def source(package: Package) -> Path:
     """A source package with a patch in it, beside what accounts for it."""

@@ -161,6 +161,29 @@ def test_install_upgrade_query_remove(
     assert [] == system.ours()
 
 
+def test_one_package_switches_nginx_on(
+    package: Package, publisher: Publisher, address: str, with_c_library: Callable[..., System]
+) -> None:
+    """The sub-package brings the package of its release along, and goes with it."""
+    built = package(NEWEST, "el8")
+    system = with_c_library(built)
+    publisher.take_all(built)
+    publisher.publish(address)
+    system.subscribe(publisher.served / "el8" / "mimalloc-custom-v3.repo")
+    dropin = system.root / "usr/lib/systemd/system/nginx.service.d/mimalloc.conf"
+
+    system.done("install", "mimalloc-custom-nginx")
+
+    assert f"Environment=LD_PRELOAD={built.plan.preload}\n" in dropin.read_text()
+    assert (system.root / str(built.plan.library).lstrip("/")).is_file()
+    for name in ("mimalloc-custom", "mimalloc-custom-nginx"):
+        assert "" == system.rpm("-V", name)
+    # The library does not go from under a service that preloads it.
+    system.done("remove", "mimalloc-custom")
+    assert [] == system.ours()
+    assert not dropin.parent.exists()
+
+
 @pytest.fixture
 def published(package: Package, publisher: Publisher, address: str) -> Path:
     """A served repository of one package, and the folder that its files are in."""
