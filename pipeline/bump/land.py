@@ -2,17 +2,20 @@
 
 What is to be placed and what was there before are written into a folder of their own, ``.bump``,
 and a list of it comes last: from then on a landing has begun. Each file is then moved to where it
-belongs. That the list is gone is the end. Where it is found by a later run, somebody was killed
-between the two, and what was there before is put back.
+belongs. That the list is gone is the end. A watcher puts back what was there before where we are
+killed in between. Where the watcher went too, as when the power does, a later run finds the list.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline.checksum import sha256_of
 from pipeline.errors import BumpError
@@ -24,20 +27,50 @@ _FOLDER, _LIST = ".bump", "list.json"
 def put(root: Path, files: Mapping[str, str | None]) -> None:
     """Give files below ``root`` their new texts, in this order; a file whose text is None goes.
 
-    Whoever is ended in the middle leaves it to ``undo``.
+    Whoever is ended in the middle leaves it to a watcher, or to the next ``undo``.
     """
     folder = root / _FOLDER
     remove(folder)
     entries = [_prepare(root, folder, number, *each) for number, each in enumerate(files.items())]
-    place_text(json.dumps(entries, indent=2), folder / _LIST)
-    try:
-        for entry in entries:
-            _place(root, entry)
-    except BaseException:
-        undo(root)
-        raise
-    (folder / _LIST).unlink()
+    with _watched(root):
+        place_text(json.dumps(entries, indent=2), folder / _LIST)
+        try:
+            for entry in entries:
+                _place(root, entry)
+        except BaseException:
+            undo(root)
+            raise
+        (folder / _LIST).unlink()
     remove(folder)
+
+
+@contextmanager
+def _watched(root: Path) -> Iterator[None]:
+    """A process of our own that outlives us, and undoes a landing that we do not end ourselves."""
+    watching, alive = os.pipe()
+    watcher = os.fork()
+    if watcher == 0:
+        _watch(root, watching, alive)
+    os.close(watching)
+    try:
+        yield
+    finally:
+        os.write(alive, b"ended")
+        os.close(alive)
+        os.waitpid(watcher, 0)
+
+
+def _watch(root: Path, watching: int, alive: int) -> NoReturn:
+    """Wait for the other's word that it has ended; where it comes to an end without, undo."""
+    try:
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        os.close(alive)
+        if not os.read(watching, 1):
+            undo(root)
+    finally:
+        os._exit(0)
 
 
 def unfinished(root: Path) -> bool:

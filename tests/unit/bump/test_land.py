@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,18 @@ def _content(root: Path) -> dict[str, str]:
     return found
 
 
-def _killed(root: Path, count: int) -> int:
-    """Ends a landing with SIGKILL before it has placed a file for the ``count``th time."""
+def _killed(root: Path, count: int, *, watched: bool = False) -> int:
+    """Ends a landing with SIGKILL before it has placed a file for the ``count``th time.
+
+    Its watcher, where it has one, has ended, too, when this returns.
+    """
+    watching, alive = os.pipe()
 
     def work() -> None:
-        seen, place = 0, land._place
+        os.close(watching)
+        if not watched:
+            land._watched = nullcontext  # type: ignore[assignment]
+        seen, place, own = 0, land._place, os.getpid()
 
         def counted(root: Path, entry: Mapping[str, Any]) -> None:
             nonlocal seen
@@ -57,7 +65,7 @@ def _killed(root: Path, count: int) -> int:
         unlink = Path.unlink
 
         def last(self: Path, missing_ok: bool = False) -> None:
-            if self.name == "list.json":
+            if self.name == "list.json" and os.getpid() == own:
                 os.kill(os.getpid(), signal.SIGKILL)
             unlink(self, missing_ok)
 
@@ -68,6 +76,10 @@ def _killed(root: Path, count: int) -> int:
     child = multiprocessing.get_context("fork").Process(target=work)
     child.start()
     child.join()
+    os.close(alive)
+    # Nobody who has inherited the other end is left.
+    assert b"" == os.read(watching, 1)
+    os.close(watching)
     return child.exitcode or 0
 
 
@@ -90,6 +102,15 @@ def test_whoever_is_killed_leaves_what_can_be_undone(root: Path, count: int) -> 
 
     assert BEFORE == _content(root)
     assert not land.undo(root)
+
+
+@pytest.mark.parametrize("count", range(len(FILES) + 1))
+def test_a_watcher_puts_back_what_the_killed_one_has_moved(root: Path, count: int) -> None:
+    """The tree is as before at once, without a next run."""
+    assert -signal.SIGKILL == _killed(root, count, watched=True)
+
+    assert BEFORE == _content(root)
+    assert not land.unfinished(root)
 
 
 def test_a_killed_undoing_is_undone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
