@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.model import Plan
+from pipeline.templates import fill
 
 SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
 DROPIN = Path("recipes") / "dropin.conf.j2"
@@ -51,7 +52,7 @@ def listed(plan: Plan, manifest: Iterable[str]) -> Listing:
 def render(plan: Plan, root: Path, listing: Listing, options: Mapping[str, str]) -> str:
     """The text of the spec; ``options`` are cmake's, for a build by itself."""
     switched = plan.switched
-    return _filled(
+    return fill(
         root / SPEC,
         plan=plan,
         switched=switched,
@@ -67,18 +68,4 @@ def render(plan: Plan, root: Path, listing: Listing, options: Mapping[str, str])
 
 def dropin(plan: Plan, root: Path, unit: str) -> str:
     """The text of systemd's drop-in that starts a unit on the plan's library."""
-    return _filled(root / DROPIN, unit=unit, library=plan.preload)
-
-
-def _filled(template: Path, **values: object) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(template.parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # a spec, not a page
-    )
-    return templates.get_template(template.name).render(**values)
+    return fill(root / DROPIN, unit=unit, library=plan.preload)

@@ -12,6 +12,7 @@ from pipeline.checksum import digest_of_files, sha256_of
 from pipeline.model import BuildRoot, Package
 from pipeline.publish.key import Key
 from pipeline.publish.shelf import SOURCE, Item, Stock
+from pipeline.templates import fill
 
 _HERE = Path(__file__).parent / "templates"
 _PAGE, _REPO = "index.html.j2", "line.repo.j2"
@@ -81,10 +82,10 @@ def write(shown: Shown, tree: Path) -> None:
     (tree / shown.key_file).write_text(shown.key.public, encoding="utf-8")
     for section in sections:
         for line in section.lines:
-            text = _render(_REPO, shown=shown, section=section, line=line)
+            text = fill(_HERE / _REPO, shown=shown, section=section, line=line)
             file = tree / section.root.dist / repo_file(shown.package, line.name)
             file.write_text(text, encoding="utf-8")
-    page = _render(_PAGE, shown=shown, sections=sections, repo_file=repo_file)
+    page = fill(_HERE / _PAGE, shown=shown, sections=sections, repo_file=repo_file)
     (tree / "index.html").write_text(page, encoding="utf-8")
 
 
@@ -133,18 +134,3 @@ def _lines(rows: Sequence[Row], root: Path) -> Iterator[Line]:
         newest = held[0].item.version
         known = newest in recipes.versions(root)
         yield Line(name, newest, recipes.recipe(root, newest).soname if known else "", tuple(held))
-
-
-def _render(template: str, **values: object) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=template.endswith(".html.j2"),
-    )
-    environment.filters["kib"] = lambda size: f"{size / 1024:,.0f} KiB"
-    return environment.get_template(template).render(values)

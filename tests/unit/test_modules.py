@@ -17,7 +17,7 @@ PIPELINE = ROOT / "pipeline"
 # is an errand: only errands and doors may know of it.
 FLOORS = [
     {"errors", "model"},
-    {"workspace", "disk", "process", "checksum", "report", "tables"},
+    {"workspace", "disk", "process", "checksum", "report", "tables", "templates"},
     {"download", "origins", "recipes", "toolchain", "host", "emulator", "spec", "rpmbuild"},
     {"fetch", "unpack", "patch", "cmake", "rpm", "srpm", "check", "facts", "checks", "smoke"},
     {"build", "record", "provenance", "purl", "sbom"},
