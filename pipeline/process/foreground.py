@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,26 +24,40 @@ def foreground(argv: Sequence[str | Path], more: Mapping[str, str]) -> int:
     Raises HostError where it cannot be started.
     """
     command = [str(word) for word in argv]
-    try:
-        child = subprocess.Popen(
-            command, env={**os.environ, **more}, preexec_fn=partial(tie, os.getpid())
-        )
-    except OSError as problem:
-        raise HostError(f"{command[0]} cannot be started", got=problem.strerror or "") from problem
-    with _signals_for(child):
+    with _passing_on() as meet:
+        try:
+            child = subprocess.Popen(
+                command, env={**os.environ, **more}, preexec_fn=partial(tie, os.getpid())
+            )
+        except OSError as problem:
+            reason = problem.strerror or ""
+            raise HostError(f"{command[0]} cannot be started", got=reason) from problem
+        meet(child)
         code = child.wait()
     return 128 - code if code < 0 else code
 
 
 @contextmanager
-def _signals_for(child: subprocess.Popen[bytes]) -> Iterator[None]:
+def _passing_on() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
+    """Yields a function to be told of the program; signals that come before it are kept for it."""
+    running: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
     def pass_on(number: int, frame: FrameType | None) -> None:
-        child.send_signal(number)
+        if running:
+            running[0].send_signal(number)
+        else:
+            early.append(number)
+
+    def meet(child: subprocess.Popen[bytes]) -> None:
+        running.append(child)
+        for number in early:
+            child.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
     before[signal.SIGINT] = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        yield
+        yield meet
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
