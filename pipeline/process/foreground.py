@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -25,47 +24,40 @@ def foreground(argv: Sequence[str | Path], more: Mapping[str, str]) -> int:
     Raises HostError where it cannot be started.
     """
     command = [str(word) for word in argv]
-    with _signals() as passed_on:
+    with _passing_on() as meet:
         try:
             child = subprocess.Popen(
                 command, env={**os.environ, **more}, preexec_fn=partial(tie, os.getpid())
             )
         except OSError as problem:
-            got = problem.strerror or ""
-            raise HostError(f"{command[0]} cannot be started", got=got) from problem
-        passed_on.to(child)
+            reason = problem.strerror or ""
+            raise HostError(f"{command[0]} cannot be started", got=reason) from problem
+        meet(child)
         code = child.wait()
     return 128 - code if code < 0 else code
 
 
-@dataclass(slots=True)
-class _PassedOn:
-    """Signals on their way to a program; those that came before it was there wait for it."""
+@contextmanager
+def _passing_on() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
+    """Yields a function to be told of the program; signals that come before it are kept for it."""
+    running: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
 
-    child: subprocess.Popen[bytes] | None = None
-    early: list[int] = field(default_factory=list)
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        if running:
+            running[0].send_signal(number)
+        else:
+            early.append(number)
 
-    def to(self, child: subprocess.Popen[bytes]) -> None:
-        """From here on they go to this program."""
-        self.child = child
-        for number in self.early:
+    def meet(child: subprocess.Popen[bytes]) -> None:
+        running.append(child)
+        for number in early:
             child.send_signal(number)
 
-    def take(self, number: int, frame: FrameType | None) -> None:
-        """One has come."""
-        if self.child:
-            self.child.send_signal(number)
-        else:
-            self.early.append(number)
-
-
-@contextmanager
-def _signals() -> Iterator[_PassedOn]:
-    passed_on = _PassedOn()
-    before = {number: signal.signal(number, passed_on.take) for number in _PASSED_ON}
+    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
     before[signal.SIGINT] = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        yield passed_on
+        yield meet
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
