@@ -15,7 +15,7 @@ from pipeline.errors import CompileError
 # A command, and the variables that it needs.
 Run = tuple[tuple[str, ...], Mapping[str, str]]
 
-_OF_A_CHECKOUT = ("recipes", "patches", "buildroot", "pipeline")
+_OF_A_CHECKOUT = ("recipes", "patches", "buildroot", "doors", "pipeline")
 
 
 @dataclass(frozen=True, slots=True)
