@@ -59,7 +59,8 @@ def test_a_compile_error_shows_the_compilers_lines(invoke: Invoke, checkout: Pat
     recipe.write_text(whole)
     assert 0 == invoke(*BUILD).returncode
     # Package and sub-package, and a record of each.
-    assert 4 == len(results(checkout))
+    # Package and sub-package, and two accounts of each.
+    assert 6 == len(results(checkout))
 
 
 def test_the_hosts_own_compiler_is_held_to_the_floor(invoke: Invoke, checkout: Path) -> None:
@@ -96,7 +97,7 @@ def test_everything_cached_it_works_offline(invoke: Invoke, checkout: Path) -> N
     done = invoke(*BUILD, "--offline", https_proxy="http://127.0.0.1:9", http_proxy="127.0.0.1:9")
 
     assert 0 == done.returncode, done.stderr
-    assert 2 == len(results(checkout))
+    assert 6 == len(results(checkout))
 
 
 @pytest.fixture(params=["2000k", "2600k", "3m", "4m"])
