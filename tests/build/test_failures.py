@@ -58,7 +58,6 @@ def test_a_compile_error_shows_the_compilers_lines(invoke: Invoke, checkout: Pat
     assert [] == results(checkout)
     recipe.write_text(whole)
     assert 0 == invoke(*BUILD).returncode
-    # Package and sub-package, and a record of each.
     # Package and sub-package, and two accounts of each.
     assert 6 == len(results(checkout))
 
