@@ -59,16 +59,16 @@ def test_what_is_signed_is_not_signed_or_built_again(
     package: Package, publisher: Publisher
 ) -> None:
     """A second `sign` changes no byte, and to `build` the package is up to date."""
-    (rpm,) = publisher.take(package(NEWEST, "el8"))
+    rpm, switch = publisher.take_all(package(NEWEST, "el8"))
     publisher.done("sign", "--key", address(OWN))
-    before = rpm.read_bytes()
+    before = [file.read_bytes() for file in (rpm, switch)]
 
     again = publisher.done("sign", "--key", address(OWN))
     built = publisher.done("build", "--version", NEWEST, "--dist", "el8")
 
     assert "signed before" in again
     assert "up to date" in built
-    assert before == rpm.read_bytes()
+    assert before == [file.read_bytes() for file in (rpm, switch)]
 
 
 def test_another_key_takes_the_place_of_the_first(
