@@ -42,7 +42,8 @@ class Row:
     path: str
     size: int
     sha256: str
-    beside: tuple[str, ...]
+    statement: str
+    bill: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +119,17 @@ def _sections(shown: Shown, tree: Path) -> Iterator[Section]:
 
 def _row(item: Item, shelf: str, tree: Path) -> Row:
     folder = tree / item.dist / shelf
-    file, more = folder / item.file.name, record.beside(item.file)
-    paths = [str((folder / each.name).relative_to(tree)) for each in (file, *more)]
-    return Row(item, paths[0], file.stat().st_size, sha256_of(file), tuple(paths[1:]))
+    file = folder / item.file.name
+    path, *beside = (str(each.relative_to(tree)) for each in (file, *record.beside(file)))
+    return Row(item, path, file.stat().st_size, sha256_of(file), *beside)
 
 
 def _lines(rows: Sequence[Row], root: Path) -> Iterator[Line]:
     """The lines, the newest first, each with its packages from the newest down."""
     for name in sorted({row.item.line for row in rows}, reverse=True):
-        held = sorted(
-            (row for row in rows if row.item.line == name),
-            key=lambda row: (row.item.rank, row.item.shelf != SOURCE, row.item.name),
-            reverse=True,
-        )
+        held = [row for row in rows if row.item.line == name]
+        held.sort(key=lambda row: (row.item.shelf == SOURCE, row.item.name, row.path))
+        held.sort(key=lambda row: row.item.rank, reverse=True)
         newest = held[0].item.version
         known = newest in recipes.versions(root)
         yield Line(name, newest, recipes.recipe(root, newest).soname if known else "", tuple(held))
