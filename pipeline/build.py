@@ -141,7 +141,7 @@ def build(
         with locked(workspace.locks, plan.nevra, waiting=lambda: _wait(plan.nevra, report)):
             if plan.handed:
                 advance(plan, site, report, "unpack")
-            if found := record.finished(plan, site):
+            if found := record.settled(plan, site):
                 return found
             # It could not be tried in the end: better said before a minute of compiling.
             emulator.runner(plan)

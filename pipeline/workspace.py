@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from pipeline.errors import WorkspaceError
@@ -178,7 +179,10 @@ def locked(
 
 
 def place(source: Path, target: Path) -> None:
-    """Give a complete file its final name, from whichever file system it comes."""
+    """Give a complete file its final name, from whichever file system it comes.
+
+    Of this and what follows: whoever calls it is the only one who writes to the target meanwhile.
+    """
     _named(target, lambda half: shutil.copyfile(source, half))
 
 
@@ -187,13 +191,23 @@ def place_text(text: str, target: Path) -> None:
     _named(target, lambda half: half.write_text(text, encoding="utf-8"))
 
 
+def place_link(to: str, target: Path) -> None:
+    """Have a link lead to another place, in one move."""
+    _named(target, lambda half: half.symlink_to(to))
+
+
 def _named(target: Path, write: Callable[[Path], object]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_name(f".{target.name}.{os.getpid()}")
+    # Whoever was killed has left one; since nobody else is at it, that is of no more use.
+    for left in target.parent.glob(f"{escape(f'.{target.name}')}.*"):
+        if left.suffix[1:].isdigit():
+            remove(left)
     try:
         write(half)
-        with half.open("rb") as handle:
-            os.fsync(handle.fileno())
+        if not half.is_symlink():
+            with half.open("rb") as handle:
+                os.fsync(handle.fileno())
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)
