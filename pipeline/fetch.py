@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -81,9 +82,9 @@ def _cached(source: Source, site: Site, report: Report) -> bool:
     What was verified once may have been altered since, also between a look at it and its use.
     """
     entry = _entry(source, site.workspace)
-    if not entry.is_file():
+    if not os.path.lexists(entry):
         return False
-    if not entry.is_symlink():
+    if entry.is_file() and not entry.is_symlink():
         shutil.copyfile(entry, site.archive)
         if sha256_of(site.archive) == source.sha256:
             return True

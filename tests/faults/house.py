@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,10 +55,12 @@ class House:
         """The finished packages."""
         return self.root / "dist"
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Starts `invoke`, as a user does."""
+    def start(
+        self, *arguments: str, before: Sequence[str] = (), **environment: str
+    ) -> subprocess.Popen[str]:
+        """Starts `invoke`, as a user does; ``before`` is what must stand before it."""
         return subprocess.Popen(
-            ["invoke", *arguments],
+            [*before, "invoke", *arguments],
             cwd=self.root,
             env={**os.environ, **self.environment, **environment},
             stdout=subprocess.PIPE,
@@ -71,9 +74,11 @@ class House:
         """What tells a program that it is at work here."""
         return {"MIMALLOC_CACHE": str(self.cache), "TMPDIR": str(self.scratch)}
 
-    def run(self, *arguments: str, **environment: str) -> tuple[int, str]:
+    def run(
+        self, *arguments: str, before: Sequence[str] = (), **environment: str
+    ) -> tuple[int, str]:
         """The exit code of a run, and all that it said."""
-        child = self.start(*arguments, **environment)
+        child = self.start(*arguments, before=before, **environment)
         told, _ = child.communicate(timeout=PATIENCE)
         assert "Traceback" not in told, told
         return child.returncode, told

@@ -24,7 +24,7 @@ from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError, CompileError, UnpackError, VerifyError, WorkspaceError
 from pipeline.model import Built, Flags, Machine, Patch, Plan
 from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, locked
+from pipeline.workspace import Site, Workspace, locked, place
 from tests.unit import release
 from tests.unit.server import Answer, Server
 
@@ -473,7 +473,6 @@ def test_signing_that_was_stopped_in_between_is_mended(
     """With the signed file in place it is signed, before that it is not; a build keeps either."""
     built, signed = make(), tmp_path / "signed.rpm"
     signed.write_text("signed\n")
-    place = record.place
 
     def stop(source: Path, target: Path) -> None:
         if placed:
