@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import workspace
+from pipeline import recipes, workspace
 from pipeline.checksum import sha256_of
 from tests.build.conftest import ROOT
 
@@ -83,9 +83,9 @@ class House:
         assert "Traceback" not in told, told
         return child.returncode, told
 
-    def done(self, *arguments: str, **environment: str) -> str:
+    def done(self, *arguments: str, before: Sequence[str] = (), **environment: str) -> str:
         """What a run said in which nothing may go wrong."""
-        code, told = self.run(*arguments, **environment)
+        code, told = self.run(*arguments, before=before, **environment)
         assert 0 == code, told
         return told
 
@@ -119,6 +119,13 @@ class House:
                 except BlockingIOError:
                     held.append(lock.name)
         return held
+
+    @property
+    def pin(self) -> Path:
+        """The cache's entry of the release."""
+        entries = self.cache / workspace.FORMAT / "sha256"
+        pinned = [entries / source.sha256 for source in recipes.recipe(self.root, VERSION).source]
+        return next(entry for entry in pinned if entry.is_file())
 
     def spoilt_entries(self) -> list[str]:
         """The cache's entries that are not what their names say."""
