@@ -7,6 +7,7 @@ names, a process is ended just before its n-th change of a file (see ``ending``)
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import signal
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import record
+from pipeline import recipes, record
 from pipeline.checksum import sha256_of
 from pipeline.verify import signed as content_of
 from tests.build.conftest import Package
@@ -247,3 +248,49 @@ def test_a_repository_killed_at_any_moment(house: House, rounds: int, keys: dict
 
         house.done(*REPO, **keys)
         assert whole == _served(house)
+
+
+@pytest.fixture
+def small(house: House) -> House:
+    """A checkout for one dist and one machine, in which a release is to get its next number."""
+    for dist in set(recipes.dists(house.root)) - {DIST}:
+        (house.root / "buildroot" / f"{dist}.toml").unlink()
+    root = house.root / "buildroot" / f"{DIST}.toml"
+    root.write_text(re.sub(r"(?ms)^\[machine\.aarch64.*?(?=^\[|\Z)", "", root.read_text()))
+    return house
+
+
+def test_a_bump_killed_at_any_moment(small: House, rounds: int) -> None:
+    """The checkout is as it was, or all is in place; the last run ends with the same files."""
+    moments = random.Random("bump")
+    command = ("release", "--version", VERSION, "--release", "2", "--reason", "Try it", "--offline")
+    before = _pinned(small.root)
+    small.done(*command)
+    after = _pinned(small.root)
+    assert before != after
+
+    def forget() -> None:
+        for name, content in before.items():
+            (small.root / name).write_bytes(content)
+
+    forget()
+    kills = 0
+    while kills < rounds:
+        number = SIGNALS[kills % 2]
+        if _kill(small, moments.uniform(0.1, _LATEST), number, *command):
+            assert after == _pinned(small.root)
+            forget()
+            continue
+        kills += 1
+        assert _pinned(small.root) in (before, after)
+        assert [] == small.held_locks()
+
+    small.done(*command)
+    assert after == _pinned(small.root)
+    assert not (small.root / ".bump").exists()
+
+
+def _pinned(root: Path) -> dict[str, bytes]:
+    """What a bump writes to."""
+    files = (*(root / "recipes").rglob("*"), *root.glob("*.md"))
+    return {str(file.relative_to(root)): file.read_bytes() for file in files if file.is_file()}
