@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import stat
 from pathlib import Path
 
 from pipeline import origins
@@ -82,9 +82,11 @@ def _cached(source: Source, site: Site, report: Report) -> bool:
     What was verified once may have been altered since, also between a look at it and its use.
     """
     entry = _entry(source, site.workspace)
-    if not os.path.lexists(entry):
+    try:
+        kind = entry.lstat().st_mode
+    except FileNotFoundError:
         return False
-    if entry.is_file() and not entry.is_symlink():
+    if stat.S_ISREG(kind):
         shutil.copyfile(entry, site.archive)
         if sha256_of(site.archive) == source.sha256:
             return True

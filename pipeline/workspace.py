@@ -160,11 +160,14 @@ def locked(
     name: str,
     *,
     shared: bool = False,
+    inherited: bool = False,
     waiting: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """Hold the lock ``name`` of a folder, alone or shared; the kernel frees it at our end.
 
-    ``waiting`` is called once, where somebody else holds it and we have to wait.
+    ``waiting`` is called once, where somebody else holds it and we have to wait. Programs that we
+    start hold a lock that is ``inherited`` with us: where we are killed, the next one waits until
+    the last of them has ended, too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -175,7 +178,12 @@ def locked(
             if waiting:
                 waiting()
             fcntl.flock(handle, kind)
-        yield
+        os.set_inheritable(handle.fileno(), inherited)
+        try:
+            yield
+        finally:
+            # Ours to give back, though a program that is left over may have it open.
+            fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 def place(source: Path, target: Path) -> None:
