@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from pipeline import (
@@ -141,7 +141,7 @@ def build(
         with locked(workspace.locks, plan.nevra, waiting=lambda: _wait(plan.nevra, report)):
             if plan.handed:
                 advance(plan, site, report, "unpack")
-            if found := record.finished(plan, site):
+            if found := record.settled(plan, site):
                 return found
             # It could not be tried in the end: better said before a minute of compiling.
             emulator.runner(plan)
@@ -218,7 +218,8 @@ def _distrust(plan: Plan, site: Site) -> Iterator[None]:
 def _perform(step: Step, plan: Plan, site: Site, report: Report) -> None:
     """Run a step in an empty room, alone; the stamp that it is done comes last."""
     lock = f"{step.name}-{site.room(step.name).name}"
-    with locked(site.workspace.locks, lock, waiting=lambda: _wait(step.name, report)):
+    waiting = partial(_wait, step.name, report)
+    with locked(site.workspace.locks, lock, inherited=True, waiting=waiting):
         if site.done(step.name).exists():
             report.step(step.name, None)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from pathlib import Path
 
 from pipeline import origins
@@ -24,9 +25,8 @@ def run(plan: Plan, site: Site, report: Report) -> None:
         told = {"kind": plan.handed.kind, "reference": plan.handed.seal}
         _delivered(plan, plan.handed, site, report)
     else:
-        source, entry = _pinned(plan, site, report)
+        source = _pinned(plan, site, report)
         told = {"kind": source.kind, "reference": source.reference}
-        shutil.copyfile(entry, site.archive)
     if site.archive.exists():
         told["sha256"] = sha256_of(site.archive)
     place_text(json.dumps(told, indent=2) + "\n", site.fetched)
@@ -47,22 +47,25 @@ def _delivered(plan: Plan, given: Handed, site: Site, report: Report) -> None:
     got = sha256_of(site.archive)
     for source in plan.recipe.source:
         # Kept, so that it has to be handed over only once.
-        if source.sha256 == got and not _cached(source, site.workspace, report):
-            place(site.archive, _entry(source, site.workspace))
+        if source.sha256 == got:
+            with locked(site.workspace.cache / "locks", source.sha256):
+                if not _cached(source, site, report):
+                    place(site.archive, _entry(source, site.workspace))
 
 
-def _pinned(plan: Plan, site: Site, report: Report) -> tuple[Source, Path]:
+def _pinned(plan: Plan, site: Site, report: Report) -> Source:
+    """Fill the step's room with an archive that is what its source pins; the answer is which."""
     sources = plan.recipe.source
     for source in sources:
-        entry = _cached(source, site.workspace, report)
-        if entry:
-            return source, entry
+        if _cached(source, site, report):
+            return source
     reasons: list[PackagingError] = []
     if not site.offline:
         for source in sources:
             try:
                 with locked(site.workspace.cache / "locks", source.sha256):
-                    return source, _obtained(source, plan, site, report)
+                    _obtain(source, plan, site, report)
+                    return source
             except (FetchError, VerifyError) as problem:
                 reasons.append(problem)
                 report.line(f"  {problem.what}")
@@ -73,25 +76,35 @@ def _entry(source: Source, workspace: Workspace) -> Path:
     return workspace.cache / "sha256" / source.sha256
 
 
-def _cached(source: Source, workspace: Workspace, report: Report) -> Path | None:
-    """The cache's entry, checked again: what was verified once may have been altered since."""
-    entry = _entry(source, workspace)
-    if not entry.is_file():
-        return None
-    if not entry.is_symlink() and sha256_of(entry) == source.sha256:
-        return entry
-    aside = _set_aside(entry, source, workspace)
+def _cached(source: Source, site: Site, report: Report) -> bool:
+    """Whether the cache has it: if so, a copy is in the room, and it is the copy that was verified.
+
+    What was verified once may have been altered since, also between a look at it and its use.
+    """
+    entry = _entry(source, site.workspace)
+    try:
+        kind = entry.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISREG(kind):
+        shutil.copyfile(entry, site.archive)
+        if sha256_of(site.archive) == source.sha256:
+            return True
+        site.archive.unlink()
+    aside = _set_aside(entry, source, site.workspace)
     report.line(f"  a cached source had been altered; set aside as {aside}")
-    return None
+    return False
 
 
-def _obtained(source: Source, plan: Plan, site: Site, report: Report) -> Path:
+def _obtain(source: Source, plan: Plan, site: Site, report: Report) -> None:
     workspace = site.workspace
-    entry = _cached(source, workspace, report)
-    if entry:
-        return entry
+    if _cached(source, site, report):
+        return
     part = workspace.cache / "parts" / source.sha256
     part.parent.mkdir(parents=True, exist_ok=True)
+    if part.is_symlink() or not part.is_file():
+        # Bytes that go on with a link would go where it leads.
+        remove(part)
     limit, log = plan.package.limits.download, site.log("fetch")
     resumed = origins.obtain(source, part, limit=limit, report=report, log=log)
     if resumed and sha256_of(part) != source.sha256:
@@ -106,10 +119,9 @@ def _obtained(source: Source, plan: Plan, site: Site, report: Report) -> Path:
             got=f"sha256 {got}",
             file=_set_aside(part, source, workspace),
         )
-    entry = _entry(source, workspace)
-    place(part, entry)
+    shutil.copyfile(part, site.archive)
+    place(part, _entry(source, workspace))
     part.unlink()
-    return entry
 
 
 def _set_aside(file: Path, source: Source, workspace: Workspace) -> Path:

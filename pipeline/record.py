@@ -13,7 +13,7 @@ from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError
 from pipeline.model import Built, Plan
 from pipeline.provenance import PREDICATE, SOURCE, STATEMENT, Making, descriptor
-from pipeline.workspace import Site, Workspace, place, place_text
+from pipeline.workspace import Site, Workspace, locked, place, place_text
 
 _PROVENANCE, _BILL = ".provenance.json", ".cdx.json"
 
@@ -25,6 +25,14 @@ def finished(plan: Plan, site: Site) -> Built | None:
     if not all(_accounted(file, site.keys["check"]) for file in files):
         return None
     return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=False)
+
+
+def settled(plan: Plan, site: Site) -> Built | None:
+    """The same, for those who hold the package's lock: also what a killed signing has signed."""
+    target = destination(plan, site.workspace)
+    for name in plan.file_names:
+        settle(target.with_name(name))
+    return finished(plan, site)
 
 
 def destination(plan: Plan, workspace: Workspace, *, source: bool = False) -> Path:
@@ -72,8 +80,14 @@ def publish(plan: Plan, site: Site) -> Built:
 def publish_source(plan: Plan, site: Site) -> Path:
     """Do the same for the source package, where it is not there already."""
     target = destination(plan, site.workspace, source=True)
-    if _accounted(target, site.keys["srpm"]):
-        return target
+    with locked(site.workspace.locks, plan.source_name):
+        settle(target)
+        if not _accounted(target, site.keys["srpm"]):
+            _publish_source(plan, target, site)
+    return target
+
+
+def _publish_source(plan: Plan, target: Path, site: Site) -> None:
     making = Making(
         name=plan.name,
         arch=SOURCE,
@@ -84,7 +98,6 @@ def publish_source(plan: Plan, site: Site) -> Path:
     )
     files = {file.name: file for file in srpm.contents(plan, site)}
     _publish(plan, making, srpm.made(plan, site), target, files, site)
-    return target
 
 
 def _checked(name: str, site: Site) -> Path:
@@ -99,8 +112,8 @@ def resign(rpm: Path, signed: Path, signer: str) -> None:
     """Put a signed file in a package's place, and make its statement one about the signed file.
 
     ``signer`` is the key's fingerprint. The checksum that the package was built with stays in the
-    statement. Whoever is stopped in between leaves a package that nothing vouches for, and that
-    the next build replaces.
+    statement. Whoever is stopped in between leaves the new statement beside the old one, and
+    ``settle`` finds which of the two the package is for.
     """
     statement = json.loads(beside(rpm)[0].read_text(encoding="utf-8"))
     (before,) = statement["subject"]
@@ -109,8 +122,27 @@ def resign(rpm: Path, signed: Path, signer: str) -> None:
     if "annotations" not in before:
         byproducts = statement["predicate"]["runDetails"]["byproducts"]
         byproducts.append({**before, "annotations": {"state": "as built, not signed"}})
+    place_text(_text(statement), _upcoming(rpm))
     place(signed, rpm)
-    place_text(_text(statement), beside(rpm)[0])
+    _upcoming(rpm).replace(beside(rpm)[0])
+
+
+def settle(rpm: Path) -> None:
+    """End a signing of a package that was stopped, if it was: forwards, else backwards."""
+    upcoming = _upcoming(rpm)
+    if not upcoming.exists():
+        return
+    statement = _statement(rpm, upcoming)
+    if statement is not None and _agree(statement, rpm):
+        upcoming.replace(beside(rpm)[0])
+    else:
+        upcoming.unlink()
+
+
+def _upcoming(rpm: Path) -> Path:
+    """The statement of a signed file that is about to take the package's place."""
+    statement = beside(rpm)[0]
+    return statement.with_name(f".{statement.name}.next")
 
 
 def _publish(
@@ -137,10 +169,10 @@ def _text(statement: Mapping[str, Any]) -> str:
     return json.dumps(statement, indent=2) + "\n"
 
 
-def _statement(rpm: Path) -> Mapping[str, Any] | None:
+def _statement(rpm: Path, file: Path | None = None) -> Mapping[str, Any] | None:
     """The statement beside a package, where it can be read and has what we look for in it."""
     try:
-        statement = json.loads(beside(rpm)[0].read_text(encoding="utf-8"))
+        statement = json.loads((file or beside(rpm)[0]).read_text(encoding="utf-8"))
         _key(statement), _sum(statement), _bill_sum(statement)
         (subject,) = statement["subject"]
         is_ours = (statement["_type"], statement["predicateType"]) == (STATEMENT, PREDICATE)

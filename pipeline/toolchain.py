@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from functools import cache
@@ -46,12 +47,20 @@ def support(plan: Plan, root: Path) -> list[Path]:
 
 def environment(plan: Plan, workspace: Workspace) -> Mapping[str, str]:
     """What the compiler and cmake must find in their environment."""
-    zig_cache = str(workspace.cache / "zig" / installed_version("ziglang"))
+    zig_cache = str(_kept(workspace))
     return {
         "SOURCE_DATE_EPOCH": str(plan.recipe.moment),
         "ZIG_GLOBAL_CACHE_DIR": zig_cache,
         "ZIG_LOCAL_CACHE_DIR": zig_cache,
     }
+
+
+def _kept(workspace: Workspace) -> Path:
+    """Where zig keeps what it has compiled: in the cache, where we may write to that."""
+    name = Path("zig", installed_version("ziglang"))
+    folder = workspace.cache / name
+    nearest = next(each for each in (folder, *folder.parents) if each.exists())
+    return folder if os.access(nearest, os.W_OK) else workspace.work / name
 
 
 def versions(plan: Plan) -> dict[str, str]:

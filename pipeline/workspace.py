@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from pipeline.errors import WorkspaceError
@@ -159,11 +160,14 @@ def locked(
     name: str,
     *,
     shared: bool = False,
+    inherited: bool = False,
     waiting: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """Hold the lock ``name`` of a folder, alone or shared; the kernel frees it at our end.
 
-    ``waiting`` is called once, where somebody else holds it and we have to wait.
+    ``waiting`` is called once, where somebody else holds it and we have to wait. Programs that we
+    start hold a lock that is ``inherited`` with us: where we are killed, the next one waits until
+    the last of them has ended, too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -174,11 +178,19 @@ def locked(
             if waiting:
                 waiting()
             fcntl.flock(handle, kind)
-        yield
+        os.set_inheritable(handle.fileno(), inherited)
+        try:
+            yield
+        finally:
+            # Ours to give back, though a program that is left over may have it open.
+            fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 def place(source: Path, target: Path) -> None:
-    """Give a complete file its final name, from whichever file system it comes."""
+    """Give a complete file its final name, from whichever file system it comes.
+
+    Of this and what follows: whoever calls it is the only one who writes to the target meanwhile.
+    """
     _named(target, lambda half: shutil.copyfile(source, half))
 
 
@@ -187,13 +199,23 @@ def place_text(text: str, target: Path) -> None:
     _named(target, lambda half: half.write_text(text, encoding="utf-8"))
 
 
+def place_link(to: str, target: Path) -> None:
+    """Have a link lead to another place, in one move."""
+    _named(target, lambda half: half.symlink_to(to))
+
+
 def _named(target: Path, write: Callable[[Path], object]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_name(f".{target.name}.{os.getpid()}")
+    # Whoever was killed has left one; since nobody else is at it, that is of no more use.
+    for left in target.parent.glob(f"{escape(f'.{target.name}')}.*"):
+        if left.suffix[1:].isdigit():
+            remove(left)
     try:
         write(half)
-        with half.open("rb") as handle:
-            os.fsync(handle.fileno())
+        if not half.is_symlink():
+            with half.open("rb") as handle:
+                os.fsync(handle.fileno())
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)

@@ -102,6 +102,8 @@ def _start(program: Program) -> subprocess.Popen[bytes]:
             cwd=program.cwd,
             env=program.env,
             start_new_session=True,
+            # What Python opens stays with us, but for locks that are meant to be inherited.
+            close_fds=False,
             preexec_fn=partial(tie, os.getpid()),
         )
     except OSError as problem:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline import recipes, workspace
-from pipeline.disk import guarded
+from pipeline import recipes, record, workspace
+from pipeline.disk import guarded, suspecting
 from pipeline.errors import RepositoryError, RequestError, SignError
 from pipeline.publish import key as keys
 from pipeline.publish import repository, shelf, signature
@@ -89,7 +90,10 @@ def _alone(root: Path, report: Report) -> Iterator[Workspace]:
     with (
         guarded(),
         workspace.locked(place.locks, "workspace", waiting=lambda: report.line(waiting)),
+        suspecting(place.dist, place.root, Path(tempfile.gettempdir())),
     ):
+        for file in place.dist.glob("*/*/*.rpm"):
+            record.settle(file)
         yield place
 
 

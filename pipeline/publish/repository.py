@@ -16,9 +16,12 @@ from pipeline.publish import key as keys
 from pipeline.publish import page
 from pipeline.publish.shelf import Item, Stock
 from pipeline.publish.signature import Keyring
-from pipeline.workspace import Workspace, remove
+from pipeline.workspace import Workspace, place_link, remove
 
 SUMS = "SHA256SUMS"
+
+# The layout of the tree. With another number, what is served is laid out anew.
+_FORMAT = 1
 
 
 def served(place: Workspace) -> Path:
@@ -53,7 +56,7 @@ def make(stock: Stock, place: Workspace, package: Package, ring: Keyring, url: s
         keys.sign_file(folder / SUMS, ring.key, package)
     page.write(shown, half)
     half.rename(tree)
-    _switch(link, tree)
+    place_link(os.path.relpath(tree, link.parent), link)
     for old in trees.iterdir():
         if old not in (tree, current):
             remove(old)
@@ -63,7 +66,7 @@ def make(stock: Stock, place: Workspace, package: Package, ring: Keyring, url: s
 def _key(stock: Stock, shown: page.Shown) -> str:
     """What the tree depends on: packages as they are signed, address, key, and the page's text."""
     files = [[*where, *(sha256_of(item.file) for item in items)] for where, items in stock.items()]
-    return digest(files, shown.url, shown.key.fingerprint, page.templates())
+    return digest(_FORMAT, files, shown.url, shown.key.fingerprint, page.templates())
 
 
 def _fill(folder: Path, items: Iterable[Item], trees: Path) -> None:
@@ -113,10 +116,3 @@ def _metadata(folder: Path) -> list[Path]:
         return []
     places = (node.get("href", "") for node in tree.iter() if node.tag.endswith("}location"))
     return [file for place in places if (file := folder / "repodata" / Path(place).name).is_file()]
-
-
-def _switch(link: Path, tree: Path) -> None:
-    half = link.with_name(f".{link.name}.{os.getpid()}")
-    half.unlink(missing_ok=True)
-    half.symlink_to(os.path.relpath(tree, link.parent))
-    half.replace(link)

@@ -24,7 +24,7 @@ from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError, CompileError, UnpackError, VerifyError, WorkspaceError
 from pipeline.model import Built, Flags, Machine, Patch, Plan
 from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, locked
+from pipeline.workspace import Site, Workspace, locked, place
 from tests.unit import release
 from tests.unit.server import Answer, Server
 
@@ -462,25 +462,35 @@ def test_signed_file_takes_the_place_of_what_was_built(
     assert "twice\n" == built.rpm.read_text()
 
 
+@pytest.mark.parametrize("placed", [False, True])
 def test_signing_that_was_stopped_in_between_is_mended(
-    play: Play, make: Callable[..., Built], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    play: Play,
+    make: Callable[..., Built],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    placed: bool,
 ) -> None:
-    """With the signed file in place and the old statement, nothing vouches; a build mends it."""
+    """With the signed file in place it is signed, before that it is not; a build keeps either."""
     built, signed = make(), tmp_path / "signed.rpm"
     signed.write_text("signed\n")
 
-    def stop(text: str, target: Path) -> None:
+    def stop(source: Path, target: Path) -> None:
+        if placed:
+            place(source, target)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(record, "place_text", stop)
+        stopped.setattr(record, "place", stop)
         with pytest.raises(KeyboardInterrupt):
             record.resign(built.rpm, signed, "A" * 40)
+    names = {built.rpm.name, *(file.name for file in record.beside(built.rpm))}
 
-    assert "signed\n" == built.rpm.read_text()
-    assert not record.vouches(built.rpm)
-    assert make().fresh
-    assert (built.sha256, True) == (sha256_of(built.rpm), record.vouches(built.rpm))
+    assert placed != record.vouches(built.rpm)
+    assert not make().fresh
+    assert placed == ("signed\n" == built.rpm.read_text())
+    assert record.vouches(built.rpm)
+    assert names == {file.name for file in built.rpm.parent.glob("*custom-2*")}
+    assert not list(built.rpm.parent.glob(".*"))
 
 
 @pytest.mark.parametrize("placed", [0, 1, 2])

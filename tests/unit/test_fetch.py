@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import fetch, origins
+from pipeline.checksum import sha256_of
 from pipeline.errors import FetchError, VerifyError
 from pipeline.model import Plan, Source
 from pipeline.report import Report
@@ -240,6 +241,41 @@ def test_dangling_link_in_the_cache(served: Plan, site: Site, cached: Path) -> N
     assert CONTENT == cached.read_bytes()
     assert not cached.is_symlink()
     assert not (site.workspace.root / "nowhere").exists()
+
+
+def test_entry_that_is_altered_after_it_was_verified(
+    served: Plan, site: Site, cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is verified is what is used, and no other copy of it."""
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(CONTENT)
+
+    def seen(file: Path) -> str:
+        told = sha256_of(file)
+        cached.write_bytes(OTHER)
+        return told
+
+    monkeypatch.setattr(fetch, "sha256_of", seen)
+    _run(served, site)
+
+    assert CONTENT == site.archive.read_bytes()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_link_where_a_download_goes_on(
+    served: Plan, site: Site, cached: Path, tmp_path: Path, there: bool
+) -> None:
+    """Nothing is written to where it leads."""
+    elsewhere, part = tmp_path / "mine", site.workspace.cache / "parts" / SUM
+    part.parent.mkdir(parents=True)
+    part.symlink_to(elsewhere)
+    if there:
+        elsewhere.write_text("mine\n")
+    _run(served, site)
+
+    assert CONTENT == cached.read_bytes()
+    assert there == elsewhere.exists()
+    assert not there or "mine\n" == elsewhere.read_text()
 
 
 def test_two_fetch_the_same_at_once(served: Plan, site: Site, http: Server) -> None:

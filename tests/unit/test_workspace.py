@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,19 @@ from pipeline.workspace import locked
 with locked(Path(sys.argv[1]), "name"):
     print("held", flush=True)
     time.sleep(100)
+"""
+
+STUBBORN = """
+import sys
+from pathlib import Path
+from pipeline import process
+from pipeline.errors import PackagingError
+from pipeline.workspace import locked
+folder = Path(sys.argv[1])
+left = "trap '' TERM; echo started > {0}/started; sleep 1; echo ended > {0}/ended"
+with locked(folder, "name", inherited=True):
+    command = ["sh", "-c", left.format(folder)]
+    process.run(command, log=folder / "log", error=PackagingError, what="")
 """
 
 
@@ -257,6 +271,20 @@ def test_lock_is_free_when_its_holder_is_killed(tmp_path: Path, project: Path) -
             told.append("held")
 
     assert ["waits", "held"] == told
+
+
+def test_inherited_lock_is_held_until_the_last_program_has_ended(
+    tmp_path: Path, project: Path
+) -> None:
+    """Who is killed may leave a program that takes its time: nobody enters its room before."""
+    with subprocess.Popen([sys.executable, "-c", STUBBORN, tmp_path], cwd=project) as holder:
+        while not (tmp_path / "started").exists():
+            assert holder.poll() is None
+            time.sleep(0.01)
+        holder.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "ended").exists()
+    with locked(tmp_path, "name"):
+        assert (tmp_path / "ended").exists()
 
 
 def test_lock_makes_its_folder(room: Callable[..., Site]) -> None:

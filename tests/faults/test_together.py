@@ -1,0 +1,125 @@
+"""Several runs at once: all succeed, what they share is done once, results are the same."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipeline import record
+from pipeline.build import STEPS
+from tests.build.conftest import Package
+from tests.faults import house as houses
+from tests.faults.house import BUILD, DIST, VERSION, House
+
+KEY = "own@example.invalid"
+SIGN = ("sign", "--key", KEY)
+REPO = ("repo", "--key", KEY, "--url", "https://packages.test/x")
+AT_ONCE = 8
+
+
+@pytest.fixture(scope="module")
+def house(package: Package, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house in which a package is made, undisturbed."""
+    package(VERSION, DIST)
+    house = houses.make(tmp_path_factory.mktemp("together"))
+    house.done(*BUILD, "--offline")
+    return house
+
+
+@pytest.fixture
+def keys(gnupg: Path) -> dict[str, str]:
+    """What tells gpg where the keys are."""
+    return {"GNUPGHOME": str(gnupg)}
+
+
+def _ended(children: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """What each has said, once all have ended well."""
+    told = [child.communicate(timeout=houses.PATIENCE)[0] for child in children]
+    assert [0] * len(children) == [child.returncode for child in children], "\n".join(told)
+    return told
+
+
+def _times(step: str, told: Sequence[str]) -> int:
+    """How often a step was done, and not found done."""
+    return sum(len(re.findall(rf"(?m)^  {step} +[0-9.]+ s", text)) for text in told)
+
+
+def test_eight_builds_of_one_package(house: House) -> None:
+    """One of them does it, each step once; the others find it up to date."""
+    whole = house.named()
+    house.forget()
+
+    told = _ended([house.start(*BUILD, "--offline") for _ in range(AT_ONCE)])
+
+    assert {step.name: 1 for step in STEPS} == {
+        step.name: _times(step.name, told) for step in STEPS
+    }
+    assert AT_ONCE - 1 == sum("up to date" in text for text in told)
+    assert whole == house.results()
+
+
+def test_builds_of_packages_that_share_a_source(house: House) -> None:
+    """What they have in common is done once, and each is what it is when it is built alone."""
+    dists = ("el7", "el8", "el9", "el10")
+    commands = [("build", "--version", VERSION, "--dist", dist, "--offline") for dist in dists]
+    for command in commands:
+        house.done(*command)
+    whole = house.named()
+    house.forget()
+
+    told = _ended([house.start(*command) for command in commands])
+
+    assert [1, 1, 1] == [_times(step, told) for step in ("fetch", "unpack", "patch")]
+    assert whole == house.results()
+    for dist in dists[1:]:
+        shutil.rmtree(house.dist / dist)
+
+
+def test_builds_beside_clean(house: House) -> None:
+    """Whoever cleans waits for builds, and builds wait for it; none meets half a folder."""
+    whole = house.named()
+    house.forget()
+    children = []
+    for command in (BUILD, ("clean",), BUILD, ("clean",), BUILD):
+        children.append(house.start(*command, *(["--offline"] if command == BUILD else [])))
+        time.sleep(0.3)
+
+    _ended(children)
+
+    assert whole == house.results()
+    house.done(*BUILD, "--offline")
+    assert whole == house.results()
+
+
+def test_a_signing_beside_builds(house: House, keys: dict[str, str]) -> None:
+    """A signed package is left as it is; in the end all is signed that was there."""
+    names = set(house.named())
+    shutil.rmtree(house.root / "work", ignore_errors=True)
+    children = [
+        house.start(*command, **keys)
+        for command in ((*BUILD, "--offline"), SIGN, (*BUILD, "--offline"), SIGN)
+    ]
+
+    _ended(children)
+
+    assert names == set(house.results())
+    signed = house.results()
+    assert all(record.vouches(file) for file in house.dist.rglob("*.rpm"))
+    assert 2 == house.done(*SIGN, **keys).count("signed before")
+    assert signed == house.results()
+
+
+def test_two_repositories_at_once(house: House, keys: dict[str, str]) -> None:
+    """One lays it out, the other finds it up to date."""
+    house.done(*SIGN, **keys)
+
+    told = _ended([house.start(*REPO, **keys) for _ in range(2)])
+
+    assert ["made", "up to date"] == sorted(re.findall(r"(made|up to date): /", "\n".join(told)))
+    assert [(house.root / "repository").resolve()] == list((house.root / ".repository").iterdir())
