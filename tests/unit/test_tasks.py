@@ -105,6 +105,8 @@ def test_interrupt_comes_out_as_130() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signal_is_like_an_interrupt(number: signal.Signals) -> None:
     """Whoever asks us to end, or closes the terminal, gets the same tidy end."""
+    # Whoever runs the tests under nohup has had it ignored.
+    signal.signal(number, signal.SIG_DFL)
 
     def body(c: Context) -> None:
         os.kill(os.getpid(), number)
