@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import recipes, record
+from pipeline import recipes, record, workspace
 from pipeline.checksum import sha256_of
 from pipeline.verify import signed as content_of
 from tests.build.conftest import Package
@@ -47,7 +47,7 @@ def house(built: House) -> Iterator[House]:
     kept = built.folder / "kept"
     shutil.copytree(built.dist, kept)
     yield built
-    shutil.rmtree(built.dist)
+    workspace.remove(built.dist)
     shutil.copytree(kept, built.dist)
     shutil.rmtree(kept)
 
