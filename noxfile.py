@@ -80,3 +80,9 @@ def rpmlint(session: nox.Session) -> None:
 def reproduce(session: nox.Session) -> None:
     """The same bytes in another world: a sample of the packages, or all with `-- --full`."""
     session.run("pytest", "tests/build/test_reproduce.py", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kills, full disks, hostile data and odd settings: a sample, or all with `-- --full`."""
+    session.run("pytest", "tests/faults", *session.posargs)

@@ -190,11 +190,6 @@ def invoke(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return partial(invoke_in, checkout)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Campaigns are run on a sample, unless they are asked for in full."""
-    parser.addoption("--full", action="store_true", help="try all, and not a sample")
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What could not be tested is told where nobody can miss it."""
