@@ -68,7 +68,10 @@ def _paths(outside: str) -> Iterator[Bad]:
     ways += ["./../evil", f"{TOP}/src/...//../../../evil", "/proc/self/cwd/evil", "/dev/fd/9"]
     for way in ways:
         for kind, word in ((tarfile.REGTYPE, "file"), (tarfile.DIRTYPE, "folder")):
-            yield _with(f"{word} at {way}", entry(way, type=kind), first=kind == tarfile.DIRTYPE)
+            # A folder's slash is taken off its name, and then there is none.
+            harmless = (way, word) == ("/", "folder")
+            member = entry(way, type=kind)
+            yield _with(f"{word} at {way}", member, first=word == "folder", harmless=harmless)
 
 
 def _links(outside: str) -> Iterator[Bad]:
@@ -78,7 +81,7 @@ def _links(outside: str) -> Iterator[Bad]:
         for place in _PLACES:
             for target in targets:
                 # From a folder below the top, one step up stays inside.
-                inside = word == "link" and target == ".." and place != "elsewhere"
+                inside = word == "link" and target == ".."
                 inside |= word == "link" and target == "../.." and place.count("/") > 0
                 if not inside:
                     link = entry(f"{place}/out", type=kind, linkname=target)
@@ -118,7 +121,9 @@ def _kinds() -> Iterator[Bad]:
     }
     for word, kind in kinds.items():
         for place in _PLACES:
-            yield _with(f"{word} in {place}", entry(f"{place}/x", type=kind, devmajor=1, devminor=3))
+            yield _with(
+                f"{word} in {place}", entry(f"{place}/x", type=kind, devmajor=1, devminor=3)
+            )
     for kind in (b"M", b"V", b"N", b"D", b"Z", b"\x80", b"9"):
         odd = entry(f"{TOP}/src/x.c", "x", type=kind)
         yield _with(f"a member of the kind {kind!r}", odd, harmless=True)
@@ -131,7 +136,8 @@ def _names() -> Iterator[Bad]:
     for name in names:
         for place in (f"{TOP}/src", f"{TOP}/docs"):
             told = f"name {name[:20]!r} ({len(name)}) in {place}"
-            harmless = place.endswith("docs") or name == "."
+            # The name of a folder, which ends with a slash, or what no build reads.
+            harmless = place.endswith("docs") or name in (".", "\0")
             for format in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
                 member, data = entry(f"{place}/{name}", "x")
                 raw = member.tobuf(format, errors="surrogateescape") + data.ljust(_BLOCK, b"\0")
@@ -151,8 +157,10 @@ def _collisions() -> Iterator[Bad]:
     for name in ("src/alloc.c", "./src/alloc.c", "src//alloc.c", "src/./alloc.c"):
         yield _with(f"{name} twice", entry(f"{TOP}/{name}", ALLOC))
         yield _with(f"{name} twice, the other first", entry(f"{TOP}/{name}", "evil"), first=True)
-    yield _with("a file where a folder is", entry(f"{TOP}/src", "x"))
-    yield _with("a file where a folder will be", entry(f"{TOP}/src", "x"), first=True, harmless=True)
+    yield _with("a file where a folder is", entry(f"{TOP}/src", "x"), harmless=True)
+    yield _with(
+        "a file where a folder will be", entry(f"{TOP}/src", "x"), first=True, harmless=True
+    )
     folder = entry(f"{TOP}/src/alloc.c", type=tarfile.DIRTYPE)
     yield _with("a folder where a file is", folder, harmless=True)
     yield _with("a file below a file", entry(f"{TOP}/src/alloc.c/x.c", "x"))
@@ -201,7 +209,11 @@ def _sparse() -> Iterator[Bad]:
     for size in (1 << 20, 1 << 40):
         told = {"GNU.sparse.realsize": str(size), "GNU.sparse.size": str(size)}
         maps = {
-            "0.0": {"GNU.sparse.numblocks": "1", "GNU.sparse.offset": "0", "GNU.sparse.numbytes": "1"},
+            "0.0": {
+                "GNU.sparse.numblocks": "1",
+                "GNU.sparse.offset": "0",
+                "GNU.sparse.numbytes": "1",
+            },
             "0.1": {"GNU.sparse.map": "0,1"},
             "1.0": {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"},
             "0.1 of words": {"GNU.sparse.map": "x,y"},
@@ -234,15 +246,27 @@ def _extensions() -> Iterator[Bad]:
         header = _extension(kind, 2 << 30)
         bomb = gzip.compress(_MEGABYTE * 16, mtime=0) * 128
         yield Bad(f"{word} of two gigabytes", gzip.compress(header, mtime=0) + bomb)
-        many = b"".join(_extension(kind, 40) + b"9 path=x\n".ljust(_BLOCK, b"\0") for _ in range(5000))
+        many = b"".join(
+            _extension(kind, 40) + b"9 path=x\n".ljust(_BLOCK, b"\0") for _ in range(5000)
+        )
         yield Bad(f"{word}, thousands in a row", gzip.compress(many + tarball(packing="")))
         yield Bad(f"{word} with nothing behind it", _extension(kind, 40))
         yield Bad(f"{word} below zero", _extension(kind, -512) + tarball(packing=""))
         digits = b"9" * (1 << 20)
         whole = _extension(kind, len(digits)) + digits + tarball(packing="")
         yield Bad(f"{word} of a million digits", gzip.compress(whole, mtime=0))
-    for text in (b"", b"0 a=b\n", b"99 a=b\n", b"x a=b\n", b"6 ab\n", b"6 =ab\n", b"-5 a=b\n",
-                 b"21 hdrcharset=latin\n", b"21 hdrcharset=BINARY\n", b"8 a=\xff\xfe\n"):
+    for text in (
+        b"",
+        b"0 a=b\n",
+        b"99 a=b\n",
+        b"x a=b\n",
+        b"6 ab\n",
+        b"6 =ab\n",
+        b"-5 a=b\n",
+        b"21 hdrcharset=latin\n",
+        b"21 hdrcharset=BINARY\n",
+        b"8 a=\xff\xfe\n",
+    ):
         raw = _extension(tarfile.XHDTYPE, len(text)) + text.ljust(_BLOCK, b"\0") * bool(text)
         yield Bad(f"pax that says {text!r}", raw + tarball(packing=""), harmless=True)
 
@@ -256,7 +280,9 @@ def _extension(kind: bytes, size: int) -> bytes:
 
 def _bombs() -> Iterator[Bad]:
     """A little that becomes a lot."""
-    folders = tarball([entry(f"{TOP}/docs/{number}", type=tarfile.DIRTYPE) for number in range(10_000)])
+    folders = tarball(
+        [entry(f"{TOP}/docs/{number}", type=tarfile.DIRTYPE) for number in range(10_000)]
+    )
     stream = gzip.decompress(folders)[: 10_000 * _BLOCK]
     yield Bad("a million folders", gzip.compress(stream, mtime=0) * 100)
     for place in ("src", "docs"):
@@ -272,7 +298,9 @@ def _bombs() -> Iterator[Bad]:
         nested = gzip.compress(nested, mtime=0)
     yield Bad("packed seven times", nested)
     yield Bad("nothing but zeros", gzip.compress(_MEGABYTE * 64, mtime=0) * 40)
-    yield Bad("zeros behind the release", tarball() + gzip.compress(_MEGABYTE * 64) * 40, harmless=True)
+    yield Bad(
+        "zeros behind the release", tarball() + gzip.compress(_MEGABYTE * 64) * 40, harmless=True
+    )
     wide = [{"id": lzma.FILTER_LZMA2, "dict_size": (3 << 29)}]
     try:
         yield Bad("xz that asks for a gigabyte and a half", lzma.compress(b"x", filters=wide))
@@ -286,8 +314,8 @@ def _broken() -> Iterator[Bad]:
     for packing in release.PACKINGS:
         whole = tarball(packing=packing)
         for part in (1, 2, 3, 5, 10, 18, 50, 100, len(whole) // 2, len(whole) - 9, len(whole) - 1):
-            # Of a bare tarball the end is padding.
-            harmless = packing == "" and part > len(whole) - 10
+            # What a tarball ends in is padding, and what a packing ends in is its checksum.
+            harmless = part > len(whole) - 10 or (not packing and part >= len(whole) // 2)
             yield Bad(f"{part} bytes of {packing or 'tar'}", whole[:part], harmless)
         for tail in (b"x", b"\0" * 600, whole, b"\x1f\x8b\x08", b"<html>" * 99):
             yield Bad(f"{packing or 'tar'} followed by {tail[:3]!r}", whole + tail, harmless=True)

@@ -21,7 +21,9 @@ MEMORY, SECONDS = 384 << 20, 30
 
 # Python's names of what changes the file system; the paths are what comes first.
 _CHANGES = {
-    **dict.fromkeys(("os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.chown", "os.truncate"), 1),
+    **dict.fromkeys(
+        ("os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.chown", "os.truncate"), 1
+    ),
     **dict.fromkeys(("os.rename", "os.link", "os.symlink"), 2),
     **dict.fromkeys(("os.utime", "os.setxattr", "os.removexattr"), 1),
 }
