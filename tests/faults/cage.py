@@ -9,9 +9,11 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from pipeline.errors import PackagingError
@@ -29,6 +31,10 @@ _CHANGES = {
 }
 
 
+class Late(BaseException):
+    """A call took too long."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a call: its answer, an error of ours, or what must never come out."""
@@ -42,6 +48,22 @@ class Outcome:
     def word(self) -> str:
         """The kind of the error, or ``good``."""
         return type(self.error).__name__ if self.error else "good"
+
+
+@contextmanager
+def bounded(seconds: float = 5.0) -> Iterator[None]:
+    """Ends what takes more of the processor's time, with an error that nothing of ours catches."""
+
+    def late(number: int, frame: FrameType | None) -> None:
+        raise Late(f"more than {seconds} s")
+
+    before = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def caged(
@@ -99,7 +121,7 @@ def _outcome(call: Callable[[], object]) -> Outcome:
         return Outcome(call())
     except PackagingError as problem:
         return Outcome(error=problem)
-    except BaseException:  # noqa: BLE001: that nothing else comes out is what is tested
+    except BaseException:  # noqa: BLE001 - that nothing else comes out is what is tested
         return Outcome(fault=traceback.format_exc(limit=-6))
 
 

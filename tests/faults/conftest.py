@@ -16,7 +16,12 @@ from tests.build.conftest import (
 )
 
 __all__ = [
-    *("as_root", "checkout", "gnupg", "invoke", "package", "publisher"),
+    "as_root",
+    "checkout",
+    "gnupg",
+    "invoke",
+    "package",
+    "publisher",
     "pytest_terminal_summary",
 ]
 
