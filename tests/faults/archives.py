@@ -280,9 +280,7 @@ def _extension(kind: bytes, size: int) -> bytes:
 
 def _bombs() -> Iterator[Bad]:
     """A little that becomes a lot."""
-    folders = tarball(
-        [entry(f"{TOP}/docs/{number}", type=tarfile.DIRTYPE) for number in range(10_000)]
-    )
+    folders = [entry(f"{TOP}/docs/{number}", type=tarfile.DIRTYPE) for number in range(10_000)]
     stream = tarball(folders, "")[: 10_000 * _BLOCK]
     yield Bad("a million folders", gzip.compress(stream, mtime=0) * 100)
     for place in ("src", "docs"):

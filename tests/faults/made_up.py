@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
-import tomlkit
 from hypothesis import strategies as st
 
 # Words that mean something to somebody who is further down.
@@ -69,28 +69,26 @@ CHANGES = st.tuples(st.randoms(use_true_random=False), st.lists(VALUES, min_size
 
 def changed(table: dict[str, Any], dice: random.Random, values: list[Any]) -> dict[str, Any]:
     """A copy with each of the values somewhere: in the place of another one, or under a new key."""
-    copy = {key: value for key, value in tomlkit.parse(tomlkit.dumps(table)).unwrap().items()}
+    made = deepcopy(table)
     for value in values:
-        places = list(_places(copy))
-        put, take = dice.choice(places)
-        (take if dice.random() < 0.2 else put)(value)
-    return copy
+        node, key = dice.choice(list(_places(made)))
+        if dice.random() < 0.2:
+            node.pop(key, None) if isinstance(node, dict) else node.clear()
+        elif isinstance(node, list) and key == len(node):
+            node.append(value)
+        else:
+            node[key] = value
+    return made
 
 
-def _places(node: Any) -> Iterator[tuple[Callable[[Any], None], Callable[[Any], None]]]:
-    """Every place in a tree: what puts a value there, and what takes away what is there."""
+def _places(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place in a tree, as a node and a key in it; some are new."""
     pairs = node.items() if isinstance(node, dict) else enumerate(node)
-    for key, inner in list(pairs):
-        yield (
-            lambda value, key=key: node.__setitem__(key, value),
-            lambda _, key=key: node.pop(key) and None,
-        )
+    for key, inner in pairs:
+        yield node, key
         if isinstance(inner, dict | list):
             yield from _places(inner)
-    if isinstance(node, dict):
-        yield (lambda value: node.__setitem__("made-up", value), lambda _: node.clear())
-    else:
-        yield (lambda value: node.append(value), lambda _: node.clear())
+    yield node, "made-up" if isinstance(node, dict) else len(node)
 
 
 def spoilt(content: bytes, dice: random.Random, times: int) -> bytes:
