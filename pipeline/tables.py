@@ -19,6 +19,10 @@ from pipeline.errors import RecipeError
 
 Model = TypeVar("Model")
 
+# Bytes of a file: ten times what any of ours has. A key of very many parts keeps tomllib busy for
+# ever, and in less than this it cannot have so many.
+_LARGEST = 1 << 16
+
 
 def load(
     file: Path,
@@ -45,6 +49,8 @@ def load(
 def toml(file: Path) -> dict[str, Any]:
     """The bare content of a file. Raises RecipeError."""
     try:
+        if (size := file.stat().st_size) > _LARGEST:
+            raise _unusable(file, [f"expected at most {_LARGEST} bytes, got {size}"])
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as problem:
         raise RecipeError("no such file", file=file) from problem
