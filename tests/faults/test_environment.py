@@ -86,7 +86,7 @@ def expected(package: Package) -> str:
 def cache(tmp_path: Path) -> Path:
     """A copy of the user's sources, with what the compiler keeps."""
     folder = tmp_path / "cache"
-    shutil.copytree(workspace.locate(ROOT).cache / "sha256", folder / "v1" / "sha256")
+    shutil.copytree(workspace.locate(ROOT).cache / "sha256", folder / workspace.FORMAT / "sha256")
     return folder
 
 
@@ -157,7 +157,7 @@ def test_surroundings_have_no_say(
 RPMBUILDS = {
     "says nothing": ("exit 0", 11),
     "fails at once": ("exit 1", 11),
-    "is no program": ("", 11),
+    "is no program": ("", 0),  # the system goes on to the next folder of PATH
     "makes nothing": ('[ "$1" != --version ] || echo RPM version 4.18.0', 27),
     "packs otherwise": ('exec {real} "$@" --define "_binary_payload w1.gzdio"', 28),
     "tells another version": ('[ "$1" != --version ] || exec echo 9; exec {real} "$@"', 0),
@@ -181,6 +181,11 @@ def compiled(package: Package, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def test_another_rpmbuild(expected: str, compiled: tuple[Path, Path], kind: str) -> None:
     """A wrapper on PATH is refused by what comes out of it, and nothing gets its name."""
     root, fakes = compiled
+    for made_before in (
+        "dist",
+        *(f"work/{workspace.FORMAT}/{step}" for step in ("package", "check")),
+    ):
+        shutil.rmtree(root / made_before, ignore_errors=True)
     body, code = RPMBUILDS[kind]
     if kind == "is no program":
         (fakes / "rpmbuild").write_bytes(b"\x7fELF" + bytes(60))
