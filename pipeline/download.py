@@ -19,6 +19,8 @@ TIMEOUT = (10, 30)
 # Pauses between two tries, in seconds; one try more than there are pauses.
 PAUSES = (0.5, 1.0, 2.0, 4.0)
 _CHUNK = 1 << 16
+# Seconds after which a download must have had so many bytes a second: a slow modem has more.
+_PATIENCE, _SLOWEST = 60, 1024
 
 
 class _Passing(Exception):
@@ -80,7 +82,7 @@ def _transfer(
         if _unreachable(problem):
             raise FetchError(f"{without_password(url)}: {_short(problem)}") from problem
         raise _Passing(_short(problem)) from problem
-    except requests.RequestException as problem:
+    except (requests.RequestException, ValueError) as problem:  # also of a redirect to no address
         raise FetchError(without_password(f"{url}: {_short(problem)}")) from problem
 
 
@@ -117,8 +119,10 @@ def _receive(answer: requests.Response, part: Path, have: int, limit: int, repor
     name = Path(urlsplit(answer.url).path).name
     with part.open("ab" if have else "wb") as sink, report.download(name, total) as arrived:
         arrived(have)
-        while chunk := answer.raw.read(_CHUNK, decode_content=False):
+        began, before = time.monotonic(), have
+        while chunk := answer.raw.read1(_CHUNK, decode_content=False):
             have += len(chunk)
+            _hold_to_pace(have - before, time.monotonic() - began)
             if have > limit:
                 sink.close()
                 part.unlink()
@@ -126,8 +130,16 @@ def _receive(answer: requests.Response, part: Path, have: int, limit: int, repor
                 raise FetchError(what, expected=f"at most {limit} bytes", got="more")
             sink.write(chunk)
             arrived(len(chunk))
+    if have == before:  # a line that breaks within the headers looks like a file of no bytes
+        raise _Passing("nothing came behind the headers")
     if total is not None and have < total:
         raise _Passing(f"connection closed after {have} of {total} bytes")
+
+
+def _hold_to_pace(count: int, seconds: float) -> None:
+    """A server that sends a byte now and then would keep us for ever."""
+    if seconds > _PATIENCE and count < seconds * _SLOWEST:
+        raise _Passing(f"fewer than {_SLOWEST} bytes a second")
 
 
 def _unreachable(problem: Exception) -> bool:

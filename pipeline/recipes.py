@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from pipeline import faults
 from pipeline.checksum import sha256_of
 from pipeline.errors import PatchError, RecipeError, RequestError
 from pipeline.model import (
@@ -20,12 +21,9 @@ from pipeline.model import (
     Plan,
     Processor,
     Recipe,
-    Source,
 )
-from pipeline.tables import load, toml
+from pipeline.tables import load
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_GLIBC = re.compile(r"\d+\.\d+")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -73,41 +71,43 @@ def known(kind: str, name: str, names: Iterable[str]) -> str:
 
 def package(root: Path) -> Package:
     """What all releases share."""
-    return load(root / "recipes" / "package.toml", Package)
+    return load(root / "recipes" / "package.toml", Package, faults.of_package)
 
 
 def recipe(root: Path, version: str) -> Recipe:
     """The recipe of a known version."""
     file = root / "recipes" / f"{version}.toml"
-    return load(file, Recipe, lambda found: _faults_of_recipe(found, version))
+    return load(file, Recipe, lambda found: faults.of_recipe(found, version))
 
 
 def build_root(root: Path, dist: str) -> BuildRoot:
     """The build root of a known dist."""
     file = root / "buildroot" / f"{dist}.toml"
-    return load(file, BuildRoot, lambda found: _faults_of_root(root, found, dist))
+    return load(file, BuildRoot, lambda found: faults.of_root(root, found, dist))
 
 
 def processor(root: Path, name: str) -> Processor:
     """A known kind of processor."""
-    file = _processor_file(root, name)
-    return load(file, Processor, _faults_of_processor, extra={"name": name})
-
-
-def _processor_file(root: Path, name: str) -> Path:
-    return root / "buildroot" / "processors" / f"{name}.toml"
+    file = root / "buildroot" / "processors" / f"{name}.toml"
+    return load(file, Processor, faults.of_processor, extra={"name": name})
 
 
 def compiler(root: Path, name: str) -> Compiler:
     """A known kind of compiler."""
-    return load(root / "buildroot" / "toolchains" / f"{name}.toml", Compiler, extra={"name": name})
+    folder = root / "buildroot" / "toolchains"
+    return load(
+        folder / f"{name}.toml",
+        Compiler,
+        lambda found: faults.of_compiler(found, folder / name),
+        extra={"name": name},
+    )
 
 
 def manifest(root: Path, plan: Plan) -> tuple[str, ...]:
     """The paths that the package must list, in order; build-id lines are templates."""
     file = manifest_file(root, plan)
     try:
-        return tuple(file.read_text(encoding="utf-8").splitlines())
+        return _lines(file)
     except FileNotFoundError as problem:
         raise RecipeError(
             f"no manifest for {plan.label}",
@@ -126,7 +126,14 @@ def manifest_file(root: Path, plan: Plan) -> Path:
 def switch_manifest(root: Path, plan: Plan) -> tuple[str, ...]:
     """The paths that the sub-package must list, in order; none where there is no sub-package."""
     file = switch_manifest_file(root, plan)
-    return tuple(file.read_text(encoding="utf-8").splitlines()) if file else ()
+    return _lines(file) if file else ()
+
+
+def _lines(file: Path) -> tuple[str, ...]:
+    try:
+        return tuple(file.read_text(encoding="utf-8").splitlines())
+    except UnicodeDecodeError as problem:
+        raise RecipeError("not a list of paths", got=str(problem), file=file) from problem
 
 
 def switch_manifest_file(root: Path, plan: Plan) -> Path | None:
@@ -150,70 +157,3 @@ def patch_file(root: Path, recipe: Recipe, change: Patch) -> Path:
             hint="restore it, or pin the new one in the recipe",
         )
     return file
-
-
-# --- what a well-typed file may still get wrong --------------------------------------------------
-
-
-def _faults_of_recipe(found: Recipe, version: str) -> Iterator[str]:
-    if found.version != version:
-        yield f"version: the file's name says {version}, got {found.version}"
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", found.tree):
-        yield f"tree: expected sha256:<64 hex digits>, got {found.tree!r}"
-    if found.released.utcoffset() is None:
-        yield "released: a time with its offset, such as 2022-04-14T23:54:04Z"
-    if not found.library.startswith(f"{found.soname}."):
-        yield f"library: expected {found.soname}.<minor>, got {found.library!r}"
-    if not found.source:
-        yield "source: at least one"
-    for number, source in enumerate(found.source):
-        yield from (f"source[{number}]: {fault}" for fault in _faults_of_source(source))
-    for patch in found.patch:
-        if not _SHA256.fullmatch(patch.sha256):
-            yield f"patch {patch.file}: sha256: expected 64 hex digits, got {patch.sha256!r}"
-        if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.patch", patch.file):
-            yield f"patch: expected NNNN-slug.patch, got {patch.file!r}"
-    releases = [change.release for change in found.changelog]
-    if not releases or releases != sorted(set(releases), reverse=True):
-        yield f"changelog: releases from the newest down, each once, got {releases}"
-
-
-def _faults_of_source(source: Source) -> Iterator[str]:
-    given = [kind for kind in ("url", "sdist", "debian") if getattr(source, kind)]
-    if len(given) != 1:
-        yield f"exactly one of url, sdist, debian, got {given or 'none'}"
-    if not _SHA256.fullmatch(source.sha256):
-        yield f"sha256: expected 64 hex digits, got {source.sha256!r}"
-    if source.url and not source.url.startswith("https://"):
-        yield f"url: expected https://..., got {source.url!r}"
-    if source.sdist and not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!_-]+", source.sdist):
-        yield f"sdist: expected name==version, got {source.sdist!r}"
-    if source.debian and not re.fullmatch(r"[a-z0-9.+-]+=[A-Za-z0-9.+~:-]+", source.debian):
-        yield f"debian: expected name=version, got {source.debian!r}"
-
-
-def _faults_of_root(root: Path, found: BuildRoot, dist: str) -> Iterator[str]:
-    if found.dist != dist:
-        yield f"dist: the file's name says {dist}, got {found.dist}"
-    if not _GLIBC.fullmatch(found.glibc):
-        yield f"glibc: expected major.minor, got {found.glibc!r}"
-    for arch, machine in found.machine.items():
-        file = _processor_file(root, machine.processor or arch)
-        if not file.is_file():
-            yield f"machine.{arch}: no such processor: {file}"
-        elif machine.isa not in toml(file).get("level", ()):
-            yield f"machine.{arch}.isa: {machine.isa!r} is not a level in {file}"
-        if machine.floor and not _is_within(machine.floor, found.glibc):
-            yield f"machine.{arch}.floor: expected {found.glibc} or older, got {machine.floor!r}"
-
-
-def _is_within(floor: str, glibc: str) -> bool:
-    return all(map(_GLIBC.fullmatch, (floor, glibc))) and Version(floor) <= Version(glibc)
-
-
-def _faults_of_processor(found: Processor) -> Iterator[str]:
-    for name, level in found.level.items():
-        # What a level extends stands above it, so no chain comes back to where it began.
-        names = list(found.level)
-        if level.extends and level.extends not in names[: names.index(name)]:
-            yield f"level.{name}.extends: expected a level above it, got {level.extends!r}"

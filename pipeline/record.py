@@ -178,7 +178,7 @@ def _statement(rpm: Path, file: Path | None = None) -> Mapping[str, Any] | None:
         is_ours = (statement["_type"], statement["predicateType"]) == (STATEMENT, PREDICATE)
         if not is_ours or subject["name"] != rpm.name:
             return None
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         return None
     return dict(statement)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline import rpmbuild, spec
+from pipeline.errors import PackageError
 from pipeline.model import Plan, Switched
 from pipeline.report import Report
 from pipeline.workspace import Site, place
@@ -24,6 +25,7 @@ def run(plan: Plan, site: Site, report: Report) -> None:
         switched = plan.switched
         beside = pool.submit(_switch, plan, switched, site, text) if switched else None
         rpmbuild.run(_MODE, file, plan, root, places, site.log("package"))
+        _there(site.packages / plan.file_name, site.log("package"))
         if beside and switched:
             place(beside.result(), site.packages / switched.file_name)
 
@@ -41,7 +43,14 @@ def _switch(plan: Plan, switched: Switched, site: Site, text: str) -> Path:
     file, log = _written(text, room, plan), room / "log"
     first = replace(plan, arch=next(iter(plan.root.machine)))
     rpmbuild.run(_MODE, file, first, site.workspace.root, places, log, platform=platform)
-    return room / "rpms" / switched.file_name
+    return _there(room / "rpms" / switched.file_name, log)
+
+
+def _there(rpm: Path, log: Path) -> Path:
+    """A package that was written: a wrapper in rpmbuild's place may have left that out."""
+    if not rpm.is_file():
+        raise PackageError(f"rpmbuild has not written {rpm.name}", file=log, hint="invoke doctor")
+    return rpm
 
 
 def _written(text: str, room: Path, plan: Plan) -> Path:

@@ -18,6 +18,8 @@ ATTRIBUTES = Path("recipes") / "fileattrs"
 def version() -> str:
     """The version of the host's rpmbuild, such as ``4.18.0``."""
     told = process.read(["rpmbuild", "--version"], error=HostError, what="rpmbuild does not run")
+    if not told.strip():
+        raise HostError("rpmbuild does not tell its version", hint="invoke doctor")
     return told.split()[-1]
 
 

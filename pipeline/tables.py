@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,15 @@ from typing import Any, TypeVar, get_origin
 import cattrs
 from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn
 
 from pipeline.errors import RecipeError
 
 Model = TypeVar("Model")
+
+# Bytes of a file: ten times what any of ours has. A key of very many parts keeps tomllib busy for
+# ever, and in less than this it cannot have so many.
+_LARGEST = 1 << 16
 
 
 def load(
@@ -43,10 +49,12 @@ def load(
 def toml(file: Path) -> dict[str, Any]:
     """The bare content of a file. Raises RecipeError."""
     try:
+        if (size := file.stat().st_size) > _LARGEST:
+            raise _unusable(file, [f"expected at most {_LARGEST} bytes, got {size}"])
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as problem:
         raise RecipeError("no such file", file=file) from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:  # no TOML, no text, or too deep, too long
         raise _unusable(file, [str(problem)]) from problem
 
 
@@ -77,6 +85,7 @@ def _converter() -> cattrs.Converter:
     for kind in (str, int, datetime, date):
         converter.register_structure_hook(kind, _exactly)
     converter.register_structure_hook_factory(_is_listing, _listing)
+    converter.register_structure_hook_factory(is_dataclass, _tabled)
     return converter
 
 
@@ -84,6 +93,18 @@ def _exactly(value: object, kind: type) -> object:
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return value
+
+
+def _tabled(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    """A dataclass from a table: of anything else, cattrs tells what Python cannot do with it."""
+    inner = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
+
+    def structure(value: Any, kind: Any) -> Any:
+        if not isinstance(value, dict):
+            raise TypeError(f"expected a table, got {value!r}")
+        return inner(value, kind)
+
+    return structure
 
 
 def _is_listing(kind: Any) -> bool:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from pipeline.archive import opened
 from pipeline.checksum import identity_of
 from pipeline.errors import RequestError, UnpackError, VerifyError
 from pipeline.model import Limits, Package, Plan
@@ -26,7 +27,7 @@ CONFIG = "cmake/mimalloc-config-version.cmake"
 _MARKS = ("CMakeLists.txt", HEADER)
 _BROKEN = (
     *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError),
-    RecursionError,  # tarfile's, on a chain of long-name headers
+    MemoryError,  # that of a packing, which may ask for as much as it likes
 )
 # In a folder that was empty these are the archive's doing: a name that is too long, or that is
 # a file and a folder at once.
@@ -54,8 +55,8 @@ def extract(archive: Path, target: Path, package: Package) -> None:
     Raises UnpackError for an archive that is broken or hostile, or that holds no release.
     """
     try:
-        with tarfile.open(archive, mode="r:*") as opened:
-            members = list(_judged(opened, package.limits))
+        with opened(archive, package.limits.unpacked) as (tar, found):
+            members = list(_judged(found, package.limits))
             base = _base(member.name for member in members if member.isreg())
             for member in members:
                 path = _within(member.name, base)
@@ -65,7 +66,7 @@ def extract(archive: Path, target: Path, package: Package) -> None:
                     continue
                 if not member.isreg():
                     raise _hostile(member, "a link where a file should be")
-                _write(opened, member, target / path)
+                _write(tar, member, target / path)
     except _BROKEN as problem:
         if isinstance(problem, OSError) and problem.errno not in (None, *_ITS_NAMES):
             raise
@@ -77,10 +78,10 @@ def extract(archive: Path, target: Path, package: Package) -> None:
         ) from problem
 
 
-def _judged(opened: tarfile.TarFile, limits: Limits) -> Iterator[tarfile.TarInfo]:
+def _judged(found: Iterable[tarfile.TarInfo], limits: Limits) -> Iterator[tarfile.TarInfo]:
     """The members, as long as all of them are harmless; the whole archive counts, used or not."""
     size, seen = 0, set()
-    for count, member in enumerate(opened, 1):
+    for count, member in enumerate(found, 1):
         size += member.size
         if size > limits.unpacked or count > limits.entries:
             raise UnpackError(
@@ -107,7 +108,7 @@ def _harm(member: tarfile.TarInfo, path: PurePosixPath) -> str:
         start = str(path.parent) if member.issym() else "."
         target = posixpath.normpath(posixpath.join(start, member.linkname))
         if target.startswith(("/", "..")):
-            return f"a link to {member.linkname}, outside of the archive's folder"
+            return f"a link to {member.linkname!r}, outside of the archive's folder"
     elif not (member.isreg() or member.isdir()):
         return "neither a file nor a folder nor a link"
     return ""
@@ -140,8 +141,8 @@ def _within(name: str, base: PurePosixPath) -> PurePosixPath | None:
     return path.relative_to(base) if path.is_relative_to(base) else None
 
 
-def _write(opened: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> None:
-    content = opened.extractfile(member)
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> None:
+    content = tar.extractfile(member)
     assert content is not None, "a regular file has content"
     file.parent.mkdir(parents=True, exist_ok=True)
     with content, file.open("xb") as sink:

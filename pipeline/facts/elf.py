@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
-from elftools.construct import ConstructError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
@@ -14,6 +13,7 @@ from elftools.elf.sections import Section
 
 from pipeline.errors import CheckError
 from pipeline.facts import hardening, instructions, notes, symbols
+from pipeline.facts.broken import BROKEN
 from pipeline.model import Library
 
 # Bit of DT_FLAGS: the library's thread-local storage must be in the block that is there at start.
@@ -31,7 +31,7 @@ def read(file: Path) -> Library:
     with file.open("rb") as content:
         try:
             return _read(ELFFile(content))
-        except (ELFError, ConstructError, LookupError, ValueError, AttributeError) as problem:
+        except BROKEN as problem:
             raise CheckError(
                 f"{file.name} is not a shared library that can be read",
                 expected="an ELF file with a dynamic section",

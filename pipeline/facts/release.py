@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
+
+from pipeline.facts.broken import BROKEN
 
 _SYMBOL = "mi_version"
 
@@ -21,7 +22,7 @@ def mi_version(file: Path) -> int:
             elf = ELFFile(handle)
             code = _code(elf)
             return _loaded(elf.get_machine_arch(), code) if code else 0
-    except (OSError, ELFError):
+    except BROKEN:
         return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pipeline import record
 from pipeline.errors import RepositoryError
@@ -58,7 +58,7 @@ def read(file: Path) -> Item:
             name, version, release, dist, arch = found.groups()
             Version(version)
             return Item(file, name, version, int(release), dist, arch)
-    except InvalidVersion:
+    except ValueError:  # no version, or a number of thousands of digits
         pass
     raise RepositoryError(
         "the name of a file is not that of a package",

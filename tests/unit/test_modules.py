@@ -18,7 +18,8 @@ PIPELINE = ROOT / "pipeline"
 FLOORS = [
     {"errors", "model"},
     {"workspace", "disk", "process", "checksum", "report", "tables", "templates"},
-    {"download", "origins", "recipes", "toolchain", "host", "emulator", "spec", "rpmbuild"},
+    {"archive", "download", "origins", "recipes", "toolchain"}
+    | {"faults", "host", "emulator", "spec", "rpmbuild"},
     {"fetch", "unpack", "patch", "cmake", "rpm", "srpm", "check", "facts", "checks", "smoke"},
     {"build", "record", "provenance", "purl", "sbom"},
     {"board", "grid"},

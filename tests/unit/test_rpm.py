@@ -48,6 +48,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, ob
 
     monkeypatch.setattr(process, "run", run)
     monkeypatch.setattr(process, "read", lambda *_, **__: "/usr/lib/rpm\n")
+    monkeypatch.setattr(rpm, "_there", lambda file, log: file)
     return seen
 
 
@@ -193,3 +194,24 @@ def test_sub_package_is_packed_on_no_machines_platform(
     assert 2 == len(calls)
     assert "%_target_platform noarch-redhat-linux-gnu" in macros
     assert both.platform == _macros(site)["_target_platform"]
+
+
+def test_rpmbuild_that_writes_nothing(
+    plan: Plan, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in its place may end well, and not have done anything."""
+    monkeypatch.setattr(process, "run", lambda *_, **__: None)
+    monkeypatch.setattr(process, "read", lambda *_, **__: "/usr/lib/rpm\n")
+    with pytest.raises(PackageError, match="rpmbuild has not written") as caught:
+        rpm.run(plan, site, Report())
+
+    assert site.log("package") == caught.value.file
+
+
+def test_rpmbuild_that_tells_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a program that this host lacks."""
+    monkeypatch.setattr(process, "read", lambda *_, **__: "\n")
+    rpmbuild.version.cache_clear()
+    with pytest.raises(HostError, match="does not tell its version"):
+        rpmbuild.version()
+    rpmbuild.version.cache_clear()

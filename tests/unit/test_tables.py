@@ -137,3 +137,10 @@ def test_a_file_that_is_no_text(file: Path) -> None:
     file.write_bytes(b"\xff\xfe")
 
     assert "utf-8" in _complaints(file)[0]
+
+
+def test_a_number_where_a_table_should_be(file: Path) -> None:
+    """It is told as such, and not as what Python cannot do with a number."""
+    file.write_text(GOOD.replace("[shelf.top]", "[shelf]\ntop = 5\n[shelf.other]"))
+
+    assert ["shelf['top']: expected a table, got 5"] == _complaints(file)

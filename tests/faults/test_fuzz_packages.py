@@ -1,0 +1,178 @@
+"""Mutated packages and libraries: read, or refused with an error of ours, in bounds."""
+
+from __future__ import annotations
+
+import lzma
+import random
+import shutil
+import stat
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import verify
+from pipeline.facts import elf, payload, read, release
+from pipeline.model import Built
+from pipeline.publish import key as keys
+from pipeline.publish.signature import Keyring
+from tests.build.conftest import Package
+from tests.faults.cage import Outcome, caged
+from tests.faults.made_up import spoilt
+
+DICE = st.randoms(use_true_random=False)
+
+# Each example reads a whole library, or starts several of rpm's programs.
+FEWER = settings(max_examples=max(20, settings().max_examples // 3))
+
+
+def held(outcome: Outcome) -> Outcome:
+    """The outcome, where nothing came out that must not, and nothing was written elsewhere."""
+    assert "" == outcome.fault
+    assert [] == outcome.strays
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def built(package: Package) -> Built:
+    """A real package."""
+    return package("2.0.9", "el7")
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The only folder that may be written to."""
+    return tmp_path_factory.mktemp("room")
+
+
+@pytest.fixture(scope="module")
+def library(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shared library out of it."""
+    folder = tmp_path_factory.mktemp("library")
+    payload.unpack(built.rpm, folder)
+    return payload.place(payload.root(folder), built.plan.library)
+
+
+def _parts(content: bytes) -> list[tuple[int, int]]:
+    """Where an ELF file keeps what its readers go by: its header, and the tables of its parts."""
+    sections = int.from_bytes(content[40:48], "little")
+    return [(0, 64), (64, 64 + 56 * 12), (sections, len(content)), (0x200, 0x3000)]
+
+
+def _altered(content: bytes, dice: random.Random, times: int) -> bytes:
+    """A copy with a few bytes changed in one of those parts, or anywhere."""
+    start, end = dice.choice([*_parts(content), (0, len(content))])
+    return content[:start] + spoilt(content[start:end], dice, times) + content[end:]
+
+
+@FEWER
+@given(dice=DICE, times=st.integers(1, 6))
+def test_libraries(library: Path, room: Path, dice: random.Random, times: int) -> None:
+    """A library that is none is refused as such, whatever its tables say of its size."""
+    file = room / "libmimalloc.so"
+    file.write_bytes(_altered(library.read_bytes(), dice, times))
+
+    outcome = held(caged(partial(elf.read, file), room))
+
+    assert outcome.word in ("good", "CheckError")
+    told = held(caged(partial(release.mi_version, file), room))
+    assert isinstance(told.answer, int)
+
+
+@FEWER
+@given(dice=DICE, times=st.integers(1, 6), header=st.booleans())
+def test_packages(built: Built, room: Path, dice: random.Random, times: int, header: bool) -> None:
+    """A package that is none is refused, whatever its header says."""
+    content, file = built.rpm.read_bytes(), room / built.rpm.name
+    end = 8192 if header else len(content)
+    file.write_bytes(spoilt(content[:end], dice, times) + content[end:])
+    scratch = room / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+
+    for call in (
+        partial(read, file, scratch, library=built.plan.library),
+        partial(verify.signed, file),
+        partial(lambda: list(verify.differences(file, built.rpm, _fresh(scratch)))),
+    ):
+        assert held(caged(call, room)).word in ("good", "CheckError")
+
+
+def _fresh(scratch: Path) -> Path:
+    folder = scratch / "differences"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+@FEWER
+@given(dice=DICE, times=st.integers(1, 6))
+def test_signatures(built: Built, room: Path, dice: random.Random, times: int) -> None:
+    """A package that was not signed has a complaint, whatever became of its bytes."""
+    file = room / "signed.rpm"
+    file.write_bytes(spoilt(built.rpm.read_bytes(), dice, times))
+    ring = Keyring(keys.Key("0" * 40, "nobody", ""), room)
+
+    assert held(caged(partial(ring.complaint, file), room)).answer
+
+
+def _cpio(*entries: tuple[str, int, bytes]) -> bytes:
+    """An archive as rpm has it: name, mode and content of each file."""
+    raw = b""
+    for number, (name, mode, content) in enumerate((*entries, ("TRAILER!!!", 0, b"")), 1):
+        path = name.encode() + b"\0"
+        words = (number, mode, 0, 0, 1, 0, len(content), 8, 1, 0, 0, len(path), 0)
+        raw += b"070701" + b"".join(b"%08x" % word for word in words) + path
+        raw += bytes(-len(raw) % 4) + content
+        raw += bytes(-len(raw) % 4)
+    return raw
+
+
+LINK, FILE, FOLDER = stat.S_IFLNK | 0o777, stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755
+
+
+@pytest.mark.parametrize(
+    "way", ["absolute", "up", "link", "link to a link", "file over a link", "fifo"]
+)
+def test_payloads_that_lead_out(built: Built, tmp_path: Path, way: str) -> None:
+    """Wherever the files of a package say that they belong, they stay in their folder."""
+    outside, room = tmp_path / "outside", tmp_path / "room"
+    outside.mkdir()
+    room.mkdir()
+    (outside / "canary").write_text("untouched")
+    out = str(outside)
+    entries = {
+        "absolute": [(f"{out}/evil", FILE, b"x")],
+        "up": [("./../../../outside/evil", FILE, b"x"), ("../../outside/evil", FILE, b"x")],
+        "link": [("./a", LINK, out.encode()), ("./a/evil", FILE, b"x")],
+        "link to a link": [
+            ("./a", LINK, b".."),
+            ("./b", LINK, b"a/../../outside"),
+            ("./b/evil", FILE, b"x"),
+        ],
+        "file over a link": [
+            ("./a", LINK, f"{out}/canary".encode()),
+            ("./a", FILE, b"evil"),
+        ],
+        "fifo": [("./usr", FOLDER, b""), ("./usr/x", stat.S_IFIFO | 0o644, b"")],
+    }[way]
+    content = built.rpm.read_bytes()
+    rpm = room / built.rpm.name
+    rpm.write_bytes(content[: _payload(content)] + lzma.compress(_cpio(*entries)))
+
+    held(caged(partial(read, rpm, room, library=built.plan.library), room))
+
+    assert ["canary"] == [file.name for file in outside.iterdir()]
+    assert "untouched" == (outside / "canary").read_text()
+
+
+def _payload(rpm: bytes) -> int:
+    """Where the payload begins: behind the lead and two headers, the first of them padded."""
+    at = 96
+    for padding in (8, 1):
+        entries, size = (int.from_bytes(rpm[at + 8 + i : at + 12 + i]) for i in (0, 4))
+        at += 16 + 16 * entries + size
+        at += -at % padding
+    return at
