@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.build.conftest import (
+    Package,
     as_root,
     checkout,
     gnupg,
@@ -14,6 +17,8 @@ from tests.build.conftest import (
     publisher,
     pytest_terminal_summary,
 )
+from tests.faults import house as houses
+from tests.faults.house import BUILD, DIST, VERSION, House
 
 __all__ = [
     "as_root",
@@ -24,6 +29,22 @@ __all__ = [
     "publisher",
     "pytest_terminal_summary",
 ]
+
+
+@pytest.fixture(scope="module")
+def built(package: Package, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house in which a package is made, undisturbed, with all that its compiler keeps."""
+    package(VERSION, DIST)
+    house = houses.make(tmp_path_factory.mktemp("house"))
+    house.done(*BUILD, "--offline")
+    return house
+
+
+@pytest.fixture
+def keys(gnupg: Path) -> dict[str, str]:
+    """What tells gpg where the keys are."""
+    return {"GNUPGHOME": str(gnupg)}
+
 
 # Examples of each property: by default, and in full.
 SAMPLE, FULL = 60, 3000

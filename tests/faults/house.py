@@ -18,6 +18,9 @@ from tests.build.conftest import ROOT
 VERSION, DIST = "2.0.9", "el7"
 BUILD = ("build", "--version", VERSION, "--dist", DIST)
 NEVRA = f"mimalloc-custom-{VERSION}-1.{DIST}.x86_64"
+KEY = "own@example.invalid"
+SIGN = ("sign", "--key", KEY)
+REPO = ("repo", "--key", KEY, "--url", "https://packages.test/x")
 
 # Seconds that a killed run's programs have to be gone, and a run to come to an end.
 GONE, PATIENCE = 20.0, 300

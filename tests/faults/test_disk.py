@@ -19,21 +19,9 @@ from pipeline import record, workspace
 from pipeline.checksum import sha256_of
 from tests.build.conftest import Package
 from tests.faults import house as houses
-from tests.faults.house import BUILD, DIST, VERSION, House
+from tests.faults.house import BUILD, DIST, REPO, SIGN, VERSION, House
 
-KEY = "own@example.invalid"
-SIGN = ("sign", "--key", KEY)
-REPO = ("repo", "--key", KEY, "--url", "https://packages.test/x")
 NOBODY = 65534
-
-
-@pytest.fixture(scope="module")
-def built(package: Package, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house in which a package is made, and all that its compiler keeps."""
-    package(VERSION, DIST)
-    house = houses.make(tmp_path_factory.mktemp("disk"))
-    house.done(*BUILD, "--offline")
-    return house
 
 
 @pytest.fixture
@@ -46,12 +34,6 @@ def house(built: House) -> Iterator[House]:
         workspace.remove(built.root / name)
     shutil.copytree(kept / "dist", built.dist)
     shutil.rmtree(kept)
-
-
-@pytest.fixture
-def keys(gnupg: Path) -> dict[str, str]:
-    """What tells gpg where the keys are."""
-    return {"GNUPGHOME": str(gnupg)}
 
 
 @pytest.fixture

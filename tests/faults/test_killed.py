@@ -19,26 +19,14 @@ import pytest
 from pipeline import recipes, record, workspace
 from pipeline.checksum import sha256_of
 from pipeline.verify import signed as content_of
-from tests.build.conftest import Package
 from tests.faults import house as houses
-from tests.faults.house import BUILD, DIST, VERSION, House
+from tests.faults.house import BUILD, DIST, KEY, REPO, VERSION, House
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
-KEY = "own@example.invalid"
-REPO = ("repo", "--key", KEY, "--url", "https://packages.test/x")
 _ENDING = Path(__file__).parent / "ending"
 
 # A moment of the clock is at most so many seconds after the start.
 _LATEST = 6.0
-
-
-@pytest.fixture(scope="module")
-def built(package: Package, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house in which a package is made, undisturbed."""
-    package(VERSION, DIST)
-    house = houses.make(tmp_path_factory.mktemp("built"))
-    house.done(*BUILD, "--offline")
-    return house
 
 
 @pytest.fixture
@@ -159,12 +147,6 @@ def test_a_build_killed_while_packages_get_their_names(house: House, rounds: int
         _sound(house, whole)
         house.done(*BUILD, "--offline")
         assert whole == house.results(), (at, number)
-
-
-@pytest.fixture
-def keys(gnupg: Path) -> dict[str, str]:
-    """What tells gpg where the keys are."""
-    return {"GNUPGHOME": str(gnupg)}
 
 
 def _contents(house: House) -> dict[str, bytes]:

@@ -11,22 +11,7 @@ import pytest
 
 from pipeline import record, workspace
 from pipeline.checksum import sha256_of
-from tests.build.conftest import Package
-from tests.faults import house as houses
-from tests.faults.house import BUILD, DIST, NEVRA, VERSION, House
-
-KEY = "own@example.invalid"
-SIGN = ("sign", "--key", KEY)
-REPO = ("repo", "--key", KEY, "--url", "https://packages.test/x")
-
-
-@pytest.fixture(scope="module")
-def built(package: Package, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house in which a package is made."""
-    package(VERSION, DIST)
-    house = houses.make(tmp_path_factory.mktemp("older"))
-    house.done(*BUILD, "--offline")
-    return house
+from tests.faults.house import BUILD, DIST, NEVRA, REPO, SIGN, VERSION, House
 
 
 @pytest.fixture
@@ -38,12 +23,6 @@ def house(built: House) -> Iterator[House]:
     for name in ("dist", ".repository", "repository"):
         workspace.remove(built.root / name)
     kept.rename(built.dist)
-
-
-@pytest.fixture
-def keys(gnupg: Path) -> dict[str, str]:
-    """What tells gpg where the keys are."""
-    return {"GNUPGHOME": str(gnupg)}
 
 
 def _listing(folder: Path) -> dict[str, str]:

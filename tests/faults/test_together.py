@@ -7,35 +7,21 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from pipeline import record
 from pipeline.build import STEPS
-from tests.build.conftest import Package
 from tests.faults import house as houses
-from tests.faults.house import BUILD, DIST, VERSION, House
+from tests.faults.house import BUILD, DIST, REPO, SIGN, VERSION, House
 
-KEY = "own@example.invalid"
-SIGN = ("sign", "--key", KEY)
-REPO = ("repo", "--key", KEY, "--url", "https://packages.test/x")
 AT_ONCE = 8
 
 
-@pytest.fixture(scope="module")
-def house(package: Package, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house in which a package is made, undisturbed."""
-    package(VERSION, DIST)
-    house = houses.make(tmp_path_factory.mktemp("together"))
-    house.done(*BUILD, "--offline")
-    return house
-
-
 @pytest.fixture
-def keys(gnupg: Path) -> dict[str, str]:
-    """What tells gpg where the keys are."""
-    return {"GNUPGHOME": str(gnupg)}
+def house(built: House) -> House:
+    """The house; what one test leaves, the next one finds."""
+    return built
 
 
 def _ended(children: Sequence[subprocess.Popen[str]]) -> list[str]:
