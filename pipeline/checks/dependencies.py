@@ -14,7 +14,7 @@ _CAPABILITY = re.compile(r"(?P<library>[^()\s]+)\((?P<version>[^()]*)\)\(64bit\)
 
 # Capabilities that the loader and rpm themselves provide; `features` judges those of rpm.
 _LOADER = "rtld(GNU_HASH)"
-_RPM = re.compile(r"rpmlib\([A-Za-z]+\)( <= \S+)?")
+RPMLIB = re.compile(r"rpmlib\([A-Za-z]+\)( <= \S+)?")
 
 # Other ways in which one package can ask something of others.
 _BONDS = ("CONFLICT", "OBSOLETE", "RECOMMEND", "SUGGEST", "SUPPLEMENT", "ENHANCE", "ORDER")
@@ -94,15 +94,14 @@ def requires(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Fi
 def bonds(facts: Facts) -> Iterator[Finding]:
     """Beside what it requires, a package has no bond with another."""
     for bond in _BONDS:
-        names = facts.header.tags.get(f"{bond}NAME", "")
-        if names:
+        if names := facts.header.tags.get(f"{bond}NAME"):
             got = f"{bond.capitalize()}s: {', '.join(names.splitlines())}"
             subject = facts.file_name.removesuffix(".rpm")
             yield Finding("requires", subject, "no bond with other packages", got)
 
 
 def _is_known(capability: str, plan: Plan, own: str) -> bool:
-    if capability in (_LOADER, own) or _RPM.fullmatch(capability):
+    if capability in (_LOADER, own) or RPMLIB.fullmatch(capability):
         return True
     found = _CAPABILITY.fullmatch(capability)
     return found is not None and found["library"] in plan.libraries

@@ -10,7 +10,7 @@ from pipeline.model import Facts, Finding, Plan
 _FEATURE = re.compile(r"rpmlib\((\w+)\)")
 
 # rpm's notation of a payload: `w`, flags such as the level, a dot, the kind of stream.
-_PAYLOAD = re.compile(r"w(?P<flags>\w*)\.(?P<stream>\w+)dio")
+_PAYLOAD = re.compile(r"w(?P<flags>\w*)\.(?P<stream>xz|gz|bz|lz|zst)dio")
 _COMPRESSORS = {"xz": "xz", "gz": "gzip", "bz": "bzip2", "lz": "lzma", "zst": "zstd"}
 _ARCHIVE = "cpio"
 
@@ -116,17 +116,20 @@ def features(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Fi
             yield Finding("features", "Requires", expected, capability)
     if tags.get("PAYLOADFORMAT") != _ARCHIVE:
         yield Finding("features", "payload format", _ARCHIVE, tags.get("PAYLOADFORMAT", "none"))
-    payload = _PAYLOAD.fullmatch(rpm.macros.get("_binary_payload", ""))
-    if payload:
-        stream = payload["stream"]
-        expected = f"{_COMPRESSORS.get(stream, stream)} {payload['flags']}"
-        got = f"{tags.get('PAYLOADCOMPRESSOR', 'none')} {tags.get('PAYLOADFLAGS', '')}"
-        if got != expected:
-            yield Finding("features", "payload", expected, got)
+    if asked := rpm.macros.get("_binary_payload"):
+        got = f"{tags.get('PAYLOADCOMPRESSOR', 'none')} {tags.get('PAYLOADFLAGS', 'at no level')}"
+        if got != _payload(asked):
+            yield Finding("features", "payload", _payload(asked), got)
     digest = rpm.macros.get("_binary_filedigest_algorithm")
     got = tags.get("FILEDIGESTALGO", _OLDEST_DIGEST)
     if digest and got != digest:
         yield Finding("features", "file digest algorithm", digest, got)
+
+
+def _payload(asked: str) -> str:
+    """What rpm's tags call a payload that is asked for; what we do not know is no package's."""
+    found = _PAYLOAD.fullmatch(asked)
+    return f"{_COMPRESSORS[found['stream']]} {found['flags']}" if found else f"that of {asked}"
 
 
 def scriptlets(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from pipeline.checks import dependencies, evidence, files, metadata
+from pipeline.checks.verdict import Check
 from pipeline.model import Facts, Finding, Plan, Switched
 
-_RPM = re.compile(r"rpmlib\([A-Za-z]+\)( <= \S+)?")
 _SHELL = "/bin/sh"
 _SECTION = "[Service]"
 
@@ -16,6 +15,9 @@ _SECTION = "[Service]"
 # its files. To restart a service is for its administrator.
 _RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&1 || :"
 _EVENTS = ("post", "postun")
+
+# What holds for it as it does for the package.
+_SHARED: tuple[Check, ...] = (metadata.features, files.manifest, files.modes, evidence.traces)
 
 
 def judge(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> list[Finding]:
@@ -25,13 +27,10 @@ def judge(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> list[Finding]:
         return [Finding("nevra", facts.file_name, "no sub-package of this flavor", "one")]
     return [
         *_header(facts, plan, switched),
-        *metadata.features(facts, plan, manifest),
+        *(finding for check in _SHARED for finding in check(facts, plan, manifest)),
         *_scriptlets(facts, plan),
-        *files.manifest(facts, plan, manifest),
-        *files.modes(facts, plan, manifest),
         *_dropin(facts, plan, switched),
         *_requires(facts, plan),
-        *evidence.traces(facts, plan, manifest),
     ]
 
 
@@ -83,7 +82,7 @@ def _requires(facts: Facts, plan: Plan) -> Iterator[Finding]:
     wanted = {f"{plan.name} = {plan.recipe.version}-{plan.release}"}
     if plan.root.reload == "scriptlets":
         wanted |= {_SHELL, "systemd"}
-    found = {each for each in facts.header.requires if not _RPM.fullmatch(each)}
+    found = {each for each in facts.header.requires if not dependencies.RPMLIB.fullmatch(each)}
     for capability in sorted(wanted - found):
         yield Finding("requires", facts.file_name, f"Requires: {capability}", "none")
     for capability in sorted(found - wanted):

@@ -66,6 +66,11 @@ class Case:
         root = replace(self.plan.root, **changes)  # type: ignore[arg-type]
         return replace(self, plan=replace(self.plan, root=root))
 
+    def with_macros(self, **changes: str) -> Case:
+        """The same, but planned for a dist that asks rpmbuild for something else."""
+        rpm = self.plan.root.rpm
+        return self.with_root(rpm=replace(rpm, macros={**rpm.macros, **changes}))
+
     def on(self, arch: str, processor: str) -> Case:
         """The same, but planned for another architecture and kind of processor."""
         machine = {arch: self.plan.machine}

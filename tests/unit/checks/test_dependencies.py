@@ -8,6 +8,11 @@ from pipeline.model import VersionedSymbol
 from tests.unit.checks.case import Case
 
 FOLDER = "/opt/dep/lib64"
+NEVRA = "mimalloc-test-1.2-3.el5.x86_64"
+
+# What is expected of the libraries that installed files name.
+INSTALLED = "only libraries that a base install has"
+NAMED = "libraries by name, not by a host's path"
 
 
 @pytest.mark.parametrize(
@@ -71,21 +76,21 @@ def test_another_library_is_found(good: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "text", "got"),
+    ("path", "text", "expected", "got"),
     [
-        ("a.pc", "Libs.private: -lpthread -latomic\n", "-latomic"),
-        ("a.pc", "Libs: /usr/lib64/libatomic.so.1\n", "/usr/lib64/libatomic.so.1"),
-        ("a.cmake", 'INTERFACE_LINK_LIBRARIES "-lpthread;atomic"', "atomic"),
-        ("a.cmake", 'INTERFACE_LINK_LIBRARIES "\\$<LINK_ONLY:atomic>"', "atomic"),
-        ("a.cmake", 'INTERFACE_LINK_LIBRARIES "/usr/lib/librt.a"', "/usr/lib/librt.a"),
+        ("a.pc", "Libs.private: -lpthread -latomic\n", INSTALLED, "-latomic"),
+        ("a.pc", "Libs: /usr/lib64/libatomic.so.1\n", NAMED, "/usr/lib64/libatomic.so.1"),
+        ("a.cmake", 'INTERFACE_LINK_LIBRARIES "-lpthread;atomic"', INSTALLED, "atomic"),
+        ("a.cmake", 'INTERFACE_LINK_LIBRARIES "\\$<LINK_ONLY:atomic>"', INSTALLED, "atomic"),
+        ("a.cmake", 'INTERFACE_LINK_LIBRARIES "/usr/lib/librt.a"', NAMED, "/usr/lib/librt.a"),
     ],
 )
 def test_build_files_name_no_library_of_the_host(
-    good: Case, path: str, text: str, got: str
+    good: Case, path: str, text: str, expected: str, got: str
 ) -> None:
     """Neither libatomic, which upstream's probe adds, nor the path of any library."""
-    (finding,) = good.with_facts(texts={f"{FOLDER}/{path}": text}).findings()
-    assert ("libraries", got) == (finding.check, finding.got)
+    (told,) = good.with_facts(texts={f"{FOLDER}/{path}": text}).told()
+    assert f"libraries: {FOLDER}/{path}: expected {expected}, got {got}" == told
 
 
 def test_build_files_may_speak_of_atomic(good: Case) -> None:
@@ -102,7 +107,8 @@ def test_a_foreign_capability_is_found(good: Case, capability: str) -> None:
     """Nothing but the C library, rpm and the package itself has to be there."""
     requires = (*good.facts.header.requires, capability)
     (told,) = good.with_header(requires=requires).told()
-    assert told.endswith(f"or libmimalloc.so.1()(64bit), got Requires: {capability}")
+    expected = "the C library's, rpm's, or libmimalloc.so.1()(64bit)"
+    assert f"requires: {NEVRA}: expected {expected}, got Requires: {capability}" == told
 
 
 @pytest.mark.parametrize("missing", ["libc.so.6()(64bit)", "libmimalloc.so.1()(64bit)"])
@@ -110,12 +116,12 @@ def test_a_need_that_rpm_is_not_told_is_found(good: Case, missing: str) -> None:
     """Rpm would install the package where it cannot run."""
     requires = tuple(name for name in good.facts.header.requires if name != missing)
     (told,) = good.with_header(requires=requires).told()
-    assert told.endswith(f"expected Requires: {missing}, got none")
+    assert f"requires: {NEVRA}: expected Requires: {missing}, got none" == told
 
 
 @pytest.mark.parametrize("tag", ["CONFLICTNAME", "OBSOLETENAME", "RECOMMENDNAME"])
 def test_a_bond_with_another_package_is_found(good: Case, tag: str) -> None:
     """Installing ours must not add, remove or forbid another."""
-    (finding,) = good.with_tags(**{tag: "jemalloc\nnginx"}).findings()
-    assert "requires" == finding.check
-    assert finding.got.endswith("s: jemalloc, nginx")
+    (told,) = good.with_tags(**{tag: "jemalloc\nnginx"}).told()
+    got = f"{tag.removesuffix('NAME').capitalize()}s: jemalloc, nginx"
+    assert f"requires: {NEVRA}: expected no bond with other packages, got {got}" == told

@@ -16,8 +16,16 @@ def test_a_path_too_many_is_found(good: Case) -> None:
     """The one finding shows the difference, with a sign before each path."""
     listing = (*good.facts.listing, "/opt/dep/more")
     (finding,) = good.with_facts(listing=listing).findings()
-    assert "manifest" == finding.check
-    assert "+/opt/dep/more" in finding.got.splitlines()
+    told = (finding.check, finding.subject, finding.expected)
+    expected = "the 7 paths of the manifest of 1.2 el5 x86_64"
+    assert ("manifest", good.facts.file_name, expected) == told
+    assert [
+        "--- manifest",
+        "+++ package",
+        "@@ -5,3 +5,4 @@",
+        *(f" {path}" for path in good.facts.listing[-3:]),
+        "+/opt/dep/more",
+    ] == finding.got.splitlines()
 
 
 def test_a_missing_path_is_found(good: Case) -> None:
@@ -38,6 +46,12 @@ def test_the_build_id_is_that_of_the_library(good: Case) -> None:
     lines = finding.got.splitlines()
     assert "-/usr/lib/.build-id/ff" in lines
     assert "+/usr/lib/.build-id/ab" in lines
+
+
+def test_without_a_library_there_is_no_build_id(good: Case) -> None:
+    """Its paths are told as they would be then."""
+    finding, *_ = good.with_facts(library=None).findings()
+    assert {"-/usr/lib/.build-id/", "-/usr/lib/.build-id//"} < set(finding.got.splitlines())
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,8 @@ def test_another_identity_is_found(good: Case, change: dict[str, str], message: 
 def test_missing_overrides_are_named(good: Case) -> None:
     """Where one is missing, a program would get memory from two allocators."""
     (told,) = good.with_library(exports=frozenset({"free"})).told()
-    assert told.endswith(
-        "expected the 3 symbols of the package's overrides, got without malloc, _Znwm"
-    )
+    expected = "the 3 symbols of the package's overrides"
+    assert f"exports: symbols of {LIBRARY}: expected {expected}, got without malloc, _Znwm" == told
 
 
 @pytest.mark.parametrize("missing", ["relro", "bind-now", "cet"])
@@ -47,6 +46,12 @@ def test_a_missing_trait_is_named(good: Case, missing: str) -> None:
     (told,) = good.with_library(hardening=there).told()
     expected = f"expected relro, bind-now, cet, got without {missing}"
     assert f"hardening: {LIBRARY}: {expected}" == told
+
+
+def test_all_missing_traits_are_named(good: Case) -> None:
+    """In the order in which they are demanded."""
+    (told,) = good.with_library(hardening=frozenset({"bind-now"})).told()
+    assert told.endswith("got without relro, cet")
 
 
 def test_a_trait_too_many_is_no_finding(good: Case) -> None:
@@ -65,17 +70,18 @@ def test_a_trait_too_many_is_no_finding(good: Case) -> None:
         ("", {"mov": 9, "popcnt": 2}, "popcnt (2)"),
         ("", {"lock cmpxchg16b": 1}, "lock cmpxchg16b (1)"),
         ("", {"ldaddal": 1, "ldar": 8}, "ldaddal (1)"),
-        ("sha", dict.fromkeys("abcdefg", 1), "a (1), b (1), c (1), d (1), e (1), 2 more"),
+        ("sha", dict.fromkeys("gfedcba", 1), "a (1), b (1), c (1), d (1), e (1), 2 more"),
+        ("sha", {"a": 1, "b": 3, "c": 2}, "b (3), c (2), a (1)"),
     ],
 )
 def test_a_foreign_instruction_is_named(
     good: Case, group: str, counts: dict[str, int], got: str
 ) -> None:
     """The finding has group, instruction and count; harmless ones do not count."""
-    (finding,) = good.with_library(instructions={group: counts}).findings()
-    assert ("instructions", got) == (finding.check, finding.got)
-    expected = f"instructions of {group or 'no group'} in libmimalloc.so.1.2"
-    assert expected == finding.subject
+    (told,) = good.with_library(instructions={group: counts}).told()
+    subject = f"instructions of {group or 'no group'} in libmimalloc.so.1.2"
+    expected = "only those of x86-64: mode64, sse2"
+    assert f"instructions: {subject}: expected {expected}, got {got}" == told
 
 
 @pytest.mark.parametrize("alignment", [65536, 131072])
@@ -102,7 +108,8 @@ def test_large_thread_local_storage_is_found(good: Case) -> None:
 def test_a_dynamic_model_is_found(good: Case) -> None:
     """However small the storage is."""
     (told,) = good.with_library(tls=1, static_tls=False).told()
-    assert told.endswith("expected the initial-exec model, got a model that asks the loader")
+    expected = "expected the initial-exec model, got a model that asks the loader"
+    assert f"tls: thread-local storage of {LIBRARY}: {expected}" == told
 
 
 def test_debug_sections_are_named(good: Case) -> None:

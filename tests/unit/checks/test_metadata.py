@@ -31,6 +31,23 @@ def test_a_header_of_another_package_is_found(good: Case) -> None:
     assert f"nevra: header of {NEVRA}.rpm: expected {NEVRA}, got {got}" == told[0]
 
 
+@pytest.mark.parametrize("name", ["NAME", "VERSION", "RELEASE", "ARCH"])
+def test_a_header_without_a_name_is_found(good: Case, name: str) -> None:
+    """What is not there is shown as nothing."""
+    parts = {"NAME": "mimalloc-test", "VERSION": "1.2", "RELEASE": "3.el5", "ARCH": "x86_64"}
+    got = "{NAME}-{VERSION}-{RELEASE}.{ARCH}".format(**{**parts, name: ""})
+    told = good.without_tag(name).told()
+    assert f"nevra: header of {NEVRA}.rpm: expected {NEVRA}, got {got}" == told[0]
+
+
+def test_a_text_may_end_in_a_new_line(good: Case) -> None:
+    """Rpm ends a description in one, or in none; all else counts."""
+    text = "description of 1.2"
+    assert [] == good.with_tags(DESCRIPTION=f"{text}\n").findings()
+    for other in (f"{text} ", f"{text}X", f"\n{text}"):
+        assert 1 == len(good.with_tags(DESCRIPTION=other).findings())
+
+
 @pytest.mark.parametrize(
     ("tag", "expected"),
     [
@@ -59,6 +76,12 @@ def test_an_epoch_is_found(good: Case) -> None:
     assert ["metadata: EPOCH: expected none, got 1"] == good.with_tags(EPOCH="1").told()
 
 
+NEWEST = (
+    "metadata: newest changelog entry: "
+    f"expected 2001-09-10 {PACKAGER} - 1.2-3: Newest change; And another"
+)
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -70,14 +93,14 @@ def test_an_epoch_is_found(good: Case) -> None:
 )
 def test_another_changelog_is_found(good: Case, entry: Entry) -> None:
     """The newest entry has the recipe's day, release and notes."""
-    (finding,) = good.with_header(changelog=(entry,)).findings()
-    assert ("metadata", "newest changelog entry") == (finding.check, finding.subject)
+    (told,) = good.with_header(changelog=(entry,)).told()
+    notes = "; ".join(line.removeprefix("- ") for line in entry.text.splitlines())
+    assert f"{NEWEST}, got {entry.day} {entry.author}: {notes}" == told
 
 
 def test_a_missing_changelog_is_found(good: Case) -> None:
     """Rpmbuild leaves out entries that it finds too old."""
-    (finding,) = good.with_header(changelog=()).findings()
-    assert "none" == finding.got
+    assert [f"{NEWEST}, got none"] == good.with_header(changelog=()).told()
 
 
 def test_a_changelog_may_name_the_dist(good: Case) -> None:
@@ -93,14 +116,16 @@ def test_a_package_provides_itself(good: Case, number: int) -> None:
     provides = list(good.facts.header.provides)
     missing = provides.pop(number)
     (told,) = good.with_header(provides=tuple(provides)).told()
-    assert told.endswith(f"expected Provides: {missing}, got none")
+    assert f"metadata: {NEVRA}: expected Provides: {missing}, got none" == told
 
 
 def test_a_package_provides_nothing_else(good: Case) -> None:
     """Another name would let ours stand in for packages that it cannot replace."""
     provides = (*good.facts.header.provides, "jemalloc")
     (told,) = good.with_header(provides=provides).told()
-    assert told.endswith("got Provides: jemalloc")
+    names = [name for name in good.facts.header.provides if "pkgconfig" not in name]
+    expected = ", ".join((*names[1:], names[0]))
+    assert f"metadata: {NEVRA}: expected {expected}, got Provides: jemalloc" == told
 
 
 def test_the_machine_of_aarch64_is_named_as_rpm_does(good: Case) -> None:
@@ -143,6 +168,54 @@ def test_a_flavor_has_its_own_names(good: Case) -> None:
 def test_another_payload_is_found(good: Case, changes: dict[str, str], message: str) -> None:
     """The payload and its digests are those that the build root asks rpmbuild for."""
     assert [f"features: {message}"] == good.with_tags(**changes).told()
+
+
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        ("PAYLOADFORMAT", "payload format: expected cpio, got none"),
+        ("PAYLOADCOMPRESSOR", "payload: expected xz 9, got none 9"),
+        ("PAYLOADFLAGS", "payload: expected xz 9, got xz at no level"),
+    ],
+)
+def test_a_payload_that_says_nothing_of_itself_is_found(good: Case, tag: str, message: str) -> None:
+    """A tag that is not there is not a tag that is right."""
+    assert [f"features: {message}"] == good.without_tag(tag).told()
+
+
+@pytest.mark.parametrize(
+    ("asked", "compressor", "flags"),
+    [
+        ("w9.xzdio", "xz", "9"),
+        ("w6.gzdio", "gzip", "6"),
+        ("w9.bzdio", "bzip2", "9"),
+        ("w7.lzdio", "lzma", "7"),
+        ("w19.zstdio", "zstd", "19"),
+        ("w9T0.xzdio", "xz", "9T0"),
+    ],
+)
+def test_a_payload_is_named_in_two_ways(
+    good: Case, asked: str, compressor: str, flags: str
+) -> None:
+    """One in what rpmbuild is asked for, one in the tags of what it made."""
+    case = good.with_macros(_binary_payload=asked)
+    tags = {"PAYLOADCOMPRESSOR": compressor, "PAYLOADFLAGS": flags}
+    assert [] == case.with_tags(**tags).findings()
+    (told,) = case.with_tags(**{**tags, "PAYLOADFLAGS": "1"}).told()
+    assert f"features: payload: expected {compressor} {flags}, got {compressor} 1" == told
+
+
+def test_a_payload_of_an_unknown_kind_is_found(good: Case) -> None:
+    """What cannot be held against the tags must not pass."""
+    (told,) = good.with_macros(_binary_payload="w9.newdio").told()
+    assert "features: payload: expected that of w9.newdio, got xz 9" == told
+
+
+def test_a_dist_may_ask_for_no_payload(good: Case) -> None:
+    """Then it is rpm's own matter, and that of its digests, too."""
+    free = good.with_root(rpm=replace(good.plan.root.rpm, macros={}))
+    tags = {"PAYLOADCOMPRESSOR": "zstd", "FILEDIGESTALGO": "10"}
+    assert [] == free.with_tags(**tags).findings()
 
 
 def test_digests_without_a_tag_are_md5(good: Case) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.checks import judge_switch
-from pipeline.model import Facts, FileEntry, Flavor, Scriptlet, Switch
+from pipeline.model import FileEntry, Flavor, Scriptlet, Switch
 from tests.unit.checks.case import Case
 from tests.unit.checks.conftest import TIME
 
@@ -25,6 +25,7 @@ SWITCH = Switch(
     arch="noarch",
 )
 RELEASE = "1.2-3.el5"
+NAME = f"mimalloc-test-web-{RELEASE}.noarch.rpm"
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def switched(good: Case) -> Case:
     text = "# why\n[Service]\nEnvironment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so.1\n"
     facts = replace(
         good.facts,
-        file_name=f"mimalloc-test-web-{RELEASE}.noarch.rpm",
+        file_name=NAME,
         listing=(FOLDER, FILE),
         header=header,
         library=None,
@@ -61,11 +62,9 @@ def switched(good: Case) -> Case:
 
 
 def told(case: Case) -> list[str]:
-    """What is wrong with it: the check, and what it got."""
-    return [
-        f"{finding.check}: {finding.got}"
-        for finding in judge_switch(case.facts, case.plan, case.manifest)
-    ]
+    """What is wrong with it, as the user sees it: a line for each finding."""
+    findings = judge_switch(case.facts, case.plan, case.manifest)
+    return [" ".join(finding.lines()) for finding in findings]
 
 
 def test_nothing_is_wrong_with_a_good_one(switched: Case) -> None:
@@ -81,34 +80,66 @@ LINE = "Environment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so.1"
 OTHER = LINE.replace(".1", ".2")
 
 
+REQUIRED = f"mimalloc-test = {RELEASE}"
+SET = f"dropin: {FILE}: expected [Service] {LINE}, got"
+PROVIDED = f"metadata: Provides: expected mimalloc-test-web = {RELEASE}, got"
+
+
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (lambda case: case.with_facts(file_name="x.rpm"), ["nevra: x.rpm"]),
-        (lambda case: case.with_tags(NAME="other"), ["metadata: other"]),
-        (lambda case: case.with_tags(ARCH="x86_64"), ["metadata: x86_64"]),
+        (
+            lambda case: case.with_facts(file_name="x.rpm"),
+            [f"nevra: file name: expected {NAME}, got x.rpm"],
+        ),
+        (
+            lambda case: case.with_tags(NAME="other"),
+            ["metadata: NAME: expected mimalloc-test-web, got other"],
+        ),
+        (
+            lambda case: case.with_tags(ARCH="x86_64"),
+            ["metadata: ARCH: expected noarch, got x86_64"],
+        ),
         (
             lambda case: case.with_tags(PLATFORM="x86_64-some-linux"),
-            ["metadata: x86_64-some-linux"],
+            ["metadata: PLATFORM: expected noarch-some-linux, got x86_64-some-linux"],
         ),
-        (lambda case: case.with_tags(EPOCH="1"), ["metadata: 1"]),
-        (lambda case: case.with_header(provides=()), ["metadata: nothing"]),
-        (lambda case: case.with_header(changelog=()), ["metadata: none"]),
-        (lambda case: case.with_tags(PAYLOADFLAGS="2"), ["features: xz 2"]),
-        (lambda case: case.with_facts(traces=(("x", "box"),)), ["traces: box"]),
-        (lambda case: case.with_file(FILE, mode=0o100755), ["modes: 0755"]),
-        (lambda case: case.with_facts(texts={}), ["dropin: no such file"]),
-        (_texts(""), ["dropin: nothing"]),
-        (_texts(f"[Service]\n{OTHER}\n"), [f"dropin: [Service] {OTHER}"]),
-        (_texts(f"[Service]\n{LINE}\n{OTHER}\n"), [f"dropin: [Service] {LINE} {OTHER}"]),
+        (lambda case: case.with_tags(EPOCH="1"), ["metadata: EPOCH: expected none, got 1"]),
+        (lambda case: case.with_header(provides=()), [f"{PROVIDED} nothing"]),
+        (lambda case: case.with_header(provides=("a", "b")), [f"{PROVIDED} a, b"]),
+        (
+            lambda case: case.with_tags(PAYLOADFLAGS="2"),
+            ["features: payload: expected xz 9, got xz 2"],
+        ),
+        (
+            lambda case: case.with_facts(traces=(("x", "box"),)),
+            ["traces: x: expected no word of the building host, got box"],
+        ),
+        (
+            lambda case: case.with_file(FILE, mode=0o100755),
+            [f"modes: mode of {FILE}: expected 0644, got 0755"],
+        ),
+        (lambda case: case.with_facts(texts={}), [f"{SET} no such file"]),
+        (_texts(""), [f"{SET} nothing"]),
+        (_texts(f"[Service]\n{OTHER}\n"), [f"{SET} [Service] {OTHER}"]),
+        (_texts(f"[Service]\n{LINE}\n{OTHER}\n"), [f"{SET} [Service] {LINE} {OTHER}"]),
         (
             lambda case: case.with_header(requires=("mimalloc-test",)),
-            ["requires: none", "requires: Requires: mimalloc-test"],
+            [
+                f"requires: {NAME}: expected Requires: {REQUIRED}, got none",
+                f"requires: {NAME}: expected {REQUIRED}, got Requires: mimalloc-test",
+            ],
         ),
-        (lambda case: case.with_tags(SUGGESTNAME="nginx"), ["requires: Suggests: nginx"]),
+        (
+            lambda case: case.with_tags(SUGGESTNAME="nginx"),
+            [
+                f"requires: {NAME.removesuffix('.rpm')}: expected no bond with other packages,"
+                " got Suggests: nginx"
+            ],
+        ),
         (
             lambda case: case.with_header(scriptlets={"post": Scriptlet("/bin/sh", RELOAD)}),
-            [f"scriptlets: /bin/sh: {RELOAD}"],
+            [f"scriptlets: %post: expected none, got /bin/sh: {RELOAD}"],
         ),
     ],
 )
@@ -123,16 +154,21 @@ def test_a_list_with_another_path_is_shown_as_a_diff(switched: Case) -> None:
     """As that of the package is."""
     (line,) = told(replace(switched, manifest=(FOLDER,)))
 
-    assert line.startswith("manifest: --- manifest")
-    assert f"+{FILE}" in line
+    assert line.startswith(f"manifest: {NAME}: expected the 1 paths")
+    assert line.endswith(f"+{FILE}")
 
 
 def test_scriptlets_are_demanded_of_a_dist_without_triggers(switched: Case) -> None:
     """Both, of a shell, and nothing in them but the reload."""
     older = switched.with_root(reload="scriptlets")
-    assert 4 == len(told(older))
+    assert [
+        f"scriptlets: %post: expected /bin/sh: {RELOAD}, got none",
+        f"scriptlets: %postun: expected /bin/sh: {RELOAD}, got none",
+        f"requires: {NAME}: expected Requires: /bin/sh, got none",
+        f"requires: {NAME}: expected Requires: systemd, got none",
+    ] == told(older)
     scriptlets = {name: Scriptlet("/bin/sh", RELOAD) for name in ("post", "postun")}
-    needs = (f"mimalloc-test = {RELEASE}", "/bin/sh", "systemd")
+    needs = (REQUIRED, "/bin/sh", "systemd")
     good = older.with_header(scriptlets=scriptlets, requires=needs)
     assert [] == told(good)
 
@@ -141,10 +177,18 @@ def test_scriptlets_are_demanded_of_a_dist_without_triggers(switched: Case) -> N
 
     assert line.endswith("systemctl restart web")
 
+    (line,) = told(good.with_header(scriptlets=scriptlets, requires=(*needs, "nginx")))
+    expected = f"/bin/sh, {REQUIRED}, systemd"
+    assert f"requires: {NAME}: expected {expected}, got Requires: nginx" == line
+
+
+def test_the_changelog_is_the_package_s(switched: Case) -> None:
+    """Its newest entry is of this release."""
+    (line,) = told(switched.with_header(changelog=()))
+    assert line.startswith("metadata: newest changelog entry: expected 2001-09-10 ")
+
 
 def test_a_flavor_without_a_switch_has_no_sub_package(switched: Case) -> None:
     """One that is there all the same is one too many."""
-    facts: Facts = switched.facts
-    plan = replace(switched.plan, flavor=Flavor())
-
-    assert ["nevra: one"] == [f"{f.check}: {f.got}" for f in judge_switch(facts, plan, ())]
+    none = replace(switched, plan=replace(switched.plan, flavor=Flavor()))
+    assert [f"nevra: {NAME}: expected no sub-package of this flavor, got one"] == told(none)
