@@ -31,13 +31,21 @@ __all__ = [
 ]
 
 
-@pytest.fixture(scope="module")
-def built(package: Package, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house in which a package is made, undisturbed, with all that its compiler keeps."""
+@pytest.fixture(scope="session")
+def pristine(package: Package, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house in which a package is made, undisturbed, and beside it a copy of all of it."""
     package(VERSION, DIST)
-    house = houses.make(tmp_path_factory.mktemp("house"))
+    house = houses.make(tmp_path_factory.mktemp("houses") / "house")
     house.done(*BUILD, "--offline")
+    house.keep()
     return house
+
+
+@pytest.fixture(scope="module")
+def built(pristine: House) -> House:
+    """The house as it was when the package was made, with all that its compiler keeps."""
+    pristine.renew()
+    return pristine
 
 
 @pytest.fixture

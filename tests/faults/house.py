@@ -151,6 +151,19 @@ class House:
         """The same, of those with a final name."""
         return {name: told for name, told in self.results().items() if "/." not in name}
 
+    def keep(self) -> None:
+        """Keeps a copy of all, to come back to."""
+        subprocess.run(["cp", "-a", self.folder, self._kept], check=True)
+
+    def renew(self) -> None:
+        """Puts all back as it was kept, under the same paths: what is compiled stays so."""
+        shutil.rmtree(self.folder)
+        subprocess.run(["cp", "-a", self._kept, self.folder], check=True)
+
+    @property
+    def _kept(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.kept")
+
     def forget(self) -> None:
         """Takes away what was made."""
         for folder in (self.root / "work", self.dist):

@@ -22,6 +22,7 @@ from tests.faults import house as houses
 from tests.faults.house import BUILD, DIST, REPO, SIGN, VERSION, House
 
 NOBODY = 65534
+FULL = pytest.mark.full
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_a_full_work_folder(house: House, apart: list[str], size: str) -> None:
     assert {} == house.results()
 
 
-@pytest.mark.parametrize("size", ["1400k", "4m", "24m"])
+@pytest.mark.parametrize("size", ["1400k", *(pytest.param(s, marks=FULL) for s in ("4m", "24m"))])
 def test_a_full_cache(house: House, apart: list[str], size: str) -> None:
     """What the compiler keeps there finds no room; the source that is there stays as it was."""
     house.forget()
@@ -306,7 +307,15 @@ def _lost(entry: Path) -> None:
     entry.symlink_to("nowhere")
 
 
-@pytest.mark.parametrize("spoil", [_altered, _truncated, _linked, _a_folder, _a_pipe, _lost])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _altered,
+        _linked,
+        _a_pipe,
+        *(pytest.param(s, marks=FULL) for s in (_truncated, _a_folder, _lost)),
+    ],
+)
 def test_a_spoilt_entry_is_never_used(
     house: House, spoil: Callable[[Path], None], tmp_path: Path
 ) -> None:

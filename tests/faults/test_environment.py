@@ -133,7 +133,7 @@ def _odd_neighbours(checkout: Path) -> None:
             Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_text("x")
 
 
-@pytest.mark.parametrize("kind", ["settings", "bare"])
+@pytest.mark.parametrize("kind", ["settings", pytest.param("bare", marks=pytest.mark.full)])
 def test_surroundings_have_no_say(
     expected: str, checkout: Path, cache: Path, fakes: Path, tmp_path: Path, kind: str
 ) -> None:

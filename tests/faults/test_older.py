@@ -83,9 +83,9 @@ PLACES = (
 @pytest.mark.parametrize("kind", ["file", "link"])
 def test_something_else_where_a_folder_of_ours_goes(house: House, place: str, kind: str) -> None:
     """It is told which; what is there stays, and nothing is written to where a link leads."""
-    house.forget()
     target, elsewhere = house.root / place, house.folder / "elsewhere"
-    workspace.remove(target)
+    for each in (house.dist, target):
+        workspace.remove(each)
     target.parent.mkdir(parents=True, exist_ok=True)
     if kind == "file":
         target.write_text("mine\n")
