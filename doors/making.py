@@ -111,7 +111,8 @@ def doctor(c: Context) -> None:
 @door
 def clean(c: Context, everything: bool = False) -> None:
     """Remove the work folder."""
-    from pipeline import build, workspace
+    from pipeline import clean as cleaning
+    from pipeline import workspace
     from pipeline.report import Report
 
-    build.clean(workspace.locate(ROOT), Report(), everything=everything)
+    cleaning.run(workspace.locate(ROOT), Report(), everything=everything)

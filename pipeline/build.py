@@ -31,9 +31,10 @@ from pipeline import (
 from pipeline.checksum import digest, digest_of_files
 from pipeline.disk import guarded, suspecting
 from pipeline.errors import UnpackError, VerifyError
+from pipeline.locks import in_use, locked
 from pipeline.model import Built, Plan
 from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, locked, place_text, remove
+from pipeline.workspace import Site, Workspace, place_text, remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def build(
     threads: int | None = None,
 ) -> Built:
     """Make a package, or find that it is there: the file in ``dist/`` and what it was made from."""
-    with guarded(), locked(workspace.locks, "workspace", shared=True):
+    with guarded(), in_use(workspace):
         site = prepare(plan, workspace, offline=offline, threads=threads)
         with locked(workspace.locks, plan.nevra, waiting=lambda: _wait(plan.nevra, report)):
             if plan.handed:
@@ -167,7 +168,7 @@ def load() -> None:
 
 def source(plan: Plan, workspace: Workspace, report: Report, *, offline: bool = False) -> Path:
     """Make a source package, and give it its final name."""
-    with guarded(), locked(workspace.locks, "workspace", shared=True):
+    with guarded(), in_use(workspace):
         site = prepare(plan, workspace, offline=offline)
         advance(plan, site, report, "unpack")
         _perform(SOURCE, plan, site, report)
@@ -184,24 +185,10 @@ def do(
     threads: int | None = None,
 ) -> Path:
     """Do one step and what is missing before it; the answer is the step's room."""
-    with guarded(), locked(workspace.locks, "workspace", shared=True):
+    with guarded(), in_use(workspace):
         site = prepare(plan, workspace, offline=offline, threads=threads)
         advance(plan, site, report, last)
         return site.room(last)
-
-
-def clean(workspace: Workspace, report: Report, *, everything: bool = False) -> None:
-    """Remove the work folder, and with ``everything`` the finished packages and the cache too."""
-    waiting = "waiting for a build to end"
-    targets = [workspace.work.parent, *([workspace.dist, workspace.cache] if everything else [])]
-    with guarded(), locked(workspace.locks, "workspace", waiting=lambda: report.line(waiting)):
-        for target in targets:
-            remove(target)
-            report.line(f"removed {target}")
-        # Nobody holds one of the others: who does, holds this one first.
-        for lock in workspace.locks.glob("*.lock"):
-            if lock.stem != "workspace":
-                lock.unlink()
 
 
 @contextmanager

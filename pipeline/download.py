@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
 
 import requests
@@ -19,7 +21,8 @@ TIMEOUT = (10, 30)
 # Pauses between two tries, in seconds; one try more than there are pauses.
 PAUSES = (0.5, 1.0, 2.0, 4.0)
 _CHUNK = 1 << 16
-# Seconds after which a download must have had so many bytes a second: a slow modem has more.
+# Seconds after which an answer must have begun, and from then on must have had so many bytes a
+# second: a slow modem has more.
 _PATIENCE, _SLOWEST = 60, 1024
 
 
@@ -69,9 +72,7 @@ def _transfer(
         headers["Range"] = f"bytes={have}-"
     trusted = certificates or None
     try:
-        with session.get(
-            url, headers=headers, stream=True, timeout=TIMEOUT, verify=trusted
-        ) as answer:
+        with _answer(session, url, headers, trusted) as answer:
             _judge(url, answer)
             resumed = _goes_on(answer, have)
             if not resumed:
@@ -84,6 +85,32 @@ def _transfer(
         raise _Passing(_short(problem)) from problem
     except (requests.RequestException, ValueError) as problem:  # also of a redirect to no address
         raise FetchError(without_password(f"{url}: {_short(problem)}")) from problem
+
+
+def _answer(
+    session: requests.Session, url: str, headers: dict[str, str], verify: str | None
+) -> requests.Response:
+    """What a server answers, up to the end of its headers.
+
+    Each byte of those may take as long as a chunk, and nothing in between can be asked; so a thread
+    asks, and one that is kept waiting by its server is left to itself.
+    """
+    told: SimpleQueue[requests.Response | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            told.put(session.get(url, headers=headers, stream=True, timeout=TIMEOUT, verify=verify))
+        except Exception as problem:  # noqa: BLE001 - it is raised where it is waited for
+            told.put(problem)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = told.get(timeout=_PATIENCE)
+    except Empty:
+        raise _Passing(f"no whole answer within {_PATIENCE} seconds") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _judge(url: str, answer: requests.Response) -> None:

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline import build, disk, grid, host, recipes, record, request, workspace
+from pipeline import build, disk, grid, host, locks, recipes, record, request, workspace
 from pipeline.board import Result, board, matrix, totals, verdict
 from pipeline.errors import CheckError, HostError, PackagingError, RequestError
 from pipeline.model import PLAIN, Built, Plan
@@ -92,7 +92,7 @@ def smoke(root: Path, plans: Sequence[Plan]) -> None:
             report.line(f"  outdated, and tried all the same; to make it anew: {_command(plan)}")
         with (
             disk.guarded(),
-            workspace.locked(place.locks, "workspace", shared=True),
+            locks.in_use(place),
             tempfile.TemporaryDirectory(prefix="mimalloc-smoke-") as room,
         ):
             workspace.remove(log)

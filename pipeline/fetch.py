@@ -10,9 +10,10 @@ from pathlib import Path
 from pipeline import origins
 from pipeline.checksum import sha256_of
 from pipeline.errors import FetchError, PackagingError, VerifyError
+from pipeline.locks import cache_locks, locked
 from pipeline.model import Handed, Plan, Source
 from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, locked, place, place_text, remove
+from pipeline.workspace import Site, Workspace, place, place_text, remove
 
 
 def run(plan: Plan, site: Site, report: Report) -> None:
@@ -48,7 +49,7 @@ def _delivered(plan: Plan, given: Handed, site: Site, report: Report) -> None:
     for source in plan.recipe.source:
         # Kept, so that it has to be handed over only once.
         if source.sha256 == got:
-            with locked(site.workspace.cache / "locks", source.sha256):
+            with locked(cache_locks(site.workspace), source.sha256):
                 if not _cached(source, site, report):
                     place(site.archive, _entry(source, site.workspace))
 
@@ -63,7 +64,7 @@ def _pinned(plan: Plan, site: Site, report: Report) -> Source:
     if not site.offline:
         for source in sources:
             try:
-                with locked(site.workspace.cache / "locks", source.sha256):
+                with locked(cache_locks(site.workspace), source.sha256):
                     _obtain(source, plan, site, report)
                     return source
             except (FetchError, VerifyError) as problem:

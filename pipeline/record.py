@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import cmake, provenance, rpmbuild, srpm, toolchain
+from pipeline import cmake, content, provenance, rpmbuild, srpm, toolchain
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError
+from pipeline.locks import locked
 from pipeline.model import Built, Plan
 from pipeline.provenance import PREDICATE, SOURCE, STATEMENT, Making, descriptor
-from pipeline.workspace import Site, Workspace, locked, place, place_text
+from pipeline.workspace import Site, Workspace, place, place_text
 
 _PROVENANCE, _BILL = ".provenance.json", ".cdx.json"
 
@@ -116,15 +117,19 @@ def resign(rpm: Path, signed: Path, signer: str) -> None:
     ``settle`` finds which of the two the package is for.
     """
     statement = json.loads(beside(rpm)[0].read_text(encoding="utf-8"))
+    place_text(_text(_resigned(statement, rpm, sha256_of(signed), signer)), _upcoming(rpm))
+    place(signed, rpm)
+    _upcoming(rpm).replace(beside(rpm)[0])
+
+
+def _resigned(statement: dict[str, Any], rpm: Path, sha256: str, signer: str) -> dict[str, Any]:
+    """A statement about a package, made one about the signed file."""
     (before,) = statement["subject"]
-    after = descriptor(rpm.name, sha256_of(signed), annotations={"signer": signer})
-    statement["subject"] = [after]
+    statement["subject"] = [descriptor(rpm.name, sha256, annotations={"signer": signer})]
     if "annotations" not in before:
         byproducts = statement["predicate"]["runDetails"]["byproducts"]
         byproducts.append({**before, "annotations": {"state": "as built, not signed"}})
-    place_text(_text(statement), _upcoming(rpm))
-    place(signed, rpm)
-    _upcoming(rpm).replace(beside(rpm)[0])
+    return statement
 
 
 def settle(rpm: Path) -> None:
@@ -148,15 +153,38 @@ def _upcoming(rpm: Path) -> Path:
 def _publish(
     plan: Plan, making: Making, made: Path, target: Path, files: Mapping[str, Path], site: Site
 ) -> None:
-    """Package, bill and statement get their names in turn: the last vouches for the others."""
+    """Package, bill and statement get their names in turn: the last vouches for the others.
+
+    A signed file with just this content stays: its signature is good, and is nobody's to lose.
+    """
     from pipeline import sbom
 
     statement, bill = beside(target)
-    text = sbom.bill(plan, making, files, site.workspace.root)
-    place(made, target)
+    text, signer = sbom.bill(plan, making, files, site.workspace.root), _signer(target, made)
+    if not signer:
+        place(made, target)
     place_text(text, bill)
-    subject, byproduct = (descriptor(file.name, sha256_of(file)) for file in (target, bill))
-    place_text(_text(provenance.statement(plan, making, subject, [byproduct])), statement)
+    subject = descriptor(target.name, sha256_of(made))
+    told = provenance.statement(plan, making, subject, [descriptor(bill.name, sha256_of(bill))])
+    if signer:
+        told = _resigned(told, target, sha256_of(target), signer)
+    place_text(_text(told), statement)
+
+
+def _signer(signed: Path, made: Path) -> str:
+    """Whose signature the package in ``dist/`` has, if it has one, and is what was made otherwise.
+
+    Empty where it is another package, or is not the file that its statement names.
+    """
+    statement = _statement(signed)
+    if statement is None or not signed.is_file() or sha256_of(signed) != _sum(statement):
+        return ""
+    try:
+        signer = statement["subject"][0]["annotations"]["signer"]
+        same = content.signed(signed) == content.signed(made)
+    except (KeyError, TypeError, CheckError):
+        return ""
+    return str(signer) if same else ""
 
 
 def _regular(root: Path) -> dict[str, Path]:
@@ -171,8 +199,11 @@ def _text(statement: Mapping[str, Any]) -> str:
 
 def _statement(rpm: Path, file: Path | None = None) -> Mapping[str, Any] | None:
     """The statement beside a package, where it can be read and has what we look for in it."""
+    file = file or beside(rpm)[0]
     try:
-        statement = json.loads((file or beside(rpm)[0]).read_text(encoding="utf-8"))
+        if not file.is_file():  # a pipe would be waited at
+            return None
+        statement = json.loads(file.read_text(encoding="utf-8"))
         _key(statement), _sum(statement), _bill_sum(statement)
         (subject,) = statement["subject"]
         is_ours = (statement["_type"], statement["predicateType"]) == (STATEMENT, PREDICATE)
@@ -190,10 +221,10 @@ def _accounted(rpm: Path, key: str) -> bool:
 
 
 def _agree(statement: Mapping[str, Any], rpm: Path) -> bool:
-    try:
-        sums = sha256_of(rpm), sha256_of(beside(rpm)[1])
-    except OSError:
+    files = (rpm, beside(rpm)[1])
+    if not all(file.is_file() for file in files):
         return False
+    sums = tuple(sha256_of(file) for file in files)
     return sums == (_sum(statement), _bill_sum(statement))
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline import build, request
+from pipeline import build, content, request
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError, RequestError
 from pipeline.facts import header, payload
@@ -16,12 +16,6 @@ from pipeline.workspace import Workspace
 
 # What a checkout holds that decides what is built.
 _DATA = ("recipes", "patches", "buildroot")
-
-# The lead, then headers: a magic number, four bytes, the number of entries, the bytes of their
-# values. Source: rpm's documentation of the package format, version 4.
-_LEAD = 96
-_MAGIC = b"\x8e\xad\xe8\x01"
-_INTRO, _ENTRY, _PADDING = 16, 16, 8
 
 # What follows from the rest of a package; a difference in it is never the only one.
 _DERIVED = ("SIGMD5", "SIGSIZE", "SHA1HEADER", "SHA256HEADER", "PAYLOADDIGEST", "PAYLOADDIGESTALT")
@@ -49,8 +43,8 @@ def run(rpm: Path, place: Workspace, report: Report, *, offline: bool = False) -
             again = build.build(plan, checkout, report, offline=offline).rpm
             if plan.switched and plan.switched.name == tags.get("NAME"):
                 again = again.with_name(plan.switched.file_name)
-        if signed(rpm) != signed(again):
-            lines = list(differences(rpm, again, room))
+        if content.signed(rpm) != content.signed(again):
+            lines = list(differences(rpm, again, room, plan.package.limits.unpacked))
             raise CheckError(
                 f"{rpm.name} is not what its recipe makes: {len(lines)} difference(s)",
                 expected=f"sha256 {sha256_of(again)}",
@@ -79,29 +73,18 @@ def _checkout(place: Workspace, room: Path) -> Workspace:
     return Workspace(root, place.cache)
 
 
-def signed(rpm: Path) -> bytes:
-    """What a signature of an RPM file is about: its header and its payload.
+def differences(old: Path, new: Path, room: Path, limit: int) -> Iterator[str]:
+    """What differs between two packages: tags, then files.
 
-    Raises CheckError where the file does not begin as an RPM does.
+    Raises CheckError for a package that cannot be read, or has more than ``limit`` bytes in it.
     """
-    content = rpm.read_bytes()
-    intro = content[_LEAD : _LEAD + _INTRO]
-    if intro[: len(_MAGIC)] != _MAGIC or len(intro) < _INTRO:
-        raise CheckError(f"{rpm.name} is not an RPM of version 3 or 4", file=rpm)
-    entries, size = (int.from_bytes(intro[at : at + 4]) for at in (8, 12))
-    end = _LEAD + _INTRO + entries * _ENTRY + size
-    return content[end + -end % _PADDING :]
-
-
-def differences(old: Path, new: Path, room: Path) -> Iterator[str]:
-    """What differs between two packages: tags, then files."""
     tags = [header.read(rpm, home=room) for rpm in (old, new)]
     yield from _of_tags(*tags)
     contents = []
     for name, rpm in (("old", old), ("new", new)):
         folder = room / name
         folder.mkdir()
-        files = payload.entries(payload.unpack(rpm, folder))
+        files = payload.entries(payload.unpack(rpm, folder, limit=limit))
         contents.append({path: _content(file) for path, file in files})
     yield from _of_files(*contents)
 

@@ -1,13 +1,11 @@
-"""Where files live (cache, work, dist), who may touch them now, and how one gets its final name."""
+"""Where files live (cache, work, dist), and how one gets its final name."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -152,38 +150,6 @@ def _refuse_odd(kind: str, folder: Path, hint: str) -> None:
             file=folder,
             hint=hint,
         )
-
-
-@contextmanager
-def locked(
-    folder: Path,
-    name: str,
-    *,
-    shared: bool = False,
-    inherited: bool = False,
-    waiting: Callable[[], None] | None = None,
-) -> Iterator[None]:
-    """Hold the lock ``name`` of a folder, alone or shared; the kernel frees it at our end.
-
-    ``waiting`` is called once, where somebody else holds it and we have to wait. Programs that we
-    start hold a lock that is ``inherited`` with us: where we are killed, the next one waits until
-    the last of them has ended, too.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    with (folder / f"{name}.lock").open("a") as handle:
-        try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting:
-                waiting()
-            fcntl.flock(handle, kind)
-        os.set_inheritable(handle.fileno(), inherited)
-        try:
-            yield
-        finally:
-            # Ours to give back, though a program that is left over may have it open.
-            fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 def place(source: Path, target: Path) -> None:

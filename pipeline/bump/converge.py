@@ -19,8 +19,9 @@ from pipeline.errors import (
     SmokeError,
     StageError,
 )
+from pipeline.locks import in_use, locked
 from pipeline.report import Report
-from pipeline.workspace import Workspace, locked
+from pipeline.workspace import Workspace
 
 # What another recipe may put right; a missing program or source is another matter.
 _OF_RECIPES = (
@@ -43,7 +44,7 @@ def alone(place: Workspace, report: Report) -> Iterator[None]:
 
     with (
         guarded(),
-        locked(place.locks, "workspace", shared=True),
+        in_use(place),
         locked(place.locks, "bump", waiting=waiting),
     ):
         if land.undo(place.root):

@@ -35,8 +35,11 @@ def place(folder: Path, path: PurePosixPath | str) -> Path:
     return folder / str(path).lstrip("/")
 
 
-def unpack(rpm: Path, scratch: Path) -> Path:
-    """Unpack an RPM's files into ``root(scratch)``, which is made anew. Raises CheckError."""
+def unpack(rpm: Path, scratch: Path, *, limit: int | None = None) -> Path:
+    """Unpack an RPM's files into ``root(scratch)``, which is made anew.
+
+    ``limit`` is how many bytes they may have together. Raises CheckError.
+    """
     folder, archive, log = root(scratch), scratch / "payload.cpio", scratch / "log"
     remove(folder)
     folder.mkdir(parents=True)
@@ -51,6 +54,7 @@ def unpack(rpm: Path, scratch: Path) -> Path:
             what=what,
             env=home,
             stdout=archive,
+            limit=limit,
         )
         run(_CPIO, log=log, error=CheckError, what=what, cwd=folder, stdin=archive)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -36,7 +37,10 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is started: its command and environment, where, and where its output goes."""
+    """What is started: its command and environment, where, and where its output goes.
+
+    ``limit`` is how many bytes a file may have that it writes.
+    """
 
     argv: list[str]
     env: dict[str, str]
@@ -44,6 +48,7 @@ class Program:
     stderr: IO[bytes] | int
     cwd: Path | None = None
     stdin: Path | None = None
+    limit: int | None = None
 
 
 @contextmanager
@@ -90,6 +95,12 @@ def tie(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _begin(parent: int, limit: int | None) -> None:
+    tie(parent)
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+
 def _start(program: Program) -> subprocess.Popen[bytes]:
     source = program.stdin.open("rb") if program.stdin else None
     try:
@@ -104,7 +115,7 @@ def _start(program: Program) -> subprocess.Popen[bytes]:
             start_new_session=True,
             # What Python opens stays with us, but for locks that are meant to be inherited.
             close_fds=False,
-            preexec_fn=partial(tie, os.getpid()),
+            preexec_fn=partial(_begin, os.getpid(), program.limit),
         )
     except OSError as problem:
         if program.cwd is not None and not program.cwd.is_dir():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -38,21 +39,23 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: Path | None = None,
     stdout: Path | None = None,
+    limit: int | None = None,
     telling: str = "",
     hint: str = "",
 ) -> None:
     """Run a program to its end; its output joins ``log``, below the command as one can paste it.
 
-    ``stdin`` and ``stdout`` are files to read from and to write to instead. Raises ``error``,
-    with the last lines of the output and the log's path, where the program does not exit with 0;
-    lines that the pattern ``telling`` is found in come before all others.
+    ``stdin`` and ``stdout`` are files to read from and to write to instead, and ``limit`` is how
+    many bytes a file may have that the program writes: one more ends it. Raises ``error``, with the
+    last lines of the output and the log's path, where the program does not exit with 0; lines that
+    the pattern ``telling`` is found in come before all others.
     """
     command = [str(argument) for argument in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a+b") as sink:
         _echo(command, sink)
         start = sink.tell()
-        code = _run(command, sink, cwd, environment(env), stdin, stdout)
+        code = _run(Program(command, environment(env), sink, sink, cwd, stdin, limit), stdout)
         sink.seek(start)
         output = sink.read().decode(errors="replace")
     if code != 0:
@@ -137,19 +140,11 @@ def _echo(command: list[str], sink: IO[bytes]) -> None:
     sink.flush()
 
 
-def _run(
-    command: list[str],
-    sink: IO[bytes],
-    cwd: Path | None,
-    env: dict[str, str],
-    stdin: Path | None,
-    stdout: Path | None,
-) -> int:
+def _run(program: Program, stdout: Path | None) -> int:
     with ExitStack() as opened:
-        output = opened.enter_context(stdout.open("wb")) if stdout else sink
-        program = Program(command, env, output, sink, cwd, stdin)
-        child = opened.enter_context(started(program))
-        return wait(child)
+        if stdout:
+            program = replace(program, stdout=opened.enter_context(stdout.open("wb")))
+        return wait(opened.enter_context(started(program)))
 
 
 def _ending(program: str, code: int) -> str:

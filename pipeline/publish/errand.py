@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline import recipes, record, workspace
+from pipeline import locks, recipes, record, workspace
 from pipeline.disk import guarded, suspecting
 from pipeline.errors import RepositoryError, RequestError, SignError
 from pipeline.publish import key as keys
@@ -89,7 +89,7 @@ def _alone(root: Path, report: Report) -> Iterator[Workspace]:
     waiting = "waiting for a build to end"
     with (
         guarded(),
-        workspace.locked(place.locks, "workspace", waiting=lambda: report.line(waiting)),
+        locks.alone(place, waiting=lambda: report.line(waiting)),
         suspecting(place.dist, place.root, Path(tempfile.gettempdir())),
     ):
         for file in place.dist.glob("*/*/*.rpm"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline import recipes, record
 from pipeline.checksum import digest_of_files, sha256_of
 from pipeline.model import BuildRoot, Package
+from pipeline.publish import shelf
 from pipeline.publish.key import Key
 from pipeline.publish.shelf import SOURCE, Item, Stock
 from pipeline.templates import fill
@@ -126,7 +127,7 @@ def _row(item: Item, shelf: str, tree: Path) -> Row:
 
 def _lines(rows: Sequence[Row], root: Path) -> Iterator[Line]:
     """The lines, the newest first, each with its packages from the newest down."""
-    for name in sorted({row.item.line for row in rows}, reverse=True):
+    for name in sorted({row.item.line for row in rows}, key=shelf.number, reverse=True):
         held = [row for row in rows if row.item.line == name]
         held.sort(key=lambda row: (row.item.shelf == SOURCE, row.item.name, row.path))
         held.sort(key=lambda row: row.item.rank, reverse=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 from packaging.version import Version
 
 from pipeline import record
+from pipeline.content import signed as content_of
 from pipeline.errors import RepositoryError
 from pipeline.publish.signature import Keyring
-from pipeline.verify import signed as content_of
 
 # Name, version, release and architecture of a file; the release ends in the dist tag.
 _NEVRA = re.compile(r"(.+)-([^-]+)-([0-9]+)\.([a-z0-9_]+)\.([a-z0-9_]+)\.rpm")
@@ -45,6 +45,11 @@ class Item:
     def shelf(self) -> str:
         """The folder that its kind goes into: its architecture, or ``source``."""
         return SOURCE if self.arch == "src" else self.arch
+
+
+def number(line: str) -> int:
+    """By what lines are sorted: ``v10`` is newer than ``v9``."""
+    return int(line.removeprefix("v"))
 
 
 Stock = Mapping[tuple[str, str], tuple[Item, ...]]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import process, record
+from pipeline.content import signed as content_of
 from pipeline.errors import SignError
 from pipeline.model import Package
 from pipeline.publish import key as keys
 from pipeline.publish.key import Key
-from pipeline.verify import signed as content_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from packaging.version import Version
 
-from pipeline import build, request, verify, workspace
+from pipeline import build, content, request, workspace
 from pipeline.facts import notes
 from pipeline.model import Built
 from pipeline.report import Report
@@ -216,4 +216,4 @@ def test_another_place_gives_the_same_bytes(package: Package, checkout: Path, wh
     second = build.build(plan, workspace.locate(checkout), Report())
 
     assert second.fresh
-    assert verify.signed(first.rpm) == verify.signed(second.rpm)
+    assert content.signed(first.rpm) == content.signed(second.rpm)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import record, verify
+from pipeline import content, record
 from tests.build.conftest import NEWEST, Package
 from tests.build.publisher import CURVE, FOREIGN, LOCKED, OWN, Publisher
 
@@ -51,7 +51,7 @@ def test_a_signature_is_one_that_every_dist_can_verify(
     signature = subprocess.run(query, check=True, capture_output=True, text=True).stdout
     assert signature.startswith("RSA/SHA256, ")
     assert publisher.fingerprint()[-16:].lower() in signature
-    assert verify.signed(built.rpm) == verify.signed(rpm)
+    assert content.signed(built.rpm) == content.signed(rpm)
     assert record.vouches(rpm)
 
 
@@ -69,6 +69,41 @@ def test_what_is_signed_is_not_signed_or_built_again(
     assert "signed before" in again
     assert "up to date" in built
     assert before == [file.read_bytes() for file in (rpm, switch)]
+
+
+def test_a_signature_outlasts_a_build_that_makes_the_same(
+    package: Package, publisher: Publisher, tmp_path: Path
+) -> None:
+    """Another version of our code makes all anew; what comes out as before keeps its signature."""
+    files = publisher.take_all(package(NEWEST, "el8"))
+    publisher.done("sign", "--key", address(OWN))
+    before = [file.read_bytes() for file in files]
+    with (publisher.checkout / "pipeline" / "purl.py").open("a") as code:
+        code.write("# another version\n")
+
+    told = publisher.done("build", "--version", NEWEST, "--dist", "el8")
+
+    assert "up to date" not in told
+    assert before == [file.read_bytes() for file in files]
+    assert all(record.vouches(file) for file in files)
+    assert ["", ""] == [complaint(file, publisher, tmp_path) for file in files]
+    assert "signed before" in publisher.done("sign", "--key", address(OWN))
+
+
+def test_a_signature_does_not_outlast_other_content(
+    package: Package, publisher: Publisher, tmp_path: Path
+) -> None:
+    """It is of what was; what is made now has none until it is signed."""
+    (rpm,) = publisher.take(package(NEWEST, "el8"))
+    publisher.done("sign", "--key", address(OWN))
+    assert "" == complaint(rpm, publisher, tmp_path)
+    texts = publisher.checkout / "recipes" / "package.toml"
+    texts.write_text(texts.read_text().replace('vendor = "', 'vendor = "another '))
+
+    publisher.done("build", "--version", NEWEST, "--dist", "el8")
+
+    assert record.vouches(rpm)
+    assert "" != complaint(rpm, publisher, tmp_path)
 
 
 def test_another_key_takes_the_place_of_the_first(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, recipes, request, toolchain, verify, workspace
+from pipeline import build, content, recipes, request, toolchain, verify, workspace
 from pipeline.report import Report
 from tests.build.conftest import ARCH, MACHINES, NEWEST, ROOT, SEED, Package, Which, partly_untested
 from tests.build.elsewhere import AHEAD, HOST, LOCALE, Elsewhere, equip
@@ -79,10 +79,10 @@ def difference(expected: Path, got: Path, room: Path) -> str:
 
     Signatures are left out: whoever publishes adds them to what is in ``dist/``.
     """
-    if verify.signed(expected) == verify.signed(got):
+    if content.signed(expected) == content.signed(got):
         return ""
     room.mkdir()
-    found = "\n".join(verify.differences(got, expected, room))
+    found = "\n".join(verify.differences(got, expected, room, 1 << 30))
     if not shutil.which("diffoscope"):
         partly_untested("what diffoscope says", "not here; see buildroot/host-programs.txt")
         return found

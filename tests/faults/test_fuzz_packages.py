@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import verify
+from pipeline import content, verify
 from pipeline.facts import elf, payload, read, release
 from pipeline.model import Built
 from pipeline.publish import key as keys
@@ -21,6 +21,9 @@ from pipeline.publish.signature import Keyring
 from tests.build.conftest import Package
 from tests.faults.cage import Outcome, caged
 from tests.faults.made_up import spoilt
+
+# More than any package of ours has in it, in bytes.
+LIMIT = 32 << 20
 
 DICE = st.randoms(use_true_random=False)
 
@@ -85,17 +88,17 @@ def test_libraries(library: Path, room: Path, dice: random.Random, times: int) -
 @given(dice=DICE, times=st.integers(1, 6), header=st.booleans())
 def test_packages(built: Built, room: Path, dice: random.Random, times: int, header: bool) -> None:
     """A package that is none is refused, whatever its header says."""
-    content, file = built.rpm.read_bytes(), room / built.rpm.name
-    end = 8192 if header else len(content)
-    file.write_bytes(spoilt(content[:end], dice, times) + content[end:])
+    whole, file = built.rpm.read_bytes(), room / built.rpm.name
+    end = 8192 if header else len(whole)
+    file.write_bytes(spoilt(whole[:end], dice, times) + whole[end:])
     scratch = room / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
 
     for call in (
         partial(read, file, scratch, library=built.plan.library),
-        partial(verify.signed, file),
-        partial(lambda: list(verify.differences(file, built.rpm, _fresh(scratch)))),
+        partial(content.signed, file),
+        partial(lambda: list(verify.differences(file, built.rpm, _fresh(scratch), LIMIT))),
     ):
         assert held(caged(call, room)).word in ("good", "CheckError")
 
@@ -119,13 +122,13 @@ def test_signatures(built: Built, room: Path, dice: random.Random, times: int) -
 
 
 def _cpio(*entries: tuple[str, int, bytes]) -> bytes:
-    """An archive as rpm has it: name, mode and content of each file."""
+    """An archive as rpm has it: name, mode and inside of each file."""
     raw = b""
-    for number, (name, mode, content) in enumerate((*entries, ("TRAILER!!!", 0, b"")), 1):
+    for number, (name, mode, inside) in enumerate((*entries, ("TRAILER!!!", 0, b"")), 1):
         path = name.encode() + b"\0"
-        words = (number, mode, 0, 0, 1, 0, len(content), 8, 1, 0, 0, len(path), 0)
+        words = (number, mode, 0, 0, 1, 0, len(inside), 8, 1, 0, 0, len(path), 0)
         raw += b"070701" + b"".join(b"%08x" % word for word in words) + path
-        raw += bytes(-len(raw) % 4) + content
+        raw += bytes(-len(raw) % 4) + inside
         raw += bytes(-len(raw) % 4)
     return raw
 
@@ -158,14 +161,31 @@ def test_payloads_that_lead_out(built: Built, tmp_path: Path, way: str) -> None:
         ],
         "fifo": [("./usr", FOLDER, b""), ("./usr/x", stat.S_IFIFO | 0o644, b"")],
     }[way]
-    content = built.rpm.read_bytes()
-    rpm = room / built.rpm.name
-    rpm.write_bytes(content[: _payload(content)] + lzma.compress(_cpio(*entries)))
+    rpm = _repacked(built.rpm, room, _cpio(*entries))
 
     held(caged(partial(read, rpm, room, library=built.plan.library), room))
 
     assert ["canary"] == [file.name for file in outside.iterdir()]
     assert "untouched" == (outside / "canary").read_text()
+
+
+def test_a_payload_that_is_a_bomb(built: Built, room: Path) -> None:
+    """Somebody else's package, compared with ours, has no more room than a release has."""
+    rpm = _repacked(built.rpm, room, _cpio(("./usr/x", stat.S_IFREG | 0o644, bytes(8 * LIMIT))))
+
+    outcome = held(
+        caged(lambda: list(verify.differences(rpm, built.rpm, _fresh(room), LIMIT)), room)
+    )
+
+    assert "SIGXFSZ" in str(outcome.error and outcome.error.got)
+    assert LIMIT >= max(file.stat().st_size for file in room.rglob("*") if file.is_file())
+
+
+def _repacked(rpm: Path, room: Path, payload: bytes) -> Path:
+    """A package with its own headers before another payload."""
+    whole, repacked = rpm.read_bytes(), room / rpm.name
+    repacked.write_bytes(whole[: _payload(whole)] + lzma.compress(payload))
+    return repacked
 
 
 def _payload(rpm: bytes) -> int:

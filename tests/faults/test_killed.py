@@ -18,7 +18,7 @@ import pytest
 
 from pipeline import recipes, record, workspace
 from pipeline.checksum import sha256_of
-from pipeline.verify import signed as content_of
+from pipeline.content import signed as content_of
 from tests.faults import house as houses
 from tests.faults.house import BUILD, DIST, KEY, REPO, VERSION, House
 

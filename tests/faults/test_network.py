@@ -138,6 +138,23 @@ def test_a_server_that_is_none(tmp_path: Path, name: str) -> None:
     assert not part.exists() or part.stat().st_size <= len(WHOLE)
 
 
+def test_headers_that_trickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, and the last one never."""
+    monkeypatch.setattr("pipeline.download._PATIENCE", 0.2)
+
+    def says(_: bytes) -> Iterator[bytes]:
+        yield OK
+        for _again in range(200):
+            yield b"X"
+            threading.Event().wait(0.01)
+
+    problem = brought(says, tmp_path / "part")
+
+    assert problem is not None
+    assert "no whole answer within 0.2 seconds" in problem.what
+    assert not (tmp_path / "part").exists()
+
+
 def test_a_trickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then is no download; it is given up after the tries that others have."""
     now = iter(range(0, 10**9, 20))

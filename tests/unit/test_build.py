@@ -6,6 +6,7 @@ The steps themselves are played: each writes its name to a list, and leaves what
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,13 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, fetch, origins, recipes, record, unpack
+from pipeline import build, clean, fetch, origins, recipes, record, unpack
 from pipeline.build import STEPS, Step
 from pipeline.checksum import sha256_of
 from pipeline.errors import CheckError, CompileError, UnpackError, VerifyError, WorkspaceError
 from pipeline.model import Built, Flags, Machine, Patch, Plan
 from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, locked, place
+from pipeline.workspace import Site, Workspace, place
 from tests.unit import release
 from tests.unit.server import Answer, Server
 
@@ -315,7 +316,7 @@ def test_result_that_was_taken_away(
         make()
 
     assert "invoke clean" in caught.value.hint
-    build.clean(workspace, Report())
+    clean.run(workspace, Report())
     assert make().rpm.is_file()
 
 
@@ -355,7 +356,7 @@ def test_record_names_neither_clock_nor_machine(
     """The same build gives the same statement and the same bill."""
     files = record.beside(make().rpm)
     first = [file.read_bytes() for file in files]
-    build.clean(workspace, Report(), everything=True)
+    clean.run(workspace, Report(), everything=True)
     make()
 
     assert first == [file.read_bytes() for file in files]
@@ -438,6 +439,21 @@ def test_statement_vouches_for_no_other_name(play: Play, make: Callable[..., Bui
         old.rename(new)
 
     assert not record.vouches(other)
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_pipe_in_the_place_of_a_file_is_not_waited_at(
+    play: Play, make: Callable[..., Built], which: int
+) -> None:
+    """Whether it is the package's, the statement's or the bill's: nothing vouches for it."""
+    rpm = make().rpm
+    spoilt = (rpm, *record.beside(rpm))[which]
+    spoilt.unlink()
+    os.mkfifo(spoilt)
+
+    assert not record.vouches(rpm)
+    assert make().fresh
+    assert spoilt.is_file()
 
 
 def test_signed_file_takes_the_place_of_what_was_built(
@@ -669,49 +685,3 @@ def test_dists_share_what_they_have_in_common(
     make(replace(plan, root=replace(plan.root, dist="el99")))
 
     assert FROM["package"] == play.taken()
-
-
-# --- cleaning ------------------------------------------------------------------------------------
-
-
-def test_clean_removes_the_work_folder(
-    play: Play, make: Callable[..., Built], workspace: Workspace
-) -> None:
-    """Packages and cache stay; of the locks only the one that all others stand behind."""
-    built = make()
-    workspace.cache.mkdir()
-    build.clean(workspace, Report())
-
-    assert not (workspace.root / "work").exists()
-    assert built.rpm.is_file()
-    assert workspace.cache.is_dir()
-    assert ["workspace.lock"] == [file.name for file in workspace.locks.iterdir()]
-
-
-def test_clean_everything_leaves_the_recipes(
-    play: Play, make: Callable[..., Built], workspace: Workspace, plan: Plan
-) -> None:
-    """What was made goes, what was written stays; a clean folder can be cleaned."""
-    make()
-    for _ in range(2):
-        build.clean(workspace, Report(), everything=True)
-
-    assert [".locks", "buildroot", "patches", "recipes"] == sorted(
-        file.name for file in workspace.root.iterdir()
-    )
-    assert make().fresh
-
-
-def test_clean_waits_for_a_build(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is pulled from under a build."""
-    workspace.work.mkdir(parents=True)
-    with locked(workspace.locks, "workspace", shared=True):
-        cleaner = threading.Thread(target=build.clean, args=(workspace, Report()))
-        cleaner.start()
-        cleaner.join(0.03)
-        there = workspace.work.exists()
-    cleaner.join()
-
-    assert there
-    assert not workspace.work.exists()
-    assert "waiting for a build to end" in capsys.readouterr().out

@@ -17,7 +17,17 @@ PIPELINE = ROOT / "pipeline"
 # is an errand: only errands and doors may know of it.
 FLOORS = [
     {"errors", "model"},
-    {"workspace", "disk", "process", "checksum", "report", "tables", "templates"},
+    {
+        "workspace",
+        "locks",
+        "disk",
+        "process",
+        "checksum",
+        "content",
+        "report",
+        "tables",
+        "templates",
+    },
     {"archive", "download", "origins", "recipes", "toolchain"}
     | {"faults", "host", "emulator", "spec", "rpmbuild"},
     {"fetch", "unpack", "patch", "cmake", "rpm", "srpm", "check", "facts", "checks", "smoke"},

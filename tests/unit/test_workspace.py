@@ -1,16 +1,10 @@
-"""`workspace`: where files live, how one gets its final name, who may touch them."""
+"""`workspace`: where files live, how one gets its final name."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,33 +16,10 @@ from pipeline.workspace import (
     Site,
     Workspace,
     locate,
-    locked,
     place,
     place_text,
     remove,
 )
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from pipeline.workspace import locked
-with locked(Path(sys.argv[1]), "name"):
-    print("held", flush=True)
-    time.sleep(100)
-"""
-
-STUBBORN = """
-import sys
-from pathlib import Path
-from pipeline import process
-from pipeline.errors import PackagingError
-from pipeline.workspace import locked
-folder = Path(sys.argv[1])
-left = "trap '' TERM; echo started > {0}/started; sleep 1; echo ended > {0}/ended"
-with locked(folder, "name", inherited=True):
-    command = ["sh", "-c", left.format(folder)]
-    process.run(command, log=folder / "log", error=PackagingError, what="")
-"""
 
 
 def _names(folder: Path) -> list[str]:
@@ -201,94 +172,3 @@ def test_remove_takes_what_there_is(tmp_path: Path) -> None:
 
     assert ["kept"] == _names(tmp_path)
     assert ["file"] == _names(tmp_path / "kept")
-
-
-# --- locks ---------------------------------------------------------------------------------------
-
-
-def _blocked(folder: Path, **how: bool) -> list[str]:
-    """What happens, in order, to a second one who wants the lock that we hold."""
-    events: list[str] = []
-    waits = threading.Event()
-
-    def wait() -> None:
-        events.append("waits")
-        waits.set()
-
-    def second() -> None:
-        with locked(folder, "name", shared=how["second"], waiting=wait):
-            events.append("second")
-            waits.set()
-
-    with locked(folder, "name", shared=how["first"]):
-        thread = threading.Thread(target=second)
-        thread.start()
-        waits.wait(5)
-        events.append("first ends")
-    thread.join()
-    return events
-
-
-def test_lock_excludes(tmp_path: Path) -> None:
-    """The second one is told that it waits, and goes on when the first has ended."""
-    assert ["waits", "first ends", "second"] == _blocked(tmp_path, first=False, second=False)
-
-
-def test_shared_lock_excludes_the_one_who_wants_it_alone(tmp_path: Path) -> None:
-    """Cleaning waits for builds."""
-    assert ["waits", "first ends", "second"] == _blocked(tmp_path, first=True, second=False)
-
-
-def test_shared_lock_lets_others_in(tmp_path: Path) -> None:
-    """Builds do not wait for each other."""
-    assert ["second", "first ends"] == _blocked(tmp_path, first=True, second=True)
-
-
-def test_locks_of_other_names_are_free(tmp_path: Path) -> None:
-    """Two packages can be built at once."""
-    waits: list[str] = []
-    with (
-        locked(tmp_path, "one", waiting=lambda: waits.append("one")),
-        locked(tmp_path, "two", waiting=lambda: waits.append("two")),
-    ):
-        assert [] == waits
-
-
-def test_lock_is_free_when_its_holder_is_killed(tmp_path: Path, project: Path) -> None:
-    """No lock outlives its process, and nobody has to remove a file by hand."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, tmp_path], cwd=project, stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdout
-        assert b"held\n" == holder.stdout.readline()
-        told: list[str] = []
-
-        def kill() -> None:
-            told.append("waits")
-            holder.send_signal(signal.SIGKILL)
-
-        with locked(tmp_path, "name", waiting=kill):
-            told.append("held")
-
-    assert ["waits", "held"] == told
-
-
-def test_inherited_lock_is_held_until_the_last_program_has_ended(
-    tmp_path: Path, project: Path
-) -> None:
-    """Who is killed may leave a program that takes its time: nobody enters its room before."""
-    with subprocess.Popen([sys.executable, "-c", STUBBORN, tmp_path], cwd=project) as holder:
-        while not (tmp_path / "started").exists():
-            assert holder.poll() is None
-            time.sleep(0.01)
-        holder.send_signal(signal.SIGKILL)
-    assert not (tmp_path / "ended").exists()
-    with locked(tmp_path, "name"):
-        assert (tmp_path / "ended").exists()
-
-
-def test_lock_makes_its_folder(room: Callable[..., Site]) -> None:
-    """A fresh checkout has no folder of locks yet."""
-    locks = room().workspace.locks
-    with locked(locks, "name"):
-        assert ["name.lock"] == _names(locks)

@@ -54,6 +54,18 @@ def test_each_line_and_no_other_dist(shown: Shown, tree: Path) -> None:
     assert "public half\n" == (tree / shown.key_file).read_text()
 
 
+def test_lines_are_in_the_order_of_their_numbers(shown: Shown, tree: Path) -> None:
+    """The tenth is newer than the ninth, though as a text it comes first."""
+    name = "mimalloc-custom-10.0.0-1.el8.x86_64.rpm"
+    (tree / "el8" / "x86_64" / name).write_text(name)
+    items = (*shown.stock["el8", "x86_64"], shelf.read(tree / "el8" / "x86_64" / name))
+    page.write(replace(shown, stock={("el8", "x86_64"): items}), tree)
+
+    text = (tree / "index.html").read_text()
+    places = [text.index(page.repo_file(shown.package, line)) for line in ("v10", "v9", "v3")]
+    assert sorted(places) == places
+
+
 def test_nothing_in_a_name_is_markup(shown: Shown, tree: Path) -> None:
     """The owner of a key may call themselves anything."""
     owner = "<script>alert(1)</script> & Co"
