@@ -10,8 +10,8 @@ import nox
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = [
-    *("lint", "tests", "build", "manifest", "smoke", "nginx", "rpmlint"),
-    *("install", "reproduce"),
+    *("lint", "tests", "mutation", "build", "manifest", "smoke", "nginx", "rpmlint"),
+    *("install", "reproduce", "faults"),
 ]
 
 
@@ -25,8 +25,27 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Unit tests: seconds, no network, no compiler."""
-    session.run("pytest", "tests/unit", *session.posargs)
+    """Unit tests: no network, no compiler; and how much of the package they run."""
+    _covered(session, "tests/unit", *session.posargs)
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Whether the tests of the checks notice each small change of a check."""
+    session.run("python", "-m", "tests.mutation")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """How much of the package is run by unit tests and builds together."""
+    _covered(session, "tests/unit", "tests/build")
+
+
+def _covered(session: nox.Session, *arguments: str) -> None:
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *arguments)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
 
 
 @nox.session

@@ -192,6 +192,11 @@ def invoke(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The last word."""
+    tell_what_is_untested(terminalreporter)
+
+
+def tell_what_is_untested(terminalreporter: pytest.TerminalReporter) -> None:
     """What could not be tested is told where nobody can miss it."""
     for what, reason in _untested.items():
         terminalreporter.section(f"{what} WAS NOT TESTED", sep="!", red=True, bold=True)

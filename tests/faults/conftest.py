@@ -15,9 +15,10 @@ from tests.build.conftest import (
     invoke,
     package,
     publisher,
-    pytest_terminal_summary,
+    tell_what_is_untested,
 )
 from tests.faults import house as houses
+from tests.faults import tally
 from tests.faults.house import BUILD, DIST, VERSION, House
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "invoke",
     "package",
     "publisher",
-    "pytest_terminal_summary",
 ]
 
 
@@ -70,3 +70,11 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
     settings.load_profile("campaign")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was tried, and how often; and what could not be."""
+    if tally.TRIED:
+        terminalreporter.write_line(f"tried: {tally.told()}")
+    tell_what_is_untested(terminalreporter)

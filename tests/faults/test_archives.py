@@ -16,6 +16,7 @@ from pipeline.workspace import Site, Workspace, remove
 from tests.build.conftest import ROOT
 from tests.faults.archives import Bad, corpus
 from tests.faults.cage import caged
+from tests.faults.tally import tried
 from tests.unit import release
 
 # How many there are at least; a corpus that lost some would not be noticed otherwise.
@@ -39,6 +40,7 @@ def _state(folder: Path) -> list[tuple[str, os.stat_result, bytes]]:
 
 def _attempt(bad: Bad, plan: Plan, room: Path, outside: Path) -> str:
     """What is wrong with how an archive was dealt with; nothing where it was dealt with well."""
+    tried("bad archives")
     remove(room)
     site = Site(Workspace(room, room / "cache"), dict.fromkeys(("fetch", "unpack"), "0" * 64))
     for step in ("fetch", "unpack"):

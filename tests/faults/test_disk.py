@@ -20,6 +20,7 @@ from pipeline.checksum import sha256_of
 from tests.build.conftest import Package
 from tests.faults import house as houses
 from tests.faults.house import BUILD, DIST, REPO, SIGN, VERSION, House
+from tests.faults.tally import tried
 
 NOBODY = 65534
 FULL = pytest.mark.full
@@ -68,6 +69,7 @@ def _closed(apart: list[str], *folders: Path) -> list[str]:
 
 
 def _is_told_full(code: int, told: str) -> None:
+    tried("full disks")
     assert (12, True) == (code, "no room left to write" in told), told
     assert "free some space" in told
 
@@ -194,6 +196,7 @@ def test_a_full_folder_for_temporary_files(
 
 
 def _is_told_closed(code: int, told: str) -> None:
+    tried("closed folders")
     assert (12, True) == (code, "not allowed to read or write" in told), told
 
 
@@ -324,6 +327,7 @@ def test_a_spoilt_entry_is_never_used(
     house.forget()
     shutil.copy(entry, tarball)
     spoil(entry)
+    tried("spoilt sources")
 
     code, told = house.run(*BUILD, "--offline")
     assert 20 == code, told

@@ -24,6 +24,7 @@ from pipeline.publish import errand, shelf
 from tests.build.conftest import ARCH, ROOT, Package
 from tests.faults.cage import bounded
 from tests.faults.made_up import CHANGES, TEXTS, VALUES, changed, spoilt
+from tests.faults.tally import tried
 
 DICE = st.randoms(use_true_random=False)
 
@@ -39,6 +40,7 @@ FILES = [
 
 def ours(call: Callable[[], object]) -> PackagingError | None:
     """The error of ours that came out of a call; another one, or no end, fails the test."""
+    tried("spoilt data")
     with bounded():
         try:
             call()

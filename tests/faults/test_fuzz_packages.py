@@ -21,6 +21,7 @@ from pipeline.publish.signature import Keyring
 from tests.build.conftest import Package
 from tests.faults.cage import Outcome, caged
 from tests.faults.made_up import spoilt
+from tests.faults.tally import tried
 
 # More than any package of ours has in it, in bytes.
 LIMIT = 32 << 20
@@ -33,6 +34,7 @@ FEWER = settings(max_examples=max(20, settings().max_examples // 3))
 
 def held(outcome: Outcome) -> Outcome:
     """The outcome, where nothing came out that must not, and nothing was written elsewhere."""
+    tried("readings of spoilt packages")
     assert "" == outcome.fault
     assert [] == outcome.strays
     return outcome
@@ -122,7 +124,7 @@ def test_signatures(built: Built, room: Path, dice: random.Random, times: int) -
 
 
 def _cpio(*entries: tuple[str, int, bytes]) -> bytes:
-    """An archive as rpm has it: name, mode and inside of each file."""
+    """An archive as rpm has it: name, mode and content of each file."""
     raw = b""
     for number, (name, mode, inside) in enumerate((*entries, ("TRAILER!!!", 0, b"")), 1):
         path = name.encode() + b"\0"

@@ -21,6 +21,7 @@ from pipeline.checksum import sha256_of
 from pipeline.content import signed as content_of
 from tests.faults import house as houses
 from tests.faults.house import BUILD, DIST, KEY, REPO, VERSION, House
+from tests.faults.tally import tried
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 _ENDING = Path(__file__).parent / "ending"
@@ -72,6 +73,8 @@ def _kill(
         house.wait_until_gone()
     told, _ = child.communicate(timeout=houses.PATIENCE)
     assert "Traceback" not in told, told
+    if not early:
+        tried("kills")
     assert not early or 0 == child.returncode, told
     return early
 
@@ -88,6 +91,7 @@ def _end_at(
     house: House, below: Path, at: int, number: signal.Signals, *command: str, **env: str
 ) -> None:
     code, told = house.run(*command, **_fault(house, below, at, number), **env)
+    tried("kills")
     assert code == (130 if number == signal.SIGTERM else -number), told
     house.wait_until_gone()
 

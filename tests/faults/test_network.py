@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeline.download import PAUSES, download
 from pipeline.errors import FetchError
 from pipeline.report import Report
+from tests.faults.tally import tried
 
 WHOLE = bytes(range(256)) * 300
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -50,6 +51,7 @@ def saying(says: Says) -> Iterator[str]:
 
 def brought(says: Says, part: Path, *, limit: int = len(WHOLE)) -> FetchError | None:
     """The complaint of a download, if it has one."""
+    tried("servers")
     part.unlink(missing_ok=True)
     with saying(says) as url:
         try:
