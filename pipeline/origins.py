@@ -89,7 +89,12 @@ def _download(url: str, part: Path, limit: int, report: Report, certificates: st
 def _pip_settings() -> Iterator[tuple[str, str]]:
     """What pip is set up with, from its files and from the environment, the strongest last."""
     told = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "XDG_"))}
-    _, answer, _ = process.attempt([sys.executable, "-m", "pip", "config", "list"], env=told)
+    code, answer, complaint = process.attempt(
+        [sys.executable, "-m", "pip", "config", "list"], env=told
+    )
+    if code != 0:
+        last = "".join(complaint.splitlines()[-1:])
+        raise FetchError("pip does not tell which index it asks", got=last, hint="./bootstrap")
     found = re.findall(r"^(\S+?)\.([a-z-]+)=(.*)$", answer, re.MULTILINE)
     for _, name, value in sorted(found, key=lambda entry: entry[0] == ":env:"):
         yield name, str(ast.literal_eval(value))

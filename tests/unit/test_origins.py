@@ -155,6 +155,15 @@ def test_pips_certificates_that_are_not_there(
     assert not part.exists()
 
 
+def test_an_environment_without_pip(monkeypatch: pytest.MonkeyPatch, part: Path, log: Path) -> None:
+    """Some tools make environments that have none; nobody guesses an index then."""
+    monkeypatch.setattr("pipeline.origins.sys.executable", "/bin/false")
+    with pytest.raises(FetchError, match="pip does not tell which index it asks") as caught:
+        _obtain(Source("0", sdist="cmeel-mimalloc==3.4.3"), part, log)
+
+    assert "./bootstrap" == caught.value.hint
+
+
 # --- a Debian source package ---------------------------------------------------------------------
 
 
