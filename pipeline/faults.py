@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from packaging.version import Version
@@ -93,10 +93,16 @@ def of_root(root: Path, found: BuildRoot, dist: str) -> Iterator[str]:
         file = root / "buildroot" / "processors" / f"{machine.processor or arch}.toml"
         if not file.is_file():
             yield f"machine.{arch}: no such processor: {file}"
-        elif machine.isa not in toml(file).get("level", ()):
+        elif machine.isa not in _levels(file):
             yield f"machine.{arch}.isa: {machine.isa!r} is not a level in {file}"
         if machine.floor and not _is_within(machine.floor, found.glibc):
             yield f"machine.{arch}.floor: expected {found.glibc} or older, got {machine.floor!r}"
+
+
+def _levels(processor: Path) -> Collection[str]:
+    """The names of a processor's levels; none where that is not a table, which its reader tells."""
+    levels = toml(processor).get("level")
+    return levels if isinstance(levels, dict) else ()
 
 
 def _is_within(floor: str, glibc: str) -> bool:

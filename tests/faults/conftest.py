@@ -59,11 +59,13 @@ SAMPLE, FULL = 60, 3000
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The same examples each time, so that a failure can be seen again."""
+    """The same examples each time; in full always others, and what it takes to see one again."""
+    full = config.getoption("--full")
     settings.register_profile(
         "campaign",
-        max_examples=FULL if config.getoption("--full") else SAMPLE,
-        derandomize=True,
+        max_examples=FULL if full else SAMPLE,
+        derandomize=not full,
+        print_blob=True,
         database=None,
         # Bounds are the cage's matter; how fast the machine is today is nobody's fault.
         deadline=None,

@@ -287,6 +287,17 @@ def test_build_root_with_a_fault(
     assert file == caught.value.file
 
 
+@pytest.mark.parametrize("levels", ["0", '"x86-64"', '["x86-64"]'])
+def test_a_processor_whose_levels_are_no_table_has_none(checkout: Path, levels: str) -> None:
+    """Whoever reads the processor itself tells what is wrong with it; a build root has no level."""
+    file = checkout / "buildroot" / "processors" / "x86_64.toml"
+    file.write_text(f"level = {levels}\n")
+    with pytest.raises(RecipeError) as caught:
+        recipes.build_root(checkout, "el7")
+
+    assert caught.value.detail.startswith("machine.x86_64.isa: 'x86-64' is not a level in /")
+
+
 @pytest.mark.parametrize("floor", ["2.17", "2.5", "1.99"])
 def test_a_floor_may_be_as_old_as_it_likes(checkout: Path, edit: Edit, floor: str) -> None:
     """Versions are compared as numbers: 2.5 is older than 2.17."""
