@@ -10,9 +10,8 @@ from pathlib import Path
 from pipeline import recipes, record
 from pipeline.checksum import digest_of_files, sha256_of
 from pipeline.model import BuildRoot, Package
-from pipeline.publish import shelf
 from pipeline.publish.key import Key
-from pipeline.publish.shelf import SOURCE, Item, Stock
+from pipeline.publish.shelf import SOURCE, Item, Stock, by_number
 from pipeline.templates import fill
 
 _HERE = Path(__file__).parent / "templates"
@@ -127,7 +126,7 @@ def _row(item: Item, shelf: str, tree: Path) -> Row:
 
 def _lines(rows: Sequence[Row], root: Path) -> Iterator[Line]:
     """The lines, the newest first, each with its packages from the newest down."""
-    for name in sorted({row.item.line for row in rows}, key=shelf.number, reverse=True):
+    for name in sorted({row.item.line for row in rows}, key=by_number, reverse=True):
         held = [row for row in rows if row.item.line == name]
         held.sort(key=lambda row: (row.item.shelf == SOURCE, row.item.name, row.path))
         held.sort(key=lambda row: row.item.rank, reverse=True)

@@ -47,7 +47,7 @@ class Item:
         return SOURCE if self.arch == "src" else self.arch
 
 
-def number(line: str) -> int:
+def by_number(line: str) -> int:
     """By what lines are sorted: ``v10`` is newer than ``v9``."""
     return int(line.removeprefix("v"))
 
