@@ -50,6 +50,8 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.lower().endswith("_proxy") or name.startswith(ours):
             monkeypatch.delenv(name)
+    # A dumb terminal shows no bars.
+    monkeypatch.setenv("TERM", "xterm")
 
 
 @pytest.fixture

@@ -40,7 +40,6 @@ def test_download_moves_on_a_terminal(
 ) -> None:
     """On a terminal a bar shows how far it is, whether or not the size is known."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
     with Report().download("file.tar.gz", total) as arrived:
         arrived(4)
         arrived(6)
