@@ -8,13 +8,20 @@ from collections.abc import Iterator, Mapping
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_RELOC_TYPE_AARCH64, ENUM_RELOC_TYPE_x64
-from elftools.elf.gnuversions import GNUVerNeedSection, GNUVerSymSection
+from elftools.elf.gnuversions import (
+    GNUVerNeedSection,
+    GNUVerSymSection,
+    Version,
+    VersionAuxiliary,
+)
 from elftools.elf.sections import Symbol, SymbolTableSection
 
 from pipeline.model import VersionedSymbol
 
 # The high bit of a symbol's version index only says that no other library may bind to it.
 _INDEX = 0x7FFF
+# Bytes of each entry of the versions that are needed, and of each file that they are needed of.
+_ENTRY = 16
 _SEEN = ("STV_DEFAULT", "STV_PROTECTED")
 _GIVEN = ("STB_GLOBAL", "STB_WEAK", "STB_LOOS")
 
@@ -81,9 +88,23 @@ def _versions(elf: ELFFile) -> Mapping[int, tuple[str, str]]:
         entry["vna_other"] & _INDEX: (entry.name, file.name or "")
         for section in elf.iter_sections()
         if isinstance(section, GNUVerNeedSection)
-        for file, entries in section.iter_versions()
-        for entry in entries
+        for file, entry in _needs(section, elf.stream_len)
     }
+
+
+def _needs(section: GNUVerNeedSection, most: int) -> Iterator[tuple[Version, VersionAuxiliary]]:
+    """Each version that is needed, with the file that has it.
+
+    An entry that names itself as the next one would be read as often as the section likes.
+    """
+    left = min(section["sh_size"], most) // _ENTRY
+    for file, entries in section.iter_versions():
+        for entry in entries:
+            yield file, entry
+            left -= 1
+        left -= 1
+        if left < 0:
+            raise ELFError("more versions than there is room for")
 
 
 def _packed(elf: ELFFile) -> Iterator[tuple[str, str]]:

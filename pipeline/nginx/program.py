@@ -9,11 +9,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from pipeline.facts.broken import BROKEN
 from pipeline.rivals import ALLOCATORS
 
 # What an allocator defines, and names that only those define who bring one of their own.
@@ -32,12 +32,15 @@ def warnings(file: Path) -> Iterator[str]:
         return
     yield from _privileges(file)
     try:
-        with file.open("rb") as handle:
-            yield from _of_elf(file, ELFFile(handle))
+        handle = file.open("rb")
     except PermissionError:
         yield f"{file} cannot be read, so nothing is known of it"
-    except ELFError:
-        yield f"{file} is no ELF file: what runs it is not known"
+        return
+    with handle:
+        try:
+            yield from _of_elf(file, ELFFile(handle))
+        except BROKEN:
+            yield f"{file} is no ELF file: what runs it is not known"
 
 
 def _interpreter(file: Path) -> Path | None:

@@ -6,6 +6,7 @@ import lzma
 import random
 import shutil
 import stat
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from pipeline import content, verify
 from pipeline.facts import elf, payload, read, release
 from pipeline.model import Built
+from pipeline.nginx import program
 from pipeline.publish import key as keys
 from pipeline.publish.signature import Keyring
 from tests.build.conftest import Package
@@ -82,8 +84,50 @@ def test_libraries(library: Path, room: Path, dice: random.Random, times: int) -
     outcome = held(caged(partial(elf.read, file), room))
 
     assert outcome.word in ("good", "CheckError")
+    assert "good" == held(caged(lambda: list(program.warnings(file)), room)).word
     told = held(caged(partial(release.mi_version, file), room))
     assert isinstance(told.answer, int)
+
+
+def _endless_sections(content: bytearray) -> None:
+    """Each is read where the first one is; how many there are, the first one says."""
+    content[58:62] = bytes(4)
+    first = int.from_bytes(content[40:48], "little")
+    content[first + 32 : first + 40] = (1 << 60).to_bytes(8, "little")
+
+
+def _many_sections(content: bytearray) -> None:
+    content[58:62] = b"\0\0\xff\xff"
+
+
+def _endless_segments(content: bytearray) -> None:
+    content[54:58] = b"\0\0\xff\xff"
+    first = int.from_bytes(content[40:48], "little")
+    content[first + 44 : first + 48] = b"\xff" * 4
+
+
+def _endless_versions(content: bytearray) -> None:
+    """The entry behind the first one is the first one, over and over."""
+    first, number = (int.from_bytes(content[at : at + n], "little") for at, n in ((40, 8), (60, 2)))
+    for header in range(first, first + 64 * number, 64):
+        if content[header + 4 : header + 8] == b"\xfe\xff\xff\x6f":
+            content[header + 44 : header + 48] = b"\xff" * 4
+            start = int.from_bytes(content[header + 24 : header + 32], "little")
+            content[start + 12 : start + 16] = bytes(4)
+
+
+@pytest.mark.parametrize(
+    "spoil", [_endless_sections, _many_sections, _endless_segments, _endless_versions]
+)
+def test_tables_without_end(library: Path, room: Path, spoil: Callable[[bytearray], None]) -> None:
+    """A table is as long as its file has room for it, whatever it says."""
+    content = bytearray(library.read_bytes())
+    spoil(content)
+    file = room / "libmimalloc.so"
+    file.write_bytes(content)
+
+    assert "CheckError" == held(caged(partial(elf.read, file), room, seconds=5)).word
+    assert "good" == held(caged(partial(release.mi_version, file), room, seconds=5)).word
 
 
 @FEWER
