@@ -146,7 +146,8 @@ def _names() -> Iterator[Bad]:
     for key, value in {"path": "../evil", "linkpath": "/etc", "size": "-1", "mtime": "nan"}.items():
         member, data = entry(f"{TOP}/src/x.c", "x")
         member.pax_headers = {key: value}
-        yield _with(f"pax {key}={value}", (member, data))
+        # To an older Python a size below nothing is the end of the archive.
+        yield _with(f"pax {key}={value}", (member, data), harmless=key == "size")
 
 
 def _collisions() -> Iterator[Bad]:
