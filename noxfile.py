@@ -4,8 +4,6 @@ Sessions share the environment that `./bootstrap` made from the lock file, and t
 `invoke build` made before: what one session has built, the next finds up to date.
 """
 
-from __future__ import annotations
-
 import nox
 
 nox.options.default_venv_backend = "none"

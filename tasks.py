@@ -1,18 +1,17 @@
-"""What `invoke` can be asked: a list of the doors. What happens behind them is in pipeline/."""
-
-from __future__ import annotations
+"""The tasks of `invoke`, by group. What they do is in pipeline/."""
 
 from invoke.collection import Collection
 
-from doors import making, pinning, publishing, running
+from cli import packages, publishing, releases, services
 
 namespace = Collection(
-    *(making.smoke, making.manifest, making.verify, making.list_, making.doctor, making.clean),
+    *(packages.smoke, packages.manifest, packages.verify, packages.list_),
+    *(packages.doctor, packages.clean),
     *(publishing.sign, publishing.repo),
-    *(pinning.bump, pinning.release),
-    *(running.dropin, running.run, running.status, running.compare),
+    *(releases.bump, releases.release),
+    *(services.dropin, services.run, services.status, services.compare),
 )
-namespace.add_task(making.making("build", making.BUILD), default=True)
-namespace.add_task(making.making("srpm", making.SRPM))
-for _name, _purpose in making.PURPOSES.items():
-    namespace.add_task(making.making(_name, _purpose))
+namespace.add_task(packages.build_task("build", packages.BUILD), default=True)
+namespace.add_task(packages.build_task("srpm", packages.SRPM))
+for _name, _purpose in packages.STEPS.items():
+    namespace.add_task(packages.build_task(_name, _purpose))

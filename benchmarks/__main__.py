@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import settings
-from pipeline import machine
-from pipeline.errors import PackagingError
-from pipeline.report import Report
+from pipeline.compare import host_description
+from pipeline.model.errors import PackagingError
+from pipeline.system.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         chosen = chosen.sampled() if asked.sample else chosen
         if asked.dist:
             chosen = replace(chosen, library=replace(chosen.library, dist=asked.dist))
-        for line in machine.lines():
+        for line in host_description.lines():
             report.line(line)
         if asked.which == "build":
             from benchmarks import builds

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from benchmarks.settings import Library
 from benchmarks.silent import Silent
-from pipeline import build, process, request, toolchain
-from pipeline.errors import CompileError, FetchError, HostError, SmokeError
-from pipeline.facts import payload
+from pipeline.build import make, selection
+from pipeline.config.allocators import HostAllocator, on_host
+from pipeline.inspect import payload
 from pipeline.model import Flags, Plan
-from pipeline.rivals import Rival, on_host
+from pipeline.model.errors import CompileError, FetchError, HostError, SmokeError
 from pipeline.smoke import preload, proofs
-from pipeline.workspace import Workspace
+from pipeline.system import process
+from pipeline.system.workspace import Workspace
+from pipeline.toolchain import cmake
 
 C_LIBRARY = "glibc"
 OURS, PLAIN, POINTERS = "package", "plain build", "with frame pointers"
@@ -35,7 +37,7 @@ class Allocator:
 
 def gather(
     chosen: Library,
-    rivals: tuple[Rival, ...],
+    rivals: tuple[HostAllocator, ...],
     arch: str,
     workspace: Workspace,
     folder: Path,
@@ -43,7 +45,7 @@ def gather(
     """The allocators that are at hand, the C library's first, and why others are not."""
     found, missing = [Allocator(C_LIBRARY)], dict[str, str]()
     for release in chosen.releases:
-        plan = request.plan(workspace.root, release, chosen.dist, arch)
+        plan = selection.plan(workspace.root, release, chosen.dist, arch)
         try:
             found += _of_release(plan, chosen, workspace, folder)
         except FetchError as problem:
@@ -72,7 +74,7 @@ def proven(allocator: Allocator, program: tuple[str, ...], traces: Path) -> str:
     env = {"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": str(traces / "of")}
     env |= {"LD_PRELOAD": str(allocator.library)} if allocator.library else {}
     code, _, complaint = process.attempt(program, env=env)
-    trace = "\n".join(preload.told(traces).values())
+    trace = "\n".join(preload.loader_output(traces).values())
     subject = preload.Subject(allocator.library or _c_library(trace), 0)
     claims = [
         proofs.bound(Path(program[0]).name, trace, subject, _ASKED),
@@ -99,17 +101,17 @@ def _of_release(
 ) -> Iterator[Allocator]:
     """The library of our package, the same with frame pointers, and a plain build."""
     silent, release = Silent(), plan.recipe.version
-    built = build.build(plan, workspace, silent)
+    built = make.package(plan, workspace, silent)
     files = payload.unpack(built.rpm, folder / f"package-{release}")
     yield Allocator(named(release, OURS), payload.place(files, plan.library))
     flags = plan.compiler.flags
     kept = Flags((*flags.compile, chosen.pointers), flags.link)
     variant = replace(plan, compiler=replace(plan.compiler, flags=kept))
-    room = build.do(variant, workspace, silent, "stage", offline=False)
-    stage = build.prepare(variant, workspace).stage.relative_to(room)
+    room = make.step(variant, workspace, silent, "stage", offline=False)
+    stage = make.step_dirs(variant, workspace).stage.relative_to(room)
     yield Allocator(named(release, POINTERS), payload.place(room / stage, plan.library))
     if shutil.which(chosen.plain):
-        tree = build.prepare(plan, workspace).patched
+        tree = make.step_dirs(plan, workspace).patched
         yield Allocator(named(release, PLAIN), plain(plan, chosen.plain, tree, folder))
 
 
@@ -127,13 +129,13 @@ def plain(plan: Plan, compiler: str, tree: Path, folder: Path) -> Path:
         "MI_BUILD_STATIC": "OFF",
         "MI_BUILD_OBJECT": "OFF",
         "CMAKE_C_COMPILER": compiler,
-        "CMAKE_MAKE_PROGRAM": str(toolchain.ninja()),
+        "CMAKE_MAKE_PROGRAM": str(cmake.ninja()),
     }
     given = [f"-D{name}={value}" for name, value in options.items()]
     what = f"{compiler} cannot build mimalloc {plan.recipe.version}"
     steps: tuple[list[str | Path], ...] = (
-        [toolchain.cmake(), "-G", "Ninja", "-S", tree, "-B", target, *given],
-        [toolchain.ninja(), "-C", target],
+        [cmake.program(), "-G", "Ninja", "-S", tree, "-B", target, *given],
+        [cmake.ninja(), "-C", target],
     )
     for argv in steps:
         process.run(argv, log=log, error=CompileError, what=what)

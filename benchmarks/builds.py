@@ -14,10 +14,13 @@ from benchmarks.columns import table
 from benchmarks.scenes import Run, Scene
 from benchmarks.settings import Settings, Target
 from benchmarks.silent import Silent
-from pipeline import build, figures, request, toolchain, workspace
-from pipeline.checksum import sha256_of
-from pipeline.errors import CheckError, FetchError
-from pipeline.report import Report
+from pipeline.build import make, selection
+from pipeline.compare import statistics
+from pipeline.model.errors import CheckError, FetchError
+from pipeline.system import workspace
+from pipeline.system.checksum import sha256_of
+from pipeline.system.report import Report
+from pipeline.toolchain import compiler
 
 # What makes packages, in the order in which each round runs them.
 BY_HAND, UNCHECKED, WHOLE = "by-hand.sh", "invoke package", "invoke build"
@@ -42,10 +45,10 @@ class Timed:
             [
                 name,
                 *(f"{value:.3f}" for value in (found.low, found.middle, found.high)),
-                figures.spread(figures.ratios(seconds, base)).text(3),
+                statistics.spread(statistics.ratios(seconds, base)).text(3),
             ]
             for name, seconds in self.rounds.items()
-            for found in [figures.spread(seconds)]
+            for found in [statistics.spread(seconds)]
         ]
         yield from table(["seconds", "least", "median", "most", f"of {self.reference}"], rows)
         yield from ("", self.note) if self.note else ()
@@ -77,21 +80,21 @@ def _which(target: Target) -> tuple[str, ...]:
 def _cold(target: Target, scene: Scene, rounds: int) -> Timed:
     """Builds with the source fetched and the compiler's own cache warm, and no work folder."""
     checkout = scene.checkout
-    plan = request.plan(checkout.root, target.version, target.dist, platform.machine())
+    plan = selection.plan(checkout.root, target.version, target.dist, platform.machine())
     # The first build warms that cache, and tells what the script must do.
-    built = build.build(plan, checkout, Silent())
-    site = build.prepare(plan, checkout)
-    ours = {"library": sha256_of(site.stage / str(plan.library).lstrip("/")), "rpm": built.sha256}
-    tools = kit.make(plan, site, scene.room / f"{target.version}-{target.dist}")
+    built = make.package(plan, checkout, Silent())
+    dirs = make.step_dirs(plan, checkout)
+    ours = {"library": sha256_of(dirs.stage / str(plan.library).lstrip("/")), "rpm": built.sha256}
+    tools = kit.make(plan, dirs, scene.folder / f"{target.version}-{target.dist}")
     runs: dict[str, Run] = {
-        BY_HAND: (tuple(map(str, tools.argv)), toolchain.environment(plan, checkout)),
+        BY_HAND: (tuple(map(str, tools.argv)), compiler.environment(plan, checkout)),
         UNCHECKED: scene.invoke("package", *_which(target)),
         WHOLE: scene.invoke("build", *_which(target)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     same = True
     for number in range(rounds):
-        for name, each in figures.turns(runs.items(), number):
+        for name, each in statistics.turns(runs.items(), number):
             for old in (checkout.work, checkout.dist, tools.work):
                 workspace.remove(old)
             seconds[name].append(scene.seconds(each))
@@ -130,6 +133,6 @@ def _warm(target: Target, scene: Scene, rounds: int) -> Timed:
         scene.seconds(each)
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds):
-        for name, each in figures.turns(runs.items(), number):
+        for name, each in statistics.turns(runs.items(), number):
             seconds[name].append(scene.seconds(each))
     return Timed(f"{target.version} {target.dist}, warm: nothing to do", VERSION, seconds)

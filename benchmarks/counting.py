@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline import process
-from pipeline.errors import SmokeError
+from pipeline.model.errors import SmokeError
+from pipeline.system import process
 
 PROGRAM = "valgrind"
 PATIENCE = 300.0

@@ -16,13 +16,15 @@ from benchmarks.columns import table
 from benchmarks.scenes import Scene
 from benchmarks.settings import Grid, Settings
 from benchmarks.silent import Silent
-from pipeline import build, process, request
-from pipeline.errors import CompileError, FetchError
-from pipeline.report import Report
+from pipeline.build import make, order, selection
+from pipeline.build.selection import Selection
+from pipeline.model.errors import CompileError, FetchError
+from pipeline.system import process
+from pipeline.system.report import Report
 
 # Seconds between two looks at the memory of all processes.
 _BEAT = 0.5
-_STEPS = tuple(step.name for step in build.STEPS)
+_STEPS = tuple(step.name for step in order.STEPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,9 @@ def run(settings: Settings, root: Path, report: Report) -> Measured | None:
 
 def _at_hand(grid: Grid, scene: Scene, report: Report) -> Iterator[str]:
     """The releases that can be built here; their sources are in the cache afterwards."""
-    for plan in request.plans(scene.checkout.root, version=grid.releases):
+    for plan in selection.plans(scene.checkout.root, Selection(version=grid.releases)):
         try:
-            build.do(plan, scene.checkout, Silent(), "fetch", offline=False)
+            make.step(plan, scene.checkout, Silent(), "fetch", offline=False)
             yield plan.recipe.version
         except FetchError as problem:
             report.line(f"NOT MEASURED: mimalloc {plan.recipe.version}: {problem.what}")
@@ -81,7 +83,7 @@ def _measure(grid: Grid, releases: Sequence[str], scene: Scene) -> Measured:
     which["flavor"] = grid.flavors
     words = [word for name, value in which.items() for word in (f"--{name}", value)]
     argv, env = scene.invoke("build", *words)
-    log = scene.room / "log"
+    log = scene.folder / "log"
     with log.open("wb") as sink:
         began = time.monotonic()
         child = subprocess.Popen(
@@ -98,7 +100,7 @@ def _measure(grid: Grid, releases: Sequence[str], scene: Scene) -> Measured:
     work = scene.checkout.work
     return Measured(
         packages=len(list(scene.checkout.dist.rglob("*.rpm"))),
-        cores=build.cores(),
+        cores=make.cores(),
         wall=wall,
         cpu=used.ru_utime + used.ru_stime,
         memory=most / 1024,

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import patch
-from pipeline.errors import HostError
 from pipeline.model import Plan
-from pipeline.workspace import Site, copy_tree
+from pipeline.model.errors import HostError
+from pipeline.steps import patch
+from pipeline.system.workspace import StepDirs, copy_tree
 
 SCRIPT = Path(__file__).with_name("by-hand.sh")
 _TREE = "/CMakeLists.txt"
@@ -28,7 +28,7 @@ class Kit:
     package: Path
 
 
-def make(plan: Plan, site: Site, folder: Path) -> Kit:
+def make(plan: Plan, dirs: StepDirs, folder: Path) -> Kit:
     """Write down how the pipeline has made a package, for the script to do the same.
 
     Every room of the pipeline becomes a folder of the script's own; nothing else is changed.
@@ -36,22 +36,22 @@ def make(plan: Plan, site: Site, folder: Path) -> Kit:
     work, kit = folder / "work", folder / "kit"
     kit.mkdir(parents=True)
     rooms = {
-        site.patched: work / "tree",
-        site.room("configure"): work / "configure",
-        site.stage: work / "stage",
-        site.room("package"): work / "package",
+        dirs.patched: work / "tree",
+        dirs.folder("configure"): work / "configure",
+        dirs.stage: work / "stage",
+        dirs.folder("package"): work / "package",
     }
     for path in ("macros", f"{plan.package.name}.spec"):
-        _move(site.room("package") / path, kit / "package" / path, rooms)
-    copy_tree(site.room("package") / "fileattrs", kit / "package" / "fileattrs")
-    _move(site.room("configure") / "toolchain.cmake", kit / "toolchain.cmake", rooms)
+        _move(dirs.folder("package") / path, kit / "package" / path, rooms)
+    copy_tree(dirs.folder("package") / "fileattrs", kit / "package" / "fileattrs")
+    _move(dirs.folder("configure") / "toolchain.cmake", kit / "toolchain.cmake", rooms)
     archive = kit / "archive"
-    shutil.copyfile(site.archive, archive)
+    shutil.copyfile(dirs.archive, archive)
     settings = kit / "settings"
-    lines = [*_places(plan, site, kit, work), *_source(plan, archive), *_commands(site, rooms)]
+    lines = [*_places(plan, dirs, kit, work), *_source(plan, archive), *_commands(dirs, rooms)]
     settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
     library = work / "stage" / str(plan.library).lstrip("/")
-    package = work / "package" / site.packages.name / plan.file_name
+    package = work / "package" / dirs.packages.name / plan.file_name
     return Kit((SCRIPT, settings), work, library, package)
 
 
@@ -61,19 +61,19 @@ def commands(log: Path) -> list[list[str]]:
     return [shlex.split(line[2:]) for line in text.splitlines() if line.startswith("$ ")]
 
 
-def moved(text: str, rooms: Mapping[Path, Path]) -> str:
+def moved(text: str, folders: Mapping[Path, Path]) -> str:
     """A text with the script's folders in the place of the pipeline's."""
-    for room, own in rooms.items():
-        text = text.replace(str(room), str(own))
+    for folder, own in folders.items():
+        text = text.replace(str(folder), str(own))
     return text
 
 
-def _move(source: Path, target: Path, rooms: Mapping[Path, Path]) -> None:
+def _move(source: Path, target: Path, folders: Mapping[Path, Path]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(moved(source.read_text(encoding="utf-8"), rooms), encoding="utf-8")
+    target.write_text(moved(source.read_text(encoding="utf-8"), folders), encoding="utf-8")
 
 
-def _places(plan: Plan, site: Site, kit: Path, work: Path) -> list[str]:
+def _places(plan: Plan, dirs: StepDirs, kit: Path, work: Path) -> list[str]:
     modes = plan.package.modes
     return [
         _variable("kit", str(kit)),
@@ -82,7 +82,7 @@ def _places(plan: Plan, site: Site, kit: Path, work: Path) -> list[str]:
         _variable("library_mode", modes.library),
         _variable("folder_mode", modes.folder),
         _variable("file_mode", modes.file),
-        _array("patches", map(str, patch.files(site.workspace.root, plan))),
+        _array("patches", map(str, patch.files(dirs.workspace.root, plan))),
     ]
 
 
@@ -102,9 +102,9 @@ def _source(plan: Plan, archive: Path) -> list[str]:
     ]
 
 
-def _commands(site: Site, rooms: Mapping[Path, Path]) -> list[str]:
+def _commands(dirs: StepDirs, folders: Mapping[Path, Path]) -> list[str]:
     steps = ("configure", "compile", "stage", "package")
-    said = {step: commands(site.log(step)) for step in steps}
+    said = {step: commands(dirs.log(step)) for step in steps}
     *support, configure = said["configure"]
     if [1, 1, 1] != [len(said[step]) for step in steps[1:]]:
         raise HostError("the pipeline no longer builds with the commands that by-hand.sh knows")
@@ -117,7 +117,7 @@ def _commands(site: Site, rooms: Mapping[Path, Path]) -> list[str]:
         *(f"    {shlex.join(command)}" for command in support or [["true"]]),
         "}",
     ]
-    return [moved(line, rooms) for line in lines]
+    return [moved(line, folders) for line in lines]
 
 
 def without_targets(ninja: list[str]) -> list[str]:

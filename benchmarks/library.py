@@ -15,9 +15,12 @@ from benchmarks.allocators import C_LIBRARY, OURS, PLAIN, POINTERS, Allocator, n
 from benchmarks.columns import table
 from benchmarks.programs import Program
 from benchmarks.settings import Settings
-from pipeline import figures, request, workspace
-from pipeline.errors import SmokeError
-from pipeline.report import Report
+from pipeline.build import selection
+from pipeline.build.selection import Selection
+from pipeline.compare import statistics
+from pipeline.model.errors import SmokeError
+from pipeline.system import workspace
+from pipeline.system.report import Report
 
 # Allocator and program to what each round came to.
 Rounds = Mapping[tuple[str, str], Sequence[float]]
@@ -35,17 +38,17 @@ class Measured:
     def ratios(self, name: str, reference: str) -> dict[str, list[float]]:
         """Each program's ratio in each round, and the mean of all programs."""
         found = {
-            program: figures.ratios(self.rounds[name, program], self.rounds[reference, program])
+            program: statistics.ratios(self.rounds[name, program], self.rounds[reference, program])
             for program in self.programs
         }
-        return {**found, "mean": figures.mean(list(found.values()))}
+        return {**found, "mean": statistics.mean(list(found.values()))}
 
     def lines(self, pairs: Sequence[tuple[str, str]], head: str) -> Iterator[str]:
         """A table of some allocators, each by its reference: the median, and the mean's spread."""
         rows = []
         for name, reference in pairs:
             found = self.ratios(name, reference)
-            mean = figures.spread(found.pop("mean"))
+            mean = statistics.spread(found.pop("mean"))
             cells = [f"{figures.spread(values).middle:.3f}" for values in found.values()]
             rows.append([name, *cells, mean.text(3)])
         yield from table([head, *self.programs, "mean"], rows)
@@ -67,7 +70,7 @@ def run(settings: Settings, root: Path, report: Report) -> list[Measured]:
     with tempfile.TemporaryDirectory(prefix="mimalloc-bench-") as room:
         folder = Path(room)
         # Which release it is does not matter: the compiler for the workloads is that of all.
-        plan = request.plans(root, dist=settings.library.dist)[0]
+        plan = selection.plans(root, Selection(dist=settings.library.dist))[0]
         starter = usage.starter(plan, place, folder)
         found, missing = allocators.gather(settings.library, settings.rival, arch, place, folder)
         started, lacking = programs.gather(settings.workload, plan, place, folder)
@@ -129,7 +132,7 @@ def _timed(bench: Bench, rounds: int) -> list[Measured]:
     taken: dict[tuple[str, str], list[usage.Usage]] = {}
     for number in range(rounds):
         for program in bench.programs:
-            for allocator in figures.turns(bench.allocators, number):
+            for allocator in statistics.turns(bench.allocators, number):
                 took = bench.starter.run(
                     program.timed, error=SmokeError, library=allocator.library, env=program.env
                 )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmarks import usage
 from benchmarks.settings import Workload
-from pipeline.errors import SmokeError
 from pipeline.model import Plan
-from pipeline.workspace import Workspace
+from pipeline.model.errors import SmokeError
+from pipeline.system.workspace import Workspace
 
 SOURCES = Path(__file__).with_name("workloads")
 _COMPILED = "{program}"

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import usage
-from pipeline import request, workspace
-from pipeline.errors import CompileError
+from pipeline.build import selection
+from pipeline.build.selection import Selection
+from pipeline.model.errors import CompileError
+from pipeline.system import workspace
 
 # A command, and the variables that it needs.
 Run = tuple[tuple[str, ...], Mapping[str, str]]
@@ -24,7 +26,7 @@ class Scene:
 
     checkout: workspace.Workspace
     starter: usage.Starter
-    room: Path
+    folder: Path
 
     def seconds(self, run: Run) -> float:
         """How long something takes."""
@@ -38,13 +40,13 @@ class Scene:
         return (program, *words), {workspace.CACHE_VARIABLE: str(self.checkout.cache.parent)}
 
 
-def scene(root: Path, room: Path) -> Scene:
+def scene(root: Path, folder: Path) -> Scene:
     """A copy of the checkout at ``root``, in an empty folder."""
-    checkout = workspace.Workspace(room / "checkout", workspace.locate(root).cache)
+    checkout = workspace.Workspace(folder / "checkout", workspace.locate(root).cache)
     checkout.root.mkdir()
     for name in _OF_A_CHECKOUT:
         shutil.copytree(root / name, checkout.root / name)
     for name in ("tasks.py", "pyproject.toml"):
         shutil.copy2(root / name, checkout.root / name)
-    plan = request.plans(checkout.root)[0]
-    return Scene(checkout, usage.starter(plan, checkout, room), room)
+    plan = selection.plans(checkout.root, Selection())[0]
+    return Scene(checkout, usage.starter(plan, checkout, folder), folder)

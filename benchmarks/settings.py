@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline import rivals, tables
-from pipeline.rivals import Rival
+from pipeline.config import allocators, toml
+from pipeline.config.allocators import HostAllocator
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = Path(__file__).with_name("benchmarks.toml")
@@ -85,7 +85,7 @@ class Settings:
     package: tuple[Target, ...]
     grid: Grid
     library: Library
-    rival: tuple[Rival, ...]
+    rival: tuple[HostAllocator, ...]
     workload: tuple[Workload, ...]
 
     def sampled(self) -> Settings:
@@ -103,4 +103,4 @@ class Settings:
 
 def load(file: Path = FILE) -> Settings:
     """The settings. Raises RecipeError with every complaint at once."""
-    return tables.load(file, Settings, extra=tables.toml(ROOT / rivals.FILE))
+    return toml.load(file, Settings, extra=toml.read(ROOT / allocators.FILE))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.report import Report
+from pipeline.system.report import Report
 
 
 class Silent(Report):

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import process, toolchain
-from pipeline.errors import HostError, PackagingError
 from pipeline.model import Plan
-from pipeline.workspace import Workspace
+from pipeline.model.errors import HostError, PackagingError
+from pipeline.system import process
+from pipeline.system.workspace import Workspace
+from pipeline.toolchain import compiler
 
 SOURCE = Path(__file__).with_name("usage.c")
 PATIENCE = 300.0
@@ -76,10 +77,10 @@ def compiled(source: Path, plan: Plan, workspace: Workspace, folder: Path) -> Pa
     target = folder / source.stem
     flags = ("-std=gnu11", "-O2", "-g0", "-fno-builtin", *plan.compiler.isa[plan.machine.isa])
     process.run(
-        [*toolchain.command(plan), *flags, source, "-o", target, "-lpthread"],
+        [*compiler.command(plan), *flags, source, "-o", target, "-lpthread"],
         log=folder / "log",
         error=HostError,
         what=f"{source.name} does not compile",
-        env=toolchain.environment(plan, workspace),
+        env=compiler.environment(plan, workspace),
     )
     return target

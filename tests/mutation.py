@@ -33,38 +33,43 @@ RESULT = re.compile(r"^ *(\S+): (.+)$", re.MULTILINE)
 NOTICED = ("killed", "timeout")
 
 
-def mutmut(room: Path, *arguments: str) -> str:
+def mutmut(folder: Path, *arguments: str) -> str:
     """What mutmut says, at work in a copy of the project."""
     command = [sys.executable, "-m", "mutmut", *arguments]
     done = subprocess.run(
-        command, cwd=room, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         sys.exit(f"mutmut {arguments[0]} failed:\n{done.stdout[-4000:]}")
     return done.stdout
 
 
-def copy(room: Path) -> None:
+def copy(folder: Path) -> None:
     """The project, with something in it that no test tries."""
     ignored = shutil.ignore_patterns("__pycache__")
     for name in NEEDED:
-        source, target = ROOT / name, room / name
+        source, target = ROOT / name, folder / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=ignored)
         else:
             shutil.copy(source, target)
-    shutil.copy(ROOT / SETTINGS, room)
-    with (room / "pipeline" / "checks" / "evidence.py").open("a") as checks:
+    shutil.copy(ROOT / SETTINGS, folder)
+    with (folder / "pipeline" / "checks" / "evidence.py").open("a") as checks:
         checks.write(CANARY)
 
 
 def main() -> int:
     """Prints how many changes were noticed, and each one that was not."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as name:
-        room = Path(name)
-        copy(room)
-        mutmut(room, "run")
-        found = dict(RESULT.findall(mutmut(room, "results", "--all", "true")))
+        folder = Path(name)
+        copy(folder)
+        mutmut(folder, "run")
+        found = dict(RESULT.findall(mutmut(folder, "results", "--all", "true")))
         canaries = {change for change in found if ".x_canary__" in change}
         unseen = {change for change, outcome in found.items() if outcome not in NOTICED}
         if not canaries or not canaries <= unseen:

@@ -1,7 +1,5 @@
 """Changes that a release brings for its users, and that somebody must have accepted by name."""
 
-from __future__ import annotations
-
 import difflib
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,8 +7,8 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from pipeline.errors import BumpError, RequestError
 from pipeline.model import Recipe
+from pipeline.model.errors import BumpError, RequestError
 
 # What can be accepted, and what follows from it for those who use the packages.
 FOLLOWS = {
@@ -39,15 +37,15 @@ class Change:
     evidence: str
 
 
-def chosen(text: str) -> frozenset[str]:
+def names(text: str) -> frozenset[str]:
     """The names of a comma list. Raises RequestError for one that is none."""
-    names = frozenset(name.strip() for name in text.split(",") if name.strip())
-    strange = sorted(names - FOLLOWS.keys())
+    accepted = frozenset(name.strip() for name in text.split(",") if name.strip())
+    strange = sorted(accepted - FOLLOWS.keys())
     if strange:
         raise RequestError(
             f"--accept: unknown {', '.join(strange)}", expected=f"some of {', '.join(FOLLOWS)}"
         )
-    return names
+    return accepted
 
 
 def refuse(version: str, found: Iterable[Change], accepted: Collection[str]) -> None:

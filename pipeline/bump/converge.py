@@ -1,15 +1,12 @@
 """Work on a copy, and only what is right there is put in place: what all bumps have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.bump import land, state
-from pipeline.disk import guarded
-from pipeline.errors import (
+from pipeline.bump import state, transaction
+from pipeline.model.errors import (
     BumpError,
     CheckError,
     CompileError,
@@ -19,9 +16,10 @@ from pipeline.errors import (
     SmokeError,
     StageError,
 )
-from pipeline.locks import in_use, locked
-from pipeline.report import Report
-from pipeline.workspace import Workspace
+from pipeline.system.disk import guarded
+from pipeline.system.locks import in_use, locked
+from pipeline.system.report import Report
+from pipeline.system.workspace import Workspace
 
 # What another recipe may put right; a missing program or source is another matter.
 _OF_RECIPES = (
@@ -47,12 +45,12 @@ def alone(place: Workspace, report: Report) -> Iterator[None]:
         in_use(place),
         locked(place.locks, "bump", waiting=waiting),
     ):
-        if land.undo(place.root):
+        if transaction.undo(place.root):
             report.line("a bump was ended while it put its files in place; all is as before it")
         yield
 
 
-def settle(root: Path, bench: Path, version: str, seal: str, report: Report) -> None:
+def settle(root: Path, bench: Path, version: str, fingerprint: str, report: Report) -> None:
     """Put in place what the bench has, if all of it is there, and the checkout is as it was.
 
     ``seal`` is that of the checkout when it was copied. Raises BumpError, and then nothing of the
@@ -66,14 +64,14 @@ def settle(root: Path, bench: Path, version: str, seal: str, report: Report) -> 
             f"mimalloc {version} is still not all there",
             detail="\n".join(f"{piece.name}: {piece.fault}" for piece in left),
         )
-    if state.seal(root) != seal:
+    if state.fingerprint(root) != fingerprint:
         raise BumpError(
             "the checkout has changed while this was at work",
             file=root,
             hint="the same command again: what was built in the meantime is not built again",
         )
     files = state.differences(root, bench)
-    land.put(root, files)
+    transaction.put(root, files)
     for name, text in files.items():
         report.line(f"  {'removed ' if text is None else 'written '} {name}")
 

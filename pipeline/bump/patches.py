@@ -1,22 +1,20 @@
 """Which of our patches a new release still needs, by the trial that each of them is there for."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
-from pipeline import recipes
-from pipeline.bump import draft, prove
-from pipeline.bump.prove import Bench
-from pipeline.checksum import sha256_of
-from pipeline.errors import BumpError
+from pipeline.bump import recipe_writer, trial_build
+from pipeline.bump.trial_build import ScratchCheckout
+from pipeline.config import load
 from pipeline.model import Patch
-from pipeline.report import Report
-from pipeline.workspace import remove
+from pipeline.model.errors import BumpError
+from pipeline.system.checksum import sha256_of
+from pipeline.system.report import Report
+from pipeline.system.workspace import remove
 
 
 def settle(
-    text: str, version: str, base: str, root: Path, bench: Bench, report: Report
+    text: str, version: str, base: str, root: Path, bench: ScratchCheckout, report: Report
 ) -> tuple[str, list[Patch]]:
     """The recipe with the patches that are needed, which are in the bench, and those dropped.
 
@@ -25,33 +23,40 @@ def settle(
     """
     file = bench.root / "recipes" / f"{version}.toml"
     file.write_text(text, encoding="utf-8")
-    every = recipes.recipe(bench.root, version).patch
+    every = load.recipe(bench.root, version).patch
     remove(bench.root / "patches" / version)
     if not every:
         report.line("  none")
         return text, []
     dropped = _needless(every, text, file, version, bench, report)
-    text = draft.without_patches(text, [patch.file for patch in dropped], version)
+    text = recipe_writer.without_patches(text, [patch.file for patch in dropped], version)
     for patch in every:
         if patch not in dropped:
-            text = draft.with_patch(text, patch.file, _carry(patch, version, base, root, bench))
+            text = recipe_writer.with_patch(
+                text, patch.file, _carry(patch, version, base, root, bench)
+            )
     file.write_text(text, encoding="utf-8")
     if len(dropped) < len(every):
-        prove.applies(prove.first_of_each(bench.plans(version))[0], bench, report)
+        trial_build.applies(trial_build.first_of_each(bench.plans(version))[0], bench, report)
     return text, dropped
 
 
 def _needless(
-    every: tuple[Patch, ...], text: str, file: Path, version: str, bench: Bench, report: Report
+    every: tuple[Patch, ...],
+    text: str,
+    file: Path,
+    version: str,
+    bench: ScratchCheckout,
+    report: Report,
 ) -> list[Patch]:
     """The patches whose fault the release as upstream tagged it does not have."""
     dropped = []
     passed: dict[str, bool] = {}
     if any(patch.test for patch in every):
         names = [patch.file for patch in every]
-        file.write_text(draft.without_patches(text, names, version), encoding="utf-8")
-        plan = prove.first_of_each(bench.plans(version))[0]
-        ran = prove.without_patches(plan, bench, report)
+        file.write_text(recipe_writer.without_patches(text, names, version), encoding="utf-8")
+        plan = trial_build.first_of_each(bench.plans(version))[0]
+        ran = trial_build.without_patches(plan, bench, report)
         passed = {trial.name: trial.passed for trial in ran}
     for patch in every:
         if patch.test and patch.test not in passed:
@@ -67,7 +72,7 @@ def _needless(
     return dropped
 
 
-def _carry(patch: Patch, version: str, base: str, root: Path, bench: Bench) -> str:
+def _carry(patch: Patch, version: str, base: str, root: Path, bench: ScratchCheckout) -> str:
     """Copy a patch to where the new recipe finds it; the answer is its checksum."""
     places = [root / "patches" / name / patch.file for name in (version, base)]
     found = next((place for place in places if place.is_file()), None)

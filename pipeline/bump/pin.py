@@ -1,111 +1,125 @@
 """A new release, from what upstream tagged to all of it in place; or nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline import recipes, workspace
 from pipeline.bump import (
     changes,
-    compare,
+    comparison,
     converge,
-    draft,
-    land,
-    look,
+    documents,
+    inspection,
     patches,
-    prove,
-    releases,
+    recipe_writer,
     sources,
     state,
-    texts,
+    transaction,
+    trial_build,
+    upstream_tags,
 )
-from pipeline.bump.look import Release
-from pipeline.bump.prove import Bench
+from pipeline.bump.inspection import Release
 from pipeline.bump.state import Piece
-from pipeline.disk import guarded
-from pipeline.errors import BumpError, RequestError
-from pipeline.model import Patch
-from pipeline.report import Report
-from pipeline.workspace import Workspace, place_text, remove
+from pipeline.bump.trial_build import ScratchCheckout
+from pipeline.config import load
+from pipeline.model import Options, Patch
+from pipeline.model.errors import BumpError, RequestError
+from pipeline.system import workspace
+from pipeline.system.disk import guarded
+from pipeline.system.report import Report
+from pipeline.system.workspace import Workspace, place_text, remove
 
 _VERSION = re.compile(r"\d+(\.\d+)+[A-Za-z0-9.-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What was asked for.
+class Request:
+    """What is wanted: a release by its version, or the newest of a line.
 
-    ``source`` is a git repository or upstream's tarball; ``written`` a recipe that somebody wrote
+    ``source`` is a git repository or upstream's tarball; ``draft`` a recipe that somebody wrote
     for this release; ``released`` the time of the tagged commit, for sources that do not know it;
-    ``accept`` names the changes that are meant. To ``rehearse`` is to touch nothing.
+    ``accept`` a comma list of the changes that are meant.
     """
 
-    version: str
+    version: str = ""
+    line: str = ""
     source: str = ""
-    written: str = ""
+    draft: str = ""
     released: str = ""
-    accept: frozenset[str] = frozenset()
+    accept: str = ""
     force: bool = False
-    rehearse: bool = False
-    offline: bool = False
-    jobs: int = 0
+    dry_run: bool = False
+    options: Options = field(default_factory=Options)
 
 
-def run(root: Path, order: Order, report: Report) -> None:
+def run(root: Path, request: Request) -> None:
     """Pin a release, or find that it is. Raises PackagingError, and then nothing has changed."""
-    releases.line(order.version)
-    if not _VERSION.fullmatch(order.version):
-        raise RequestError("not a release", expected="such as 2.4.1", got=order.version)
+    report = Report()
+    changes.names(request.accept)
+    request = replace(request, version=_version(root, request, report))
+    upstream_tags.line(request.version)
+    if not _VERSION.fullmatch(request.version):
+        raise RequestError("not a release", expected="such as 2.4.1", got=request.version)
     place = workspace.locate(root)
-    if order.rehearse:
-        if land.unfinished(root):
+    if request.dry_run:
+        if transaction.unfinished(root):
             report.line("a bump was ended while it put its files in place; the next puts them back")
         with guarded(), TemporaryDirectory(prefix="mimalloc-bump-") as scratch:
-            _bump(place, order, Path(scratch), report)
+            _bump(place, request, Path(scratch), report)
         return
     with converge.alone(place, report):
-        room = place.work / "bump" / order.version
-        room.mkdir(parents=True, exist_ok=True)
-        _bump(place, order, room, report)
+        folder = place.work / "bump" / request.version
+        folder.mkdir(parents=True, exist_ok=True)
+        _bump(place, request, folder, report)
 
 
-def _bump(place: Workspace, order: Order, room: Path, report: Report) -> None:
-    pieces = converge.show(place.root, order.version, report)
-    pinned = state.is_pinned(place.root, order.version)
-    if pinned and not order.force and not order.source:
-        _nothing_to_do(order.version, pieces, report)
+def _version(root: Path, request: Request, report: Report) -> str:
+    """The version that is wanted. Raises RequestError where none or more than one is named."""
+    if bool(request.version) == bool(request.line):
+        raise RequestError(
+            "which release?", expected="--version or --line, or --list", got="both or neither"
+        )
+    if request.version:
+        return request.version
+    released = upstream_tags.versions(load.package(root), request.source, report)
+    return upstream_tags.newest(request.line, released)
+
+
+def _bump(place: Workspace, request: Request, folder: Path, report: Report) -> None:
+    pieces = converge.show(place.root, request.version, report)
+    pinned = state.is_pinned(place.root, request.version)
+    if pinned and not request.force and not request.source:
+        _nothing_to_do(request.version, pieces, report)
         return
-    other = draft.nearest(order.version, recipes.versions(place.root))
+    other = recipe_writer.nearest(request.version, load.versions(place.root))
     if not other:
         raise BumpError("there is no recipe that this release could take after")
-    own = place.root / "recipes" / f"{order.version if pinned else other}.toml"
-    base = Path(order.written).expanduser().absolute() if order.written else own
-    release = _release(place.root, order, base, other, room, report)
-    if pinned and not order.force:
+    own = place.root / "recipes" / f"{request.version if pinned else other}.toml"
+    base = Path(request.draft).expanduser().absolute() if request.draft else own
+    release = _release(place.root, request, base, other, folder, report)
+    if pinned and not request.force:
         _refuse_moved(place.root, release)
-        _nothing_to_do(order.version, pieces, report)
+        _nothing_to_do(request.version, pieces, report)
         return
-    text = draft.recipe(
+    text = recipe_writer.recipe(
         base,
-        order.version,
+        request.version,
         release.tree,
         release.released,
-        sources.pinned(release.origin, release.opinions),
+        sources.to_pin(release.origin, release.opinions),
         converge.today(),
     )
-    _tell(base, other, text, order, report)
-    if not order.rehearse:
-        file = room / f"{order.version}.toml"
+    _tell(base, other, text, request, report)
+    if not request.dry_run:
+        file = folder / f"{request.version}.toml"
         place_text(text, file)
         with converge.hinting(
             f"correct {file}, then\n"
-            f"invoke bump --version {order.version} --draft {file} and what else was given"
+            f"invoke bump --version {request.version} --draft {file} and what else was given"
         ):
-            _act(place, order, release, other, text, room, report)
+            _act(place, request, release, other, text, folder, report)
 
 
 def _nothing_to_do(version: str, pieces: Sequence[Piece], report: Report) -> None:
@@ -121,27 +135,27 @@ def _nothing_to_do(version: str, pieces: Sequence[Piece], report: Report) -> Non
 
 
 def _release(
-    root: Path, order: Order, base: Path, other: str, room: Path, report: Report
+    root: Path, request: Request, base: Path, other: str, folder: Path, report: Report
 ) -> Release:
     converge.heading(report, "source")
-    fetched = room / "source"
+    fetched = folder / "source"
     remove(fetched)
     fetched.mkdir()
-    return look.at(
-        order.version,
-        recipes.package(root),
+    return inspection.inspect(
+        request.version,
+        load.package(root),
         fetched,
         report,
-        stem=draft.stem(base),
-        other=recipes.recipe(root, other),
-        source=order.source,
-        released=order.released,
-        offline=order.offline,
+        stem=recipe_writer.stem(base),
+        other=load.recipe(root, other),
+        source=request.source,
+        released=request.released,
+        offline=request.options.offline,
     )
 
 
 def _refuse_moved(root: Path, release: Release) -> None:
-    moved = look.difference(release, recipes.recipe(root, release.version))
+    moved = inspection.difference(release, load.recipe(root, release.version))
     if moved:
         raise BumpError(
             f"the tag of mimalloc {release.version} has moved, or this is not what it was put on",
@@ -150,61 +164,61 @@ def _refuse_moved(root: Path, release: Release) -> None:
         )
 
 
-def _tell(base: Path, other: str, text: str, order: Order, report: Report) -> None:
+def _tell(base: Path, other: str, text: str, request: Request, report: Report) -> None:
     converge.heading(report, "plan")
     report.line(f"  recipe      as {base.name}, but for what follows; compared with {other}")
-    for line in draft.difference(base, text):
+    for line in recipe_writer.difference(base, text):
         report.line(f"    {line}")
     report.line("  then        patches, manifests, every package, checks, smoke, README, CHANGELOG")
-    if order.rehearse:
+    if request.dry_run:
         report.line("nothing was touched")
 
 
 def _act(
     place: Workspace,
-    order: Order,
+    request: Request,
     release: Release,
     other: str,
     text: str,
-    room: Path,
+    folder: Path,
     report: Report,
 ) -> None:
-    root, version = place.root, order.version
+    root, version = place.root, request.version
     pinned = state.is_pinned(root, version)
-    seal = state.seal(root)
-    where = Workspace(room / "checkout", place.cache)
-    bench = Bench(where, str(release.origin.archive), order.offline, order.jobs)
-    prove.checkout(root, bench.root)
+    fingerprint = state.fingerprint(root)
+    where = Workspace(folder / "checkout", place.cache)
+    bench = ScratchCheckout(where, str(release.origin.archive), request.options)
+    trial_build.checkout(root, bench.root)
     base = version if pinned else other
     converge.heading(report, "patches")
     text, dropped = patches.settle(text, version, base, root, bench, report)
     converge.heading(report, "file lists")
-    found = prove.lists(text, version, bench, report)
+    found = trial_build.lists(text, version, bench, report)
     converge.heading(report, f"comparison with {other}")
-    given = order.source if release.origin.kind == "git" else ""
-    former = recipes.recipe(root, version) if pinned else None
+    given = request.source if release.origin.kind == "git" else ""
+    former = load.recipe(root, version) if pinned else None
     told = [
-        *look.changes(release, former),
-        *compare.with_other(version, other, found, bench, given, report),
+        *inspection.changes(release, former),
+        *comparison.with_other(version, other, found, bench, given, report),
     ]
-    changes.refuse(version, told, order.accept)
+    changes.refuse(version, told, changes.names(request.accept))
     converge.heading(report, "packages")
-    prove.everything(version, bench, report)
+    trial_build.everything(version, bench, report)
     converge.heading(report, "texts")
     _write_texts(bench.root, version, base, dropped)
-    converge.settle(root, bench.root, version, seal, report)
+    converge.settle(root, bench.root, version, fingerprint, report)
 
 
 def _write_texts(root: Path, version: str, base: str, dropped: Sequence[Patch]) -> None:
     """README's row and the changelog's entry, in the bench."""
-    readme, changelog = root / texts.README, root / texts.CHANGELOG
-    recipe = recipes.recipe(root, version)
+    readme, changelog = root / documents.README, root / documents.CHANGELOG
+    recipe = load.recipe(root, version)
     text = readme.read_text(encoding="utf-8")
-    changed = texts.changed(text, base) if recipe.patch else ""
-    readme.write_text(texts.with_row(text, recipe, changed), encoding="utf-8")
+    changed = documents.changed(text, base) if recipe.patch else ""
+    readme.write_text(documents.with_row(text, recipe, changed), encoding="utf-8")
     text = changelog.read_text(encoding="utf-8")
-    if texts.announces(text, version):
+    if documents.announces(text, version):
         return
-    entry = f"- {texts.PACKAGES} {version}"
+    entry = f"- {documents.PACKAGES} {version}"
     entry += "".join(f"; without {patch.file}, as its fault is gone" for patch in dropped)
-    changelog.write_text(texts.with_entry(text, "Added", f"{entry}."), encoding="utf-8")
+    changelog.write_text(documents.with_entry(text, "Added", f"{entry}."), encoding="utf-8")

@@ -1,19 +1,18 @@
 """Where a new release is had from, and who else has the same tree."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from pipeline import origins
-from pipeline.bump import study
-from pipeline.checksum import sha256_of
-from pipeline.errors import BumpError, FetchError, PackagingError, RequestError
+from pipeline.bump import source_tree
 from pipeline.model import Package, Source
-from pipeline.report import Report
+from pipeline.model.errors import BumpError, FetchError, PackagingError, RequestError
+from pipeline.sources import debian, user
+from pipeline.sources.pinned import obtain as obtain_pinned
+from pipeline.system.checksum import sha256_of
+from pipeline.system.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +50,24 @@ class Opinion:
         return self.verdict == "DISAGREES"
 
 
-def given(source: str, version: str, package: Package, room: Path, report: Report) -> Origin:
+def given(source: str, version: str, package: Package, folder: Path, report: Report) -> Origin:
     """The release as the user hands it over: a git repository, or upstream's tarball.
 
     Raises RequestError for what has no checksum to pin, FetchError for a repository without the
     tag.
     """
-    handed = origins.handed(source, version, package)
-    archive, name = room / "archive", f"mimalloc-{version}"
-    room.mkdir(exist_ok=True)
-    if handed.kind == "folder":
+    user_source = user.user_source(source, version, package)
+    archive, name = folder / "archive", f"mimalloc-{version}"
+    folder.mkdir(exist_ok=True)
+    if user_source.kind == "folder":
         raise RequestError(
             "a folder has no checksum that a recipe could pin",
             got=source,
             expected="a git repository, or upstream's tarball",
         )
-    limit, log = package.limits.download, room / "log"
-    origins.deliver(handed, archive, name, limit=limit, report=report, log=log)
-    commit, released = study.stamp(archive)
+    limit, log = package.limits.download, folder / "log"
+    user.deliver(user_source, archive, name, limit=limit, report=report, log=log)
+    commit, released = source_tree.stamp(archive)
     if not commit:
         raise RequestError(
             "this is not a tarball that git has packed, so not upstream's",
@@ -77,25 +76,25 @@ def given(source: str, version: str, package: Package, room: Path, report: Repor
         )
     url, sha256 = package.upstream.archive.format(version=version), sha256_of(archive)
     told = "handed over, as upstream's tarball"
-    if handed.kind == "git":
+    if user_source.kind == "git":
         told = "a git repository, packed as upstream's tarball is, to the same bytes"
-    return Origin(handed.kind, archive, told, Source(sha256, url=url), True, commit, released)
+    return Origin(user_source.kind, archive, told, Source(sha256, url=url), True, commit, released)
 
 
-def found(version: str, package: Package, room: Path, report: Report) -> Origin:
+def found(version: str, package: Package, folder: Path, report: Report) -> Origin:
     """The release from the first place that has it, upstream before all others.
 
     Raises FetchError with what each of them said.
     """
     reasons: list[PackagingError] = []
     for source in places(version, package):
-        archive = room / "archive"
+        archive = folder / "archive"
         try:
-            pin = _obtain(source, archive, package, room, report)
+            pin = _obtain(source, archive, package, folder, report)
         except FetchError as problem:
             reasons.append(problem)
             continue
-        commit, released = study.stamp(archive) if pin.url else ("", None)
+        commit, released = source_tree.stamp(archive) if pin.url else ("", None)
         return Origin(pin.kind, archive, pin.reference, pin, bool(pin.url), commit, released)
     raise FetchError(
         f"no source of mimalloc {version} could be had",
@@ -114,7 +113,7 @@ def opinions(
         archive, folder = room / source.kind, room / f"{source.kind}-tree"
         try:
             pin = _obtain(source, archive, package, room, report)
-            same = study.of_archive(archive, folder, package) == tree
+            same = source_tree.of_archive(archive, folder, package) == tree
         except PackagingError as problem:
             yield Opinion(source, f"none: {problem.what.removeprefix(f'{source.reference}: ')}")
             continue
@@ -131,7 +130,7 @@ def places(version: str, package: Package) -> Iterator[Source]:
         yield Source("", debian=f"{upstream.debian}={version}")
 
 
-def pinned(origin: Origin, others: Sequence[Opinion]) -> list[Source]:
+def to_pin(origin: Origin, others: Sequence[Opinion]) -> list[Source]:
     """The sources of a recipe, upstream's first: what the release came from, and who agrees.
 
     Raises BumpError where upstream's own tarball was had, and holds another tree.
@@ -149,12 +148,12 @@ def pinned(origin: Origin, others: Sequence[Opinion]) -> list[Source]:
     return [kinds[kind] for kind in ("url", "sdist", "debian") if kind in kinds]
 
 
-def _obtain(source: Source, part: Path, package: Package, room: Path, report: Report) -> Source:
+def _obtain(source: Source, part: Path, package: Package, folder: Path, report: Report) -> Source:
     """Bring the archive of a place into ``part``; the answer is the place, pinned to it."""
     if source.debian:
         source = replace(source, debian=_debian(*source.debian.split("=")))
-    limit, log = package.limits.download, room / "log"
-    origins.obtain(source, part, limit=limit, report=report, log=log)
+    limit, log = package.limits.download, folder / "log"
+    obtain_pinned(source, part, limit=limit, report=report, log=log)
     return replace(source, sha256=sha256_of(part))
 
 
@@ -162,7 +161,7 @@ def _debian(name: str, version: str) -> str:
     """The newest version of a Debian source package that is made of this upstream version."""
     # Debian adds a word where it has left something out, such as +ds, and a revision of its own.
     ours = re.compile(rf"{re.escape(version)}(?:[+~][A-Za-z]\w*)*-\S+")
-    known = [each for each in origins.debian_versions(name) if ours.fullmatch(each)]
+    known = [each for each in debian.versions(name) if ours.fullmatch(each)]
     if not known:
         raise FetchError(f"{name}: not of this version in the archives that apt is set up for")
     return f"{name}={known[0]}"

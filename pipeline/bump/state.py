@@ -1,19 +1,19 @@
 """Where a version stands in a checkout: which of its pieces are there, and which are not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import recipes, request
-from pipeline.bump import texts
-from pipeline.checksum import digest, sha256_of
-from pipeline.errors import PackagingError
+from pipeline.build import selection
+from pipeline.build.selection import ALL
+from pipeline.bump import documents
+from pipeline.config import load
 from pipeline.model import Plan
+from pipeline.model.errors import PackagingError
+from pipeline.system.checksum import digest, sha256_of
 
 # What a bump reads of a checkout.
-DATA = ("recipes", "patches", "buildroot", str(texts.README), str(texts.CHANGELOG))
+DATA = ("recipes", "patches", "buildroot", str(documents.README), str(documents.CHANGELOG))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,15 @@ def pieces(root: Path, version: str) -> list[Piece]:
 
 def plans(root: Path, version: str, source: str = "") -> list[Plan]:
     """Every package of a release: for each dist, machine and flavor."""
-    every = request.EVERY
-    return request.plans(root, version=version, dist=every, arch=every, flavor=every, source=source)
+    return selection.plans(root, replace(ALL, version=version, source=source))
 
 
 def is_pinned(root: Path, version: str) -> bool:
     """Whether there is a recipe of this version."""
-    return version in recipes.versions(root)
+    return version in load.versions(root)
 
 
-def seal(root: Path) -> str:
+def fingerprint(root: Path) -> str:
     """One key for all that a bump reads of a checkout: whether it is as it was."""
     return digest({name: sha256_of(file) for name, file in _files(root).items()})
 
@@ -77,18 +76,19 @@ def _pieces(root: Path, version: str) -> Iterator[Piece]:
         yield from (Piece(each, "missing") for each in (name, "manifests", "README", "CHANGELOG"))
         return
     try:
-        recipe = recipes.recipe(root, version)
+        recipe = load.recipe(root, version)
         for change in recipe.patch:
-            recipes.patch_file(root, recipe, change)
+            load.patch_file(root, recipe, change)
     except PackagingError as problem:
         yield Piece(name, problem.what)
         return
     yield Piece(name, "")
-    files = {recipes.manifest_file(root, plan) for plan in plans(root, version)}
+    files = {load.manifest_file(root, plan) for plan in plans(root, version)}
     missing = sorted(file.name for file in files if not file.is_file())
     yield Piece("manifests", f"missing {', '.join(missing)}" if missing else "")
     readme, changelog = (
-        (root / file).read_text(encoding="utf-8") for file in (texts.README, texts.CHANGELOG)
+        (root / file).read_text(encoding="utf-8")
+        for file in (documents.README, documents.CHANGELOG)
     )
-    yield Piece("README", "" if texts.has_row(readme, recipe) else "no row")
-    yield Piece("CHANGELOG", "" if texts.announces(changelog, version) else "no entry")
+    yield Piece("README", "" if documents.has_row(readme, recipe) else "no row")
+    yield Piece("CHANGELOG", "" if documents.announces(changelog, version) else "no entry")

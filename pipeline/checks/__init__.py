@@ -1,6 +1,6 @@
 """What is wrong: facts held against recipe, build root and manifest, by pure functions."""
 
-from pipeline.checks.switch import judge as judge_switch
+from pipeline.checks.subpackage import judge as judge_subpackage
 from pipeline.checks.verdict import CHECKS, judge
 
-__all__ = ["CHECKS", "judge", "judge_switch"]
+__all__ = ["CHECKS", "judge", "judge_subpackage"]

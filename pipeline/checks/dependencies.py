@@ -1,7 +1,5 @@
 """What a package needs of the system that it is installed on: symbols, libraries, capabilities."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """What was seen when a package was searched and tried: words of the host, programs run on it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from pipeline.model import Facts, Finding, Plan

@@ -1,7 +1,5 @@
 """The files of a package: which, whose, how old, and where its links lead."""
 
-from __future__ import annotations
-
 import stat
 from collections.abc import Iterator
 from difflib import unified_diff

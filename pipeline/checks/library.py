@@ -1,7 +1,5 @@
 """The shared library of a package: what it says of itself, and how it was compiled and linked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 

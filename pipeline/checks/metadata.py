@@ -1,7 +1,5 @@
 """The header of a package: its names, texts and times, and whether the dist's rpm can read it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """All checks of a package, in the order in which their findings are told."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from pipeline.checks import dependencies, evidence, files, library, metadata

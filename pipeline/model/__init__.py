@@ -1,4 +1,4 @@
-"""The words of the trade, as frozen dataclasses: what steps take, facts hold, checks say."""
+"""The data of a build, as frozen dataclasses: what steps take, what a package holds."""
 
 from pipeline.model.buildroot import (
     BuildRoot,
@@ -23,7 +23,7 @@ from pipeline.model.facts import (
     Trial,
     VersionedSymbol,
 )
-from pipeline.model.plan import PLAIN, Built, Handed, Plan, Switched
+from pipeline.model.plan import PLAIN, Built, Options, Plan, PlannedSubpackage, UserSource
 from pipeline.model.recipe import (
     Change,
     Default,
@@ -37,49 +37,7 @@ from pipeline.model.recipe import (
     Recipe,
     Signing,
     Source,
-    Switch,
+    Subpackage,
     Upstream,
     holds,
 )
-
-__all__ = [
-    "PLAIN",
-    "BuildRoot",
-    "Built",
-    "Change",
-    "Compiler",
-    "Default",
-    "Emulator",
-    "Entry",
-    "Facts",
-    "FileEntry",
-    "Finding",
-    "Flags",
-    "Flavor",
-    "Folders",
-    "Handed",
-    "Header",
-    "Isa",
-    "Level",
-    "Library",
-    "Limits",
-    "Machine",
-    "Modes",
-    "Package",
-    "Patch",
-    "Plan",
-    "Processor",
-    "Provenance",
-    "Recipe",
-    "Rpm",
-    "Scriptlet",
-    "Signing",
-    "Source",
-    "Support",
-    "Switch",
-    "Switched",
-    "Trial",
-    "Upstream",
-    "VersionedSymbol",
-    "holds",
-]

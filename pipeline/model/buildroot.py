@@ -1,7 +1,5 @@
 """Where it must run: a dist and its machines, their processors, and the compilers for them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date

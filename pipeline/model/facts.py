@@ -1,7 +1,5 @@
 """What is there, and what is wrong with it: a package's facts, and findings about them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

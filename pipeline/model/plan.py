@@ -1,7 +1,5 @@
 """One package to be made, and one that was made."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,19 +12,20 @@ PLAIN = "plain"
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
-    """A source that the user hands over: where it is, what kind it is, and what identifies it.
+class UserSource:
+    """A source that the user names instead of the pinned ones: its kind, and where it is.
 
-    ``seal`` is a checksum, a commit or a URL: it names the source without naming this machine.
+    ``fingerprint`` is a checksum, a commit or a URL: it identifies the source without naming this
+    machine.
     """
 
     kind: Literal["archive", "folder", "git", "url"]
     location: str
-    seal: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
-class Switched:
+class PlannedSubpackage:
     """The sub-package of a plan: what it is called, and the drop-in that switches ``unit`` on."""
 
     name: str
@@ -60,7 +59,7 @@ class Plan:
     compiler: Compiler
     flavor: Flavor
     variant: str = PLAIN
-    handed: Handed | None = None
+    user_source: UserSource | None = None
 
     @property
     def machine(self) -> Machine:
@@ -88,26 +87,26 @@ class Plan:
         return f"{self.nevra}.rpm"
 
     @property
-    def switched(self) -> Switched | None:
+    def subpackage(self) -> PlannedSubpackage | None:
         """The sub-package that switches a service on, where the flavor has one."""
-        switch = self.flavor.switch
-        if switch is None:
+        subpackage = self.flavor.subpackage
+        if subpackage is None:
             return None
-        name = f"{self.name}{switch.suffix}"
-        return Switched(
+        name = f"{self.name}{subpackage.suffix}"
+        return PlannedSubpackage(
             name=name,
-            nevra=f"{name}-{self.recipe.version}-{self.release}.{switch.arch}",
-            arch=switch.arch,
-            summary=self._filled(switch.summary),
-            description=self._filled(switch.description),
-            unit=switch.unit,
-            dropin=PurePosixPath(switch.folder) / f"{switch.unit}.d" / switch.file,
+            nevra=f"{name}-{self.recipe.version}-{self.release}.{subpackage.arch}",
+            arch=subpackage.arch,
+            summary=self._filled(subpackage.summary),
+            description=self._filled(subpackage.description),
+            unit=subpackage.unit,
+            dropin=PurePosixPath(subpackage.folder) / f"{subpackage.unit}.d" / subpackage.file,
         )
 
     @property
     def file_names(self) -> tuple[str, ...]:
         """The names of all files that are made: the package's, and its sub-package's."""
-        return (self.file_name, *([self.switched.file_name] if self.switched else []))
+        return (self.file_name, *([self.subpackage.file_name] if self.subpackage else []))
 
     @property
     def summary(self) -> str:
@@ -211,3 +210,16 @@ class Built:
     sha256: str
     size: int
     fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How packages are made, as far as it changes nothing in them.
+
+    ``offline`` keeps from the network. ``jobs`` packages are made at once, and the compiler has
+    ``threads`` for each; 0 is as many as there are cores.
+    """
+
+    offline: bool = False
+    jobs: int = 0
+    threads: int = 0

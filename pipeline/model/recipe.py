@@ -1,7 +1,5 @@
 """What is built: a release, where it comes from, what we change, what all releases share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -126,7 +124,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class Subpackage:
     """The sub-package that switches a service of systemd's on to the library.
 
     ``suffix`` is what its name ends in; ``summary`` and ``description`` may hold ``{name}`` and
@@ -150,14 +148,14 @@ class Flavor:
     ``suffix`` is what the names of package and library end in, ``cmake`` the options that make it.
     ``omitted`` are files and folders (with a final slash) below the prefix that it leaves out,
     because those of the plain package have the same names and another content. ``level`` is what
-    the library says of itself as its secure level. ``switch`` is its sub-package, if it has one.
+    the library says of itself as its secure level. ``subpackage`` is its sub-package, if it has one.
     """
 
     level: int = 0
     suffix: str = ""
     cmake: Mapping[str, str] = field(default_factory=dict)
     omitted: tuple[str, ...] = ()
-    switch: Switch | None = None
+    subpackage: Subpackage | None = None
 
 
 @dataclass(frozen=True, slots=True)

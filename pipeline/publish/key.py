@@ -1,16 +1,14 @@
 """The key that signs: found in the user's GnuPG, held to what the oldest rpm can read, used."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import process
-from pipeline.errors import SignError
 from pipeline.model import Package, Signing
+from pipeline.model.errors import SignError
+from pipeline.system import process
 
 # Numbers of public key algorithms (RFC 4880, 9.1), by their names in recipes/package.toml.
 _ALGORITHMS = {"rsa": "1"}
@@ -75,8 +73,8 @@ def find(name: str, package: Package) -> Key:
     fingerprint = next(row[9] for row in rows if row[0] == "fpr")
     owner = next((row[9] for row in rows if row[0] == "uid"), "")
     key = Key(fingerprint, owner, _public(fingerprint))
-    with tempfile.TemporaryDirectory(prefix="mimalloc-key-") as room:
-        trial = Path(room) / "trial"
+    with tempfile.TemporaryDirectory(prefix="mimalloc-key-") as folder:
+        trial = Path(folder) / "trial"
         trial.touch()
         sign_file(trial, key, package)
     return key

@@ -1,32 +1,31 @@
 """What people and their package managers read of the repositories: page, `.repo` files, key."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pipeline import recipes, record
-from pipeline.checksum import digest_of_files, sha256_of
+from pipeline.artifact import statement
+from pipeline.config import load
 from pipeline.model import BuildRoot, Package
 from pipeline.publish.key import Key
-from pipeline.publish.shelf import SOURCE, Item, Stock, by_number
-from pipeline.templates import fill
+from pipeline.publish.selection import SOURCE, Inventory, Item, by_number
+from pipeline.system.checksum import digest_of_files, sha256_of
+from pipeline.system.templates import fill
 
 _HERE = Path(__file__).parent / "templates"
 _PAGE, _REPO = "index.html.j2", "line.repo.j2"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PageContext:
     """What the texts are about; ``root`` is the checkout, ``url`` where the tree is served."""
 
     root: Path
     package: Package
     key: Key
     url: str
-    stock: Stock
+    stock: Inventory
 
     @property
     def key_file(self) -> str:
@@ -73,7 +72,7 @@ class Section:
     ended: bool
 
 
-def write(shown: Shown, tree: Path) -> None:
+def write(shown: PageContext, tree: Path) -> None:
     """Write the page, a `.repo` file for each dist and line, and the public key into the tree.
 
     With a file of its own, no line is left by an upgrade: the library of another line has another
@@ -100,13 +99,13 @@ def templates() -> str:
     return digest_of_files(_HERE.iterdir())
 
 
-def _sections(shown: Shown, tree: Path) -> Iterator[Section]:
+def _sections(shown: PageContext, tree: Path) -> Iterator[Section]:
     """A section for each dist that has packages, the newest dist first."""
-    for dist in reversed(recipes.dists(shown.root)):
+    for dist in reversed(load.dists(shown.root)):
         shelves = {shelf: held for (of, shelf), held in shown.stock.items() if of == dist}
         if not shelves:
             continue
-        root = recipes.build_root(shown.root, dist)
+        root = load.build_root(shown.root, dist)
         rows = [_row(item, shelf, tree) for shelf, held in shelves.items() for item in held]
         yield Section(
             root,
@@ -120,7 +119,7 @@ def _sections(shown: Shown, tree: Path) -> Iterator[Section]:
 def _row(item: Item, shelf: str, tree: Path) -> Row:
     folder = tree / item.dist / shelf
     file = folder / item.file.name
-    path, *beside = (str(each.relative_to(tree)) for each in (file, *record.beside(file)))
+    path, *beside = (str(each.relative_to(tree)) for each in (file, *statement.beside(file)))
     return Row(item, path, file.stat().st_size, sha256_of(file), *beside)
 
 
@@ -131,5 +130,5 @@ def _lines(rows: Sequence[Row], root: Path) -> Iterator[Line]:
         held.sort(key=lambda row: (row.item.shelf == SOURCE, row.item.name, row.path))
         held.sort(key=lambda row: row.item.rank, reverse=True)
         newest = held[0].item.version
-        known = newest in recipes.versions(root)
-        yield Line(name, newest, recipes.recipe(root, newest).soname if known else "", tuple(held))
+        known = newest in load.versions(root)
+        yield Line(name, newest, load.recipe(root, newest).soname if known else "", tuple(held))

@@ -1,22 +1,20 @@
 """The repositories of all dists as one tree of files, which takes the place of the last at once."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
-from pipeline import process, record
-from pipeline.checksum import digest, sha256_of
-from pipeline.errors import RepositoryError
+from pipeline.artifact import statement
 from pipeline.model import Package
-from pipeline.publish import key as keys
-from pipeline.publish import page
-from pipeline.publish.shelf import Item, Stock
+from pipeline.model.errors import RepositoryError
+from pipeline.publish import key, page
+from pipeline.publish.selection import Inventory, Item
 from pipeline.publish.signature import Keyring
-from pipeline.workspace import Workspace, place_link, remove
+from pipeline.system import process
+from pipeline.system.checksum import digest, sha256_of
+from pipeline.system.workspace import Workspace, place_link, remove
 
 SUMS = "SHA256SUMS"
 
@@ -29,13 +27,13 @@ def served(place: Workspace) -> Path:
     return place.root / "repository"
 
 
-def make(stock: Stock, place: Workspace, package: Package, ring: Keyring, url: str) -> bool:
+def make(stock: Inventory, place: Workspace, package: Package, ring: Keyring, url: str) -> bool:
     """Lay out the packages as repositories, and serve them; whether there was anything to do.
 
     ``url`` is where the tree will be found. Whoever reads at that moment sees the old tree or the
     new one, whole. The tree before stays until the next time, for those who are copying it.
     """
-    shown = page.Shown(place.root, package, ring.key, url, stock)
+    shown = page.PageContext(place.root, package, ring.key, url, stock)
     link, trees = served(place), place.root / ".repository"
     tree = trees / _key(stock, shown)[:16]
     current = link.resolve() if link.is_symlink() else None
@@ -52,8 +50,8 @@ def make(stock: Stock, place: Workspace, package: Package, ring: Keyring, url: s
         _fill(folder, items, trees)
         log = place.work / "repository" / f"{dist}-{shelf}.log"
         _describe(folder, current / dist / shelf if current else None, log)
-        keys.sign_file(folder / "repodata" / "repomd.xml", ring.key, package)
-        keys.sign_file(folder / SUMS, ring.key, package)
+        key.sign_file(folder / "repodata" / "repomd.xml", ring.key, package)
+        key.sign_file(folder / SUMS, ring.key, package)
     page.write(shown, half)
     half.rename(tree)
     place_link(os.path.relpath(tree, link.parent), link)
@@ -63,7 +61,7 @@ def make(stock: Stock, place: Workspace, package: Package, ring: Keyring, url: s
     return True
 
 
-def _key(stock: Stock, shown: page.Shown) -> str:
+def _key(stock: Inventory, shown: page.PageContext) -> str:
     """What the tree depends on: packages as they are signed, address, key, and the page's text."""
     files = [[*where, *(sha256_of(item.file) for item in items)] for where, items in stock.items()]
     return digest(_FORMAT, files, shown.url, shown.key.fingerprint, page.templates())
@@ -74,7 +72,7 @@ def _fill(folder: Path, items: Iterable[Item], trees: Path) -> None:
     folder.mkdir(parents=True)
     lines = []
     for item in items:
-        for file in (item.file, *record.beside(item.file)):
+        for file in (item.file, *statement.beside(item.file)):
             _take(file, folder, trees)
             lines.append(f"{sha256_of(folder / file.name)}  {file.name}\n")
     (folder / SUMS).write_text("".join(sorted(lines, key=lambda line: line[66:])), encoding="utf-8")

@@ -1,7 +1,5 @@
 """Signatures in RPM files: put in with rpmsign, and held against a keyring of one key."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import process, record
-from pipeline.content import signed as content_of
-from pipeline.errors import SignError
+from pipeline.artifact import statement
+from pipeline.artifact.signed_content import signed as content_of
 from pipeline.model import Package
-from pipeline.publish import key as keys
+from pipeline.model.errors import SignError
+from pipeline.publish import key
 from pipeline.publish.key import Key
+from pipeline.system import process
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Keyring:
     """A scratch database of rpm that holds one public key, and a home without the user's macros."""
 
     key: Key
-    room: Path
+    folder: Path
 
     def complaint(self, rpm: Path) -> str:
         """What rpmkeys says of a package that this key did not sign as it is; nothing if it did."""
@@ -42,11 +41,11 @@ class Keyring:
     @property
     def environment(self) -> dict[str, str]:
         """That of rpm's programs: settings of the user have no say."""
-        return {"HOME": str(self.room)}
+        return {"HOME": str(self.folder)}
 
     def add(self) -> None:
         """Put the key in. Raises SignError where rpm cannot read it."""
-        file = self.room / "key.asc"
+        file = self.folder / "key.asc"
         file.write_text(self.key.public, encoding="utf-8")
         process.read(
             [*self._rpmkeys(), "--import", file],
@@ -56,14 +55,14 @@ class Keyring:
         )
 
     def _rpmkeys(self, *options: str) -> list[str]:
-        return ["rpmkeys", "--dbpath", str(self.room / "db"), *options]
+        return ["rpmkeys", "--dbpath", str(self.folder / "db"), *options]
 
 
 @contextmanager
 def keyring(key: Key) -> Iterator[Keyring]:
     """A keyring with just this key in it, until the block ends."""
-    with tempfile.TemporaryDirectory(prefix="mimalloc-keyring-") as room:
-        made = Keyring(key, Path(room))
+    with tempfile.TemporaryDirectory(prefix="mimalloc-keyring-") as folder:
+        made = Keyring(key, Path(folder))
         made.add()
         yield made
 
@@ -73,7 +72,7 @@ def sign(rpm: Path, ring: Keyring, package: Package) -> bool:
 
     Raises SignError for a file that did not pass the checks as it is, and where gpg cannot sign.
     """
-    if not record.vouches(rpm):
+    if not statement.vouches(rpm):
         raise SignError(
             f"{rpm.name} is not a package that passed the checks",
             expected="the file that its provenance names",
@@ -82,15 +81,15 @@ def sign(rpm: Path, ring: Keyring, package: Package) -> bool:
         )
     if not ring.complaint(rpm):
         return False
-    with tempfile.TemporaryDirectory(prefix="mimalloc-sign-") as room:
-        copy = Path(room) / rpm.name
+    with tempfile.TemporaryDirectory(prefix="mimalloc-sign-") as folder:
+        copy = Path(folder) / rpm.name
         shutil.copyfile(rpm, copy)
         _add(copy, ring, package)
         if complaint := ring.complaint(copy):
             raise SignError(f"the signature of {rpm.name} does not verify", detail=complaint)
         if content_of(copy) != content_of(rpm):
             raise SignError(f"rpmsign has changed more of {rpm.name} than its signature")
-        record.resign(rpm, copy, ring.key.fingerprint)
+        statement.resign(rpm, copy, ring.key.fingerprint)
     return True
 
 
@@ -99,11 +98,11 @@ def _add(rpm: Path, ring: Keyring, package: Package) -> None:
         "__gpg": shutil.which("gpg") or "gpg",  # Debian's rpmsign looks elsewhere
         "_gpg_name": ring.key.exact,
         "_gpg_digest_algo": package.signing.digest,
-        "_gpg_sign_cmd_extra_args": " ".join(keys.QUIET),
+        "_gpg_sign_cmd_extra_args": " ".join(key.QUIET),
     }
     defines = [part for name, value in macros.items() for part in ("--define", f"{name} {value}")]
     code, output, complaint = process.attempt(
-        ["rpmsign", *defines, "--addsign", rpm], env={**keys.environment(), **ring.environment}
+        ["rpmsign", *defines, "--addsign", rpm], env={**key.environment(), **ring.environment}
     )
     if code != 0:
         raise SignError(

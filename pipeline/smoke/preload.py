@@ -1,13 +1,12 @@
 """How a program is started on the library: the one place for it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
-from pipeline import process
-from pipeline.emulator import HERE, Runner, Start
+from pipeline.system import process
+from pipeline.toolchain.emulator import HERE, Runner, Start
 
 # Seconds after which a program has failed; each takes about one.
 PATIENCE = 60.0
@@ -28,7 +27,7 @@ class Subject:
     runner: Runner = HERE
     preloaded: bool = True
 
-    def bare(self) -> Subject:
+    def bare(self) -> Self:
         """The same, for programs that are run without the library."""
         return replace(self, preloaded=False)
 
@@ -84,10 +83,10 @@ def attempt(
     begin = start(argv, subject, traces, env)
     code, output, complaint = process.attempt(begin.argv, env=begin.env, timeout=PATIENCE)
     (traces / "log").write_text(complaint, encoding="utf-8")
-    return Ran(code, output, complaint, told(traces))
+    return Ran(code, output, complaint, loader_output(traces))
 
 
-def told(traces: Path) -> dict[int, str]:
+def loader_output(traces: Path) -> dict[int, str]:
     """What the loader wrote, by the id of the process that it wrote it for."""
     return {
         int(file.suffix[1:]): file.read_text(encoding="utf-8", errors="replace")

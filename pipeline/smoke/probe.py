@@ -1,13 +1,12 @@
 """Probes: small C programs of ours, compiled as the package was compiled."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
-from pipeline import process, toolchain
-from pipeline.errors import SmokeError
 from pipeline.model import Plan
-from pipeline.workspace import Workspace
+from pipeline.model.errors import SmokeError
+from pipeline.system import process
+from pipeline.system.workspace import Workspace
+from pipeline.toolchain import compiler
 
 PROBES = Path(__file__).resolve().parent.parent / "probes"
 
@@ -25,7 +24,7 @@ def build(
     Raises SmokeError where it does not compile or link.
     """
     target = folder / "-".join([name, *(part.suffix[1:] for part in parts)])
-    argv: list[str | Path] = [*toolchain.command(plan), "-std=gnu11", "-O1", "-g0"]
+    argv: list[str | Path] = [*compiler.command(plan), "-std=gnu11", "-O1", "-g0"]
     argv += [*plan.compiler.isa[plan.machine.isa], PROBES / f"{name}.c"]
     argv += [*parts, "-o", target, "-lpthread", "-ldl"]
     process.run(
@@ -33,6 +32,6 @@ def build(
         log=log,
         error=SmokeError,
         what=f"the probe {name} does not compile or link" + "".join(f" with {p}" for p in parts),
-        env=toolchain.environment(plan, workspace),
+        env=compiler.environment(plan, workspace),
     )
     return target

@@ -1,19 +1,17 @@
 """Programs that run to their end on the library: python3, a program of many threads, a pipeline."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline import process
 from pipeline.model import Trial
 from pipeline.smoke import preload, proofs
 from pipeline.smoke.preload import Ran, Subject
 from pipeline.smoke.probe import PROBES
 from pipeline.smoke.proofs import Claim
+from pipeline.system import process
 
 # The shell of the pipeline, and its four members.
 MEMBERS = 5
@@ -25,22 +23,22 @@ MEMBER_NEEDS = ("free", "malloc")
 _ELSEWHERE = 2
 
 
-def python(subject: Subject, room: Path) -> Trial:
+def python(subject: Subject, folder: Path) -> Trial:
     """The host's interpreter, with each of its objects asked for by malloc."""
     argv: list[str | Path] = [interpreter(), "-S", "-B", PROBES / "workload.py"]
-    return _probe("python3", argv, subject, room, {"PYTHONMALLOC": "malloc"})
+    return _probe("python3", argv, subject, folder, {"PYTHONMALLOC": "malloc"})
 
 
-def threads(program: Path, subject: Subject, room: Path) -> Trial:
+def threads(program: Path, subject: Subject, folder: Path) -> Trial:
     """The built probe of many threads."""
-    return _probe("threads", [program], subject, room, {})
+    return _probe("threads", [program], subject, folder, {})
 
 
-def pipeline(subject: Subject, room: Path) -> Trial:
+def pipeline(subject: Subject, folder: Path) -> Trial:
     """A shell and the programs that it starts."""
     argv: list[str | Path] = ["sh", PROBES / "pipeline.sh"]
-    reference = preload.attempt(argv, subject.bare(), room / "pipeline-without")
-    ran = preload.attempt(argv, subject, room / "pipeline")
+    reference = preload.attempt(argv, subject.bare(), folder / "pipeline-without")
+    ran = preload.attempt(argv, subject, folder / "pipeline")
     return _judged("pipeline", ran, pipeline_claims(ran, reference, subject))
 
 
@@ -83,10 +81,10 @@ def pipeline_claims(ran: Ran, reference: Ran, subject: Subject) -> list[Claim]:
 
 
 def _probe(
-    name: str, argv: Sequence[str | Path], subject: Subject, room: Path, env: Mapping[str, str]
+    name: str, argv: Sequence[str | Path], subject: Subject, folder: Path, env: Mapping[str, str]
 ) -> Trial:
-    reference = preload.attempt(argv, subject.bare(), room / f"{name}-without", env)
-    ran = preload.attempt(argv, subject, room / name, env)
+    reference = preload.attempt(argv, subject.bare(), folder / f"{name}-without", env)
+    ran = preload.attempt(argv, subject, folder / name, env)
     return _judged(name, ran, probe_claims(ran, reference, subject))
 
 

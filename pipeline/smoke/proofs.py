@@ -1,7 +1,5 @@
 """Is a process running on the library? What it tells of itself, and what loader and kernel tell."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,19 +1,17 @@
 """nginx on the library: master and workers, requests, a reload, a graceful stop."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import process
 from pipeline.model import Trial
-from pipeline.smoke import live, preload, proofs, visitors
+from pipeline.smoke import clients, nginx, preload, proofs
 from pipeline.smoke.preload import Subject
 from pipeline.smoke.probe import PROBES
 from pipeline.smoke.proofs import Claim
+from pipeline.system import process
 
 WORKERS = 2
 
@@ -43,10 +41,10 @@ class Served:
     trace: str
 
 
-def trial(subject: Subject, room: Path) -> Trial:
+def trial(subject: Subject, folder: Path) -> Trial:
     """The server on the library, against the server without it."""
-    reference = serve(subject.bare(), room / "nginx-without")
-    served = serve(subject, room / "nginx")
+    reference = serve(subject.bare(), folder / "nginx-without")
+    served = serve(subject, folder / "nginx")
     evidence = proofs.tail(served.log, process.LAST_LINES)
     return proofs.trial("nginx", claims(served, reference, subject), evidence)
 
@@ -80,20 +78,20 @@ def complaints(log: str) -> list[str]:
 
 def serve(subject: Subject, folder: Path) -> Served:
     """Start nginx below ``folder``, ask it, reload it, ask it again, stop it."""
-    program, log, traces = live.nginx(), folder / "log", folder / "traces"
-    with live.port() as port:
-        live.furnish(folder, program, PROBES / live.CONFIGURATION, {"port": port})
+    program, log, traces = nginx.nginx(), folder / "log", folder / "traces"
+    with nginx.port() as port:
+        nginx.furnish(folder, program, PROBES / nginx.CONFIGURATION, {"port": port})
         (folder / "served" / "page.txt").write_bytes(_PAGE)
-        argv = live.command(program, folder)
+        argv = nginx.command(program, folder)
         begin = preload.start(argv, subject, traces)
         with process.running(begin.argv, log=log, env=begin.env) as master:
-            old = live.workers(master, WORKERS)
+            old = nginx.workers(master, WORKERS)
             before = _crew(master, old)
-            first = visitors.ask(port, "/page.txt", _PAGE)
+            first = clients.ask(port, "/page.txt", _PAGE)
             reload = preload.attempt([*argv, "-s", "reload"], subject, folder / "reload")
-            after = _crew(master, live.workers(master, WORKERS, old))
-            second = visitors.ask(port, "/page.txt", _PAGE)
-            code = live.stop(master)
+            after = _crew(master, nginx.workers(master, WORKERS, old))
+            second = clients.ask(port, "/page.txt", _PAGE)
+            code = nginx.stop(master)
     return Served(
         before,
         after,
@@ -103,7 +101,7 @@ def serve(subject: Subject, folder: Path) -> Served:
         str(reload.code),
         code,
         log.read_text(encoding="utf-8", errors="replace"),
-        "\n".join(preload.told(traces).values()),
+        "\n".join(preload.loader_output(traces).values()),
     )
 
 

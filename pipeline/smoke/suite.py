@@ -1,43 +1,41 @@
 """The smoke: every program on the library out of one package, and the verdict."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline import emulator
-from pipeline.errors import SmokeError
-from pipeline.facts import payload
+from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
-from pipeline.report import Report
+from pipeline.model.errors import SmokeError
 from pipeline.smoke import probe, programs, server
 from pipeline.smoke.preload import Subject
-from pipeline.workspace import Workspace
+from pipeline.system.report import Report
+from pipeline.system.workspace import Workspace
+from pipeline.toolchain import emulator
 
 
 def run(
-    plan: Plan, rpm: Path, room: Path, workspace: Workspace, log: Path, report: Report
+    plan: Plan, rpm: Path, folder: Path, workspace: Workspace, log: Path, report: Report
 ) -> tuple[Trial, ...]:
     """Run every program on the library out of an RPM.
 
     ``room`` is an empty folder to work in; ``log`` keeps the proofs. Raises SmokeError with every
     claim that does not hold.
     """
-    library = subject(plan, payload.unpack(rpm, room / "package"))
-    bench = room / "probes"
+    library = subject(plan, payload.unpack(rpm, folder / "package"))
+    bench = folder / "probes"
     bench.mkdir()
     threads = probe.build("threads", plan, workspace, bench, log)
-    attempts = [lambda: programs.threads(threads, library, room)]
+    attempts = [lambda: programs.threads(threads, library, folder)]
     if emulator.runs_here(plan):
         attempts += [
-            lambda: programs.python(library, room),
-            lambda: programs.pipeline(library, room),
-            lambda: server.trial(library, room),
+            lambda: programs.python(library, folder),
+            lambda: programs.pipeline(library, folder),
+            lambda: server.trial(library, folder),
         ]
     else:
         report.line(f"  this host's own programs are none of {plan.machine.isa}, and not tried")
-    trials = tuple(_told(room, report, log, attempt) for attempt in attempts)
+    trials = tuple(_told(folder, report, log, attempt) for attempt in attempts)
     judge(plan, rpm, trials, log)
     return trials
 
@@ -63,14 +61,14 @@ def judge(plan: Plan, rpm: Path, trials: Iterable[Trial], log: Path) -> None:
     )
 
 
-def _told(room: Path, report: Report, log: Path, attempt: Callable[[], Trial]) -> Trial:
+def _told(folder: Path, report: Report, log: Path, attempt: Callable[[], Trial]) -> Trial:
     began = time.monotonic()
     trial = attempt()
     report.step(trial.name, time.monotonic() - began, "" if trial.passed else "FAILED")
     with log.open("a", encoding="utf-8") as sink:
         sink.write(f"{trial.name}: {'passed' if trial.passed else 'FAILED'}\n")
         sink.writelines(f"  {line}\n" for line in trial.output.splitlines())
-        for file in [] if trial.passed else sorted(room.glob(f"{trial.name}*/log")):
+        for file in [] if trial.passed else sorted(folder.glob(f"{trial.name}*/log")):
             sink.write(f"{file.parent.name} has said:\n{file.read_text(errors='replace')}\n")
     if trial.passed:
         for line in trial.output.splitlines():

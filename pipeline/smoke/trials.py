@@ -1,18 +1,17 @@
 """Trials that every package must stand: aligned blocks, and linking with what it carries."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline import emulator, process
-from pipeline.emulator import HERE, Runner
-from pipeline.errors import SmokeError
-from pipeline.facts import payload
+from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
+from pipeline.model.errors import SmokeError
 from pipeline.smoke import probe
-from pipeline.workspace import Site
+from pipeline.system import process
+from pipeline.system.workspace import StepDirs
+from pipeline.toolchain import emulator
+from pipeline.toolchain.emulator import HERE, Runner
 
 # Seconds after which a trial has failed; each takes about one.
 PATIENCE = 120.0
@@ -21,19 +20,19 @@ PATIENCE = 120.0
 NAMES = ("aligned", "archive", "object")
 
 
-def run(plan: Plan, site: Site) -> tuple[Trial, ...]:
+def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
     """Compile the probes as the package was compiled, and run them on its unpacked files."""
-    below = payload.place(site.unpacked, plan.package.libraries)
-    objects = payload.place(site.unpacked, plan.objects)
+    below = payload.place(dirs.unpacked, plan.package.libraries)
+    objects = payload.place(dirs.unpacked, plan.objects)
     archive, single = objects / f"lib{plan.base}.a", objects / f"{plan.base}.o"
     # Relative: the loader splits the variable at spaces and colons, which a path may have.
     preload = {"LD_PRELOAD": f"./{plan.soname}", "MIMALLOC_VERBOSE": "1"}
     level = f"secure level: {plan.flavor.level}"
     runner = emulator.runner(plan)
-    room, log = site.room("check"), site.log("check")
+    folder, log = dirs.folder("check"), dirs.log("check")
 
     def build(name: str, *linked: Path) -> Path:
-        return probe.build(name, plan, site.workspace, room, log, linked)
+        return probe.build(name, plan, dirs.workspace, folder, log, linked)
 
     def link(name: str, part: Path) -> Trial:
         try:

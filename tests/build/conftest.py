@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 import pytest
 
-from pipeline import build, emulator, recipes, request, workspace
-from pipeline.errors import FetchError, HostError
+from pipeline.build import make, selection
+from pipeline.config import load
 from pipeline.model import PLAIN, Built, Plan
-from pipeline.report import Report
+from pipeline.model.errors import FetchError, HostError
+from pipeline.system import workspace
+from pipeline.system.report import Report
+from pipeline.toolchain import emulator
 
 if TYPE_CHECKING:
     from tests.build.publisher import Publisher
@@ -29,9 +32,9 @@ NEWEST = "3.4.3"
 REACHABLE = ("2.0.9", NEWEST)
 VERSIONS = (SEED, *REACHABLE)
 
-DISTS = recipes.dists(ROOT)
+DISTS = load.dists(ROOT)
 OLD = ("el7", "el8")
-MACHINES = [(dist, arch) for dist in DISTS for arch in recipes.build_root(ROOT, dist).machine]
+MACHINES = [(dist, arch) for dist in DISTS for arch in load.build_root(ROOT, dist).machine]
 
 
 class Which(NamedTuple):
@@ -66,7 +69,7 @@ _untested: dict[str, str] = {}
 
 @cache
 def _built(which: Which) -> Built:
-    return build.build(request.plan(ROOT, *which), workspace.locate(ROOT), Report())
+    return make.package(selection.plan(ROOT, *which), workspace.locate(ROOT), Report())
 
 
 def untested(what: str, reason: str) -> NoReturn:
@@ -95,7 +98,7 @@ def package() -> Package:
     """Builds a package, or finds it up to date; skips, loudly, without a source or an emulator."""
 
     def built(version: str, dist: str, arch: str = ARCH, flavor: str = PLAIN) -> Built:
-        runnable(request.plan(ROOT, version, dist, arch, flavor))
+        runnable(selection.plan(ROOT, version, dist, arch, flavor))
         try:
             return _built(Which(version, dist, arch, flavor))
         except FetchError as problem:
@@ -137,7 +140,7 @@ def rpmlint() -> str:
 @pytest.fixture
 def plan() -> Plan:
     """A package whose source is reachable."""
-    return request.plan(ROOT, "2.0.9", "el7", ARCH)
+    return selection.plan(ROOT, "2.0.9", "el7", ARCH)
 
 
 @pytest.fixture

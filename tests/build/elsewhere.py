@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipeline import toolchain
+from pipeline.toolchain import compiler
 
 # Seconds that the other clock is ahead: years, and another time of the day.
 AHEAD = 4000 * 86_400 + 5 * 3600
@@ -57,7 +57,7 @@ class Elsewhere:
     ``equipment`` is what all other worlds share: the clock, and the locale that is spoken there.
     """
 
-    room: Path
+    folder: Path
     equipment: Path
 
     @cached_property
@@ -77,12 +77,12 @@ class Elsewhere:
     @property
     def cache(self) -> Path:
         """The user's cache: verified sources, and nothing that a compiler has left."""
-        return self.room / "cache"
+        return self.folder / "cache"
 
     @property
     def home(self) -> Path:
         """The user's home, with settings of rpm in it."""
-        return self.room / "home"
+        return self.folder / "home"
 
     @property
     def speaks(self) -> bool:
@@ -91,10 +91,10 @@ class Elsewhere:
 
     def furnish(self, sources: Path) -> None:
         """Make the copy of /etc, the home and the cache."""
-        shutil.copytree("/etc", self.room / "etc", symlinks=True, ignore=_closed)
-        (self.room / "etc" / "ld.so.preload").write_text(f"{self.equipment / 'clock.so'}\n")
+        shutil.copytree("/etc", self.folder / "etc", symlinks=True, ignore=_closed)
+        (self.folder / "etc" / "ld.so.preload").write_text(f"{self.equipment / 'clock.so'}\n")
         shutil.copytree(sources / "sha256", self.cache / "v1" / "sha256")
-        for folder in (self.home, self.room / "tmp"):
+        for folder in (self.home, self.folder / "tmp"):
             folder.mkdir()
         (self.home / ".rpmmacros").write_text(RPMMACROS)
 
@@ -111,9 +111,9 @@ class Elsewhere:
 
     def take(self, checkout: Path) -> Path:
         """Move a checkout there, for the other user to work in."""
-        moved = Path(shutil.move(checkout, self.room / "checkout"))
+        moved = Path(shutil.move(checkout, self.folder / "checkout"))
         if self.user == NOBODY:
-            subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", self.room], check=True)
+            subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", self.folder], check=True)
         return moved
 
     def run(self, folder: Path, *command: str | Path) -> str:
@@ -141,7 +141,7 @@ class Elsewhere:
             way += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
             way += [f"--inh-caps={reading}", f"--ambient-caps={reading}"]
             way += ["--securebits=+no_setuid_fixup"]
-        return [*self.gate, "sh", "-c", ENTER, "sh", str(self.room), sys.executable, *way]
+        return [*self.gate, "sh", "-c", ENTER, "sh", str(self.folder), sys.executable, *way]
 
     def _environment(self) -> dict[str, str]:
         preload = {} if self.gate else {"LD_PRELOAD": str(self.equipment / "clock.so")}
@@ -150,7 +150,7 @@ class Elsewhere:
             **preload,
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
-            "TMPDIR": str(self.room / "tmp"),
+            "TMPDIR": str(self.folder / "tmp"),
             "MIMALLOC_CACHE": str(self.cache),
             "LOCPATH": str(self.equipment),
         }
@@ -162,7 +162,7 @@ def equip(folder: Path, environment: Mapping[str, str]) -> None:
     ``environment`` is that of the compiler.
     """
     source = Path(__file__).with_name("clock.c")
-    command: list[str | Path] = [toolchain.zig(), "cc"]
+    command: list[str | Path] = [compiler.zig(), "cc"]
     command += ["-shared", "-fPIC", "-nostdlib", "-O2", f"-DAHEAD={AHEAD}"]
     command += ["-o", folder / "clock.so", source]
     subprocess.run(command, check=True, env={**os.environ, **environment})

@@ -14,7 +14,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from pipeline import record
+from pipeline.artifact import statement
 from pipeline.model import Built
 from tests.build.conftest import ROOT, invoke_in
 
@@ -55,7 +55,7 @@ class Publisher:
         """Copies one package file, and what accounts for it."""
         target = self.checkout / rpm.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
-        for file in (rpm, *record.beside(rpm)):
+        for file in (rpm, *statement.beside(rpm)):
             shutil.copy2(file, target.parent)
         return target
 

@@ -8,8 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline import checks, facts, recipes, request, rpmbuild, toolchain, workspace
+from pipeline import checks, inspect
+from pipeline.build import selection
+from pipeline.config import load
 from pipeline.model import PLAIN, Facts, Finding, Plan, Trial
+from pipeline.system import workspace
+from pipeline.toolchain import compiler, rpmbuild
 from tests.build.conftest import ROOT
 
 PLACE = "/home/builder/mimalloc"
@@ -83,7 +87,7 @@ class Fault:
 
 def planned(dist: str, arch: str = "x86_64", flavor: str = PLAIN) -> Plan:
     """What the real recipes and build roots demand of the default release."""
-    return request.plan(ROOT, recipes.package(ROOT).default.version, dist, arch, flavor)
+    return selection.plan(ROOT, load.package(ROOT).default.version, dist, arch, flavor)
 
 
 def stage(plan: Plan, fault: Fault, work: Path) -> Path:
@@ -105,7 +109,7 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
     output = libraries / plan.library.name
     soname = f"-Wl,-soname,{fault.soname or plan.soname}"
     command = [
-        toolchain.zig(),
+        compiler.zig(),
         "cc",
         "-target",
         target,
@@ -117,7 +121,7 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
         "-o",
         output,
     ]
-    environment = {**os.environ, **toolchain.environment(plan, workspace.locate(ROOT))}
+    environment = {**os.environ, **compiler.environment(plan, workspace.locate(ROOT))}
     subprocess.run([str(part) for part in command], check=True, cwd=work, env=environment)
     for path, to in plan.links.items():
         (root / path.lstrip("/")).symlink_to(to)
@@ -169,7 +173,7 @@ def packaged(plan: Plan, fault: Fault, work: Path) -> Path:
 
 def examined(plan: Plan, fault: Fault, work: Path) -> Facts:
     """What is in the stand-in; that it was tried is taken for granted."""
-    found = facts.read(
+    found = inspect.read(
         packaged(plan, fault, work), work / "scratch", library=plan.library, needles=[PLACE]
     )
     return replace(found, trials=(Trial("loads", True, ""),))

@@ -14,8 +14,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from pipeline import build, record, request, workspace
-from pipeline.report import Report
+from pipeline.artifact import statement
+from pipeline.build import make, selection
+from pipeline.system import workspace
+from pipeline.system.report import Report
 from tests.build.conftest import ARCH, EVERY, ROOT, Package, Which, of_each
 from tests.build.publisher import OWN, Publisher
 
@@ -25,13 +27,13 @@ VALID = jsonschema.Draft202012Validator(SCHEMA)
 
 def statement(rpm: Path) -> dict[str, Any]:
     """What is said of how a package was made."""
-    found: dict[str, Any] = json.loads(record.beside(rpm)[0].read_text())
+    found: dict[str, Any] = json.loads(statement.beside(rpm)[0].read_text())
     return found
 
 
 def bill(rpm: Path) -> dict[str, Any]:
     """What is said of what is in it."""
-    found: dict[str, Any] = json.loads(record.beside(rpm)[1].read_text())
+    found: dict[str, Any] = json.loads(statement.beside(rpm)[1].read_text())
     return found
 
 
@@ -56,7 +58,7 @@ def test_the_statement_is_true_of_the_package(package: Package, which: Which) ->
 
     VALID.validate(found)
     (subject,), (listed,) = found["subject"], found["predicate"]["runDetails"]["byproducts"]
-    for file, told in ((built.rpm, subject), (record.beside(built.rpm)[1], listed)):
+    for file, told in ((built.rpm, subject), (statement.beside(built.rpm)[1], listed)):
         assert file.name == told["name"]
         assert hashlib.sha256(file.read_bytes()).hexdigest() == told["digest"]["sha256"]
     definition = found["predicate"]["buildDefinition"]
@@ -78,7 +80,7 @@ def test_the_statement_is_true_of_the_package(package: Package, which: Which) ->
 def test_the_bill_is_true_of_the_package(package: Package, which: Which) -> None:
     """Valid by CycloneDX's schema; every file with its checksum, the release, its licence."""
     built = package(*which)
-    text = record.beside(built.rpm)[1].read_text()
+    text = statement.beside(built.rpm)[1].read_text()
     found = json.loads(text)
 
     assert "" == complaint(text)
@@ -185,18 +187,18 @@ def test_a_bill_that_is_none_is_caught(
 def test_a_sub_package_is_accounted_for_too(package: Package) -> None:
     """Its one file, the package that it needs, and no compiler; both must be whole."""
     built = package("3.4.3", "el8")
-    assert built.plan.switched
-    rpm = built.rpm.with_name(built.plan.switched.file_name)
+    assert built.plan.subpackage
+    rpm = built.rpm.with_name(built.plan.subpackage.file_name)
     found, listed = statement(rpm), bill(rpm)
 
     VALID.validate(found)
     assert "" == complaint(json.dumps(listed))
-    assert record.vouches(rpm)
+    assert statement.vouches(rpm)
     definition = found["predicate"]["buildDefinition"]
     assert "noarch" == definition["externalParameters"]["arch"]
     assert "compiler" not in definition["internalParameters"]
     files = [each["name"] for each in listed["components"] if each["type"] == "file"]
-    assert [str(built.plan.switched.dropin)] == files
+    assert [str(built.plan.subpackage.dropin)] == files
     libraries = [each["purl"] for each in listed["components"] if each["type"] == "library"]
     assert ["pkg:rpm/mimalloc-custom@3.4.3-1.el8?arch=x86_64&distro=el8"] == libraries
 
@@ -205,8 +207,8 @@ def test_a_sub_package_is_accounted_for_too(package: Package) -> None:
 def source(package: Package) -> Path:
     """A source package with a patch in it, beside what accounts for it."""
     package("2.0.9", "el8")
-    plan = request.plan(ROOT, "2.0.9", "el8", ARCH)
-    return build.source(plan, workspace.locate(ROOT), Report())
+    plan = selection.plan(ROOT, "2.0.9", "el8", ARCH)
+    return make.source_package(plan, workspace.locate(ROOT), Report())
 
 
 def test_a_source_package_is_accounted_for_too(source: Path) -> None:
@@ -215,7 +217,7 @@ def test_a_source_package_is_accounted_for_too(source: Path) -> None:
 
     VALID.validate(found)
     assert "" == complaint(json.dumps(listed))
-    assert record.vouches(source)
+    assert statement.vouches(source)
     definition = found["predicate"]["buildDefinition"]
     assert "src" == definition["externalParameters"]["arch"]
     assert "compiler" not in definition["internalParameters"]
@@ -245,6 +247,6 @@ def test_a_signature_is_accounted_for(package: Package, publisher: Publisher) ->
     assert hashlib.sha256(rpm.read_bytes()).hexdigest() == subject["digest"]["sha256"]
     assert publisher.fingerprint() == subject["annotations"]["signer"]
     listed, unsigned = found["predicate"]["runDetails"]["byproducts"]
-    assert record.beside(rpm)[1].name == listed["name"]
+    assert statement.beside(rpm)[1].name == listed["name"]
     assert built.sha256 == unsigned["digest"]["sha256"]
     assert bill(built.rpm) == bill(rpm)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, record, request, workspace
-from pipeline.errors import CheckError
-from pipeline.report import Report
+from pipeline.artifact import placement
+from pipeline.build import make, selection
+from pipeline.model.errors import CheckError
+from pipeline.system import workspace
+from pipeline.system.report import Report
 from tests.build.conftest import ARCH, NEWEST, ROOT, SEED, VERSIONS, Package, Which, of_each
 
 TOTAL = re.compile(r"aligned: total calls (\d+) misaligned (\d+) corrupt (\d+) failed (\d+)")
@@ -26,7 +28,7 @@ TOTAL = re.compile(r"aligned: total calls (\d+) misaligned (\d+) corrupt (\d+) f
 def test_every_package_returns_aligned_blocks(package: Package, which: Which) -> None:
     """Half a million calls through every aligned entry point, and no block is out of line."""
     built = package(*which)
-    log = build.prepare(built.plan, workspace.locate(ROOT)).log("check").read_text()
+    log = make.step_dirs(built.plan, workspace.locate(ROOT)).log("check").read_text()
 
     counts = TOTAL.search(log)
     assert counts
@@ -45,13 +47,13 @@ def test_without_its_patch_the_package_is_refused(
     text = recipe.read_text()
     recipe.write_text(re.sub(r"\[\[patch\]\].*?(?=\[\[)", "", text, flags=re.DOTALL))
     place = workspace.locate(checkout)
-    plan = request.plan(checkout, version, "el7", ARCH)
+    plan = selection.plan(checkout, version, "el7", ARCH)
 
     with pytest.raises(CheckError) as caught:
-        build.build(plan, place, Report())
+        make.package(plan, place, Report())
 
     assert "trials: aligned: expected passed, got:" in caught.value.detail
     counts = TOTAL.search(caught.value.detail)
     assert counts
     assert 1864 == int(counts[2])
-    assert not record.destination(plan, place).exists()
+    assert not placement.destination(plan, place).exists()

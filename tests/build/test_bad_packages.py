@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import checks, facts
+from pipeline import checks, inspect
 from tests.build.conftest import DISTS, MACHINES
 from tests.build.stand_in import PLACE, Fault, examined, judged, packaged, planned
 
@@ -258,7 +258,7 @@ def test_a_missing_file_is_caught(tmp_path: Path) -> None:
     """The finding shows the manifest's difference; build-id lines come from the library itself."""
     plan = planned("el8")
     rpm = packaged(plan, Fault(), tmp_path)
-    found = facts.read(rpm, tmp_path / "scratch", library=plan.library)
+    found = inspect.read(rpm, tmp_path / "scratch", library=plan.library)
     assert found.library is not None
     identity = found.library.build_id
     head, tail = identity[:2], identity[2:]

@@ -15,8 +15,10 @@ from benchmarks.allocators import C_LIBRARY, OURS, Allocator, named
 from benchmarks.builds import BY_HAND, UNCHECKED, WHOLE
 from benchmarks.settings import Workload
 from benchmarks.silent import Silent
-from pipeline import request, rivals, workspace
-from pipeline.errors import HostError, SmokeError
+from pipeline.build import selection
+from pipeline.config import allocators
+from pipeline.model.errors import HostError, SmokeError
+from pipeline.system import workspace
 from tests.build.conftest import ARCH, ROOT, Package
 
 CHOSEN = settings.load().sampled()
@@ -55,7 +57,7 @@ def compared(package: Package) -> str:
 @pytest.fixture(scope="module")
 def starter(tmp_path_factory: pytest.TempPathFactory) -> usage.Starter:
     """What programs are measured with."""
-    plan = request.plan(ROOT, RELEASE, CHOSEN.library.dist, ARCH)
+    plan = selection.plan(ROOT, RELEASE, CHOSEN.library.dist, ARCH)
     return usage.starter(plan, workspace.locate(ROOT), tmp_path_factory.mktemp("starter"))
 
 
@@ -105,7 +107,7 @@ def test_a_library_that_does_not_exist_is_refused(starter: usage.Starter, tmp_pa
 
 def test_a_library_that_is_no_allocator_is_refused(tmp_path: Path) -> None:
     """It is loaded, and malloc is still the C library's."""
-    other = Allocator("libm", rivals.on_host("libm.so.6"))
+    other = Allocator("libm", allocators.on_host("libm.so.6"))
 
     with pytest.raises(SmokeError, match="do not run on libm"):
         allocators.proven(other, ("sort", "/dev/null"), tmp_path / "traces")
@@ -130,6 +132,6 @@ def test_a_program_that_comes_to_another_result_is_refused() -> None:
 
 def _is_here(name: str) -> bool:
     try:
-        return rivals.on_host(name).is_file()
+        return allocators.on_host(name).is_file()
     except HostError:
         return False

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, recipes, workspace
-from pipeline.report import Report
+from pipeline.build import make
+from pipeline.config import load
+from pipeline.system import workspace
+from pipeline.system.report import Report
 from tests.build.conftest import ARCH, NEWEST, ROOT, Package, invoke_in
 
 DIST = "el8"
@@ -44,8 +46,8 @@ def _git(folder: Path, *arguments: str, **environment: str) -> str:
 def source(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git repository with the tag of the newest release, whose tree is the release's own."""
     built = package(NEWEST, DIST)
-    tree = build.prepare(built.plan, workspace.locate(ROOT)).tree
-    build.do(built.plan, workspace.locate(ROOT), Report(), "unpack", offline=False)
+    tree = make.step_dirs(built.plan, workspace.locate(ROOT)).tree
+    make.step(built.plan, workspace.locate(ROOT), Report(), "unpack", offline=False)
     repository = tmp_path_factory.mktemp("upstream") / "mimalloc"
     shutil.copytree(tree, repository)
     when = built.plan.recipe.released.isoformat()
@@ -69,9 +71,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in (*(house / "recipes").rglob(f"{NEWEST}.*"),):
         file.unlink()
     # The release takes after the former one, whatever else the project has come to pin.
-    for version in set(recipes.versions(house)) - {FORMER}:
+    for version in set(load.versions(house)) - {FORMER}:
         (house / "recipes" / f"{version}.toml").unlink()
-    for dist in set(recipes.dists(house)) - {DIST}:
+    for dist in set(load.dists(house)) - {DIST}:
         (house / "buildroot" / f"{dist}.toml").unlink()
     root = house / "buildroot" / f"{DIST}.toml"
     root.write_text(re.sub(r"(?ms)^\[machine\.aarch64.*?(?=^\[|\Z)", "", root.read_text()))
@@ -178,7 +180,7 @@ def test_the_release_number_rises_with_packages_that_work(house: Path, source: P
     back = invoke_in(house, *command, "--release", "1")
 
     assert 0 == done.returncode, done.stderr
-    assert 2 == recipes.recipe(house, NEWEST).release
+    assert 2 == load.recipe(house, NEWEST).release
     bench = house / "work" / "v1" / "bump" / NEWEST / "checkout" / "dist"
     assert list(bench.rglob(f"mimalloc-custom-{NEWEST}-2.{DIST}.{ARCH}.rpm"))
     assert 40 == back.returncode

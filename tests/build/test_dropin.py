@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.facts import payload
+from pipeline.inspect import payload
 from tests.build.conftest import NEWEST, ROOT, SEED, Package, invoke_in
 
 UNIT = """[Unit]
@@ -29,8 +29,8 @@ SYSTEMD = Path("/usr/lib/systemd/system")
 def root(package: Package, tmp_path: Path) -> Path:
     """A root with nginx's unit, what all units need, and the files of the sub-package."""
     built = package(NEWEST, "el9")
-    assert built.plan.switched
-    beside = built.rpm.with_name(built.plan.switched.file_name)
+    assert built.plan.subpackage
+    beside = built.rpm.with_name(built.plan.subpackage.file_name)
     root = payload.unpack(beside, tmp_path)
     for name in ("sysinit", "basic", "shutdown"):
         shutil.copy(SYSTEMD / f"{name}.target", root / VENDOR)
@@ -89,8 +89,8 @@ def test_a_link_to_nothing_switches_it_off(root: Path) -> None:
 def test_what_is_printed_is_what_is_packed(package: Package, tmp_path: Path) -> None:
     """`invoke dropin` for nginx gives the file of the sub-package, byte for byte."""
     built = package(SEED, "el7")
-    assert built.plan.switched
-    beside = built.rpm.with_name(built.plan.switched.file_name)
+    assert built.plan.subpackage
+    beside = built.rpm.with_name(built.plan.subpackage.file_name)
     packed = payload.unpack(beside, tmp_path) / VENDOR / DROPIN
 
     done = invoke_in(ROOT, "dropin", "--version", SEED)

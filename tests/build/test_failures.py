@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.checksum import sha256_of
+from pipeline.system.checksum import sha256_of
 from tests.build.conftest import Package
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]

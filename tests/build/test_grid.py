@@ -16,7 +16,7 @@ Invoke = Callable[..., subprocess.CompletedProcess[str]]
 STEPS = ("fetch", "unpack", "patch", "configure", "compile", "stage", "package", "check")
 
 
-def rooms(checkout: Path) -> dict[str, int]:
+def folders(checkout: Path) -> dict[str, int]:
     """How often each step has been done."""
     return {step: len(list((checkout / "work").glob(f"v1/{step}/*/done"))) for step in STEPS}
 
@@ -34,7 +34,7 @@ def test_what_is_shared_is_done_once(checkout: Path, invoke: Invoke, package: Pa
 
     assert 0 == done.returncode, done.stderr
     once = dict.fromkeys(STEPS, 1)
-    assert {**once, "package": 2, "check": 2} == rooms(checkout)
+    assert {**once, "package": 2, "check": 2} == folders(checkout)
     assert "2 packages: 2 built; " in done.stdout
     assert "Enterprise Linux 7 has had no maintenance since 2024-06-30" in done.stdout
     assert 1 == done.stdout.count("maintenance")

@@ -19,8 +19,8 @@ def test_package_lists_its_manifest(package: Package, which: Which) -> None:
 
     assert 0 == done.returncode, done.stderr
     told = [built.plan.nevra, f"  {len(lines)} paths, as in the manifest"]
-    if built.plan.switched:
-        told.append(f"  2 paths, as in the manifest of {built.plan.switched.file_name}")
+    if built.plan.subpackage:
+        told.append(f"  2 paths, as in the manifest of {built.plan.subpackage.file_name}")
     assert told == done.stdout.splitlines()
 
 

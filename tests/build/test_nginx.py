@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import CompareError
-from pipeline.facts import payload
-from pipeline.nginx import live, settings
-from pipeline.nginx.allocators import C_LIBRARY, CONTROL, Allocator
-from pipeline.nginx.live import Running
-from pipeline.smoke import live as host
+from pipeline.compare import nginx, settings
+from pipeline.compare.allocators import C_LIBRARY, CONTROL, Allocator
+from pipeline.compare.nginx import Running
+from pipeline.inspect import payload
+from pipeline.model.errors import CompareError
+from pipeline.smoke import nginx
 from tests.build.conftest import NEWEST, ROOT, SEED, Package, invoke_in
 
 DIST = "el8"
@@ -33,11 +33,11 @@ def library(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def nginx(room: Path, allocator: Allocator) -> Iterator[Running]:
+def nginx(folder: Path, allocator: Allocator) -> Iterator[Running]:
     """An nginx of our own on an allocator; it serves what the comparison serves."""
-    room.mkdir()
-    served = live.furnish(room)
-    with live.started(host.nginx(), allocator, CHOSEN, room / "nginx", served) as running:
+    folder.mkdir()
+    served = nginx.furnish(folder)
+    with nginx.started(nginx.nginx(), allocator, CHOSEN, folder / "nginx", served) as running:
         yield running
 
 

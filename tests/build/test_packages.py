@@ -10,10 +10,12 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from packaging.version import Version
 
-from pipeline import build, content, request, workspace
-from pipeline.facts import notes
+from pipeline.artifact import signed_content
+from pipeline.build import make, selection
+from pipeline.inspect import notes
 from pipeline.model import Built
-from pipeline.report import Report
+from pipeline.system import workspace
+from pipeline.system.report import Report
 from tests.build.conftest import EVERY, MACHINES, NEWEST, OLD, ROOT, SEED, Package, Which, of_each
 
 # `rpm -ql` of the page, for EL7; EL8 has the build-id lines before them.
@@ -112,8 +114,8 @@ def _build_id(built: Built) -> str:
 
 
 def _unpacked(built: Built) -> Path:
-    site = build.prepare(built.plan, workspace.locate(ROOT))
-    return site.unpacked
+    dirs = make.step_dirs(built.plan, workspace.locate(ROOT))
+    return dirs.unpacked
 
 
 @of_each(EVERY)
@@ -194,7 +196,7 @@ def test_a_second_build_finds_it_up_to_date(package: Package) -> None:
     first = package("3.4.3", "el8")
     before = first.rpm.stat().st_mtime_ns
 
-    second = build.build(first.plan, workspace.locate(ROOT), Report())
+    second = make.package(first.plan, workspace.locate(ROOT), Report())
 
     assert not second.fresh
     assert (first.sha256, before) == (second.sha256, second.rpm.stat().st_mtime_ns)
@@ -210,10 +212,10 @@ def test_a_second_build_finds_it_up_to_date(package: Package) -> None:
 def test_another_place_gives_the_same_bytes(package: Package, checkout: Path, which: Which) -> None:
     """The RPM holds no trace of where, or when, it was built."""
     first = package(*which)
-    plan = request.plan(checkout, *which)
+    plan = selection.plan(checkout, *which)
 
     time.sleep(1.1)
-    second = build.build(plan, workspace.locate(checkout), Report())
+    second = make.package(plan, workspace.locate(checkout), Report())
 
     assert second.fresh
-    assert content.signed(first.rpm) == content.signed(second.rpm)
+    assert signed_content.signed(first.rpm) == signed_content.signed(second.rpm)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import content, record
+from pipeline.artifact import signed_content, statement
 from tests.build.conftest import NEWEST, Package
 from tests.build.publisher import CURVE, FOREIGN, LOCKED, OWN, Publisher
 
@@ -51,24 +51,24 @@ def test_a_signature_is_one_that_every_dist_can_verify(
     signature = subprocess.run(query, check=True, capture_output=True, text=True).stdout
     assert signature.startswith("RSA/SHA256, ")
     assert publisher.fingerprint()[-16:].lower() in signature
-    assert content.signed(built.rpm) == content.signed(rpm)
-    assert record.vouches(rpm)
+    assert signed_content.signed(built.rpm) == signed_content.signed(rpm)
+    assert statement.vouches(rpm)
 
 
 def test_what_is_signed_is_not_signed_or_built_again(
     package: Package, publisher: Publisher
 ) -> None:
     """A second `sign` changes no byte, and to `build` the package is up to date."""
-    rpm, switch = publisher.take_all(package(NEWEST, "el8"))
+    rpm, subpackage = publisher.take_all(package(NEWEST, "el8"))
     publisher.done("sign", "--key", address(OWN))
-    before = [file.read_bytes() for file in (rpm, switch)]
+    before = [file.read_bytes() for file in (rpm, subpackage)]
 
     again = publisher.done("sign", "--key", address(OWN))
     built = publisher.done("build", "--version", NEWEST, "--dist", "el8")
 
     assert "signed before" in again
     assert "up to date" in built
-    assert before == [file.read_bytes() for file in (rpm, switch)]
+    assert before == [file.read_bytes() for file in (rpm, subpackage)]
 
 
 def test_a_signature_outlasts_a_build_that_makes_the_same(
@@ -85,7 +85,7 @@ def test_a_signature_outlasts_a_build_that_makes_the_same(
 
     assert "up to date" not in told
     assert before == [file.read_bytes() for file in files]
-    assert all(record.vouches(file) for file in files)
+    assert all(statement.vouches(file) for file in files)
     assert ["", ""] == [complaint(file, publisher, tmp_path) for file in files]
     assert "signed before" in publisher.done("sign", "--key", address(OWN))
 
@@ -102,7 +102,7 @@ def test_a_signature_does_not_outlast_other_content(
 
     publisher.done("build", "--version", NEWEST, "--dist", "el8")
 
-    assert record.vouches(rpm)
+    assert statement.vouches(rpm)
     assert "" != complaint(rpm, publisher, tmp_path)
 
 
@@ -157,7 +157,7 @@ def test_what_did_not_pass_the_checks_is_not_signed(package: Package, publisher:
     )
     content = altered.read_bytes()
     altered.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    for file in record.beside(bare):
+    for file in statement.beside(bare):
         file.unlink()
 
     told = publisher.invoke("sign", "--key", address(OWN))
@@ -178,7 +178,7 @@ def test_nothing_but_our_signed_packages_is_served(package: Package, publisher: 
     publisher.done("sign", "--key", address(OWN))
     publisher.take(package("2.0.9", "el7"))
     publisher.sign_by_hand(foreign, FOREIGN)
-    record.resign(foreign, foreign, "0" * 40)
+    statement.resign(foreign, foreign, "0" * 40)
     content = altered.read_bytes()
     altered.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
@@ -203,7 +203,7 @@ def test_each_folder_has_signed_metadata_and_signed_checksums(
         publisher.gpg("--verify", f"{signed}.asc", signed)
     lines = (folder / "SHA256SUMS").read_text().splitlines()
     sums = {name: told for told, name in (line.split("  ") for line in lines)}
-    assert {rpm.name, *(file.name for file in record.beside(rpm))} == set(sums)
+    assert {rpm.name, *(file.name for file in statement.beside(rpm))} == set(sums)
     for name, told in sums.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == told
     key = publisher.served / "RPM-GPG-KEY-mimalloc-custom"

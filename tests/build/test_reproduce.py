@@ -15,8 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, content, recipes, request, toolchain, verify, workspace
-from pipeline.report import Report
+from pipeline.artifact import signed_content
+from pipeline.build import make, selection
+from pipeline.commands import verify
+from pipeline.config import load
+from pipeline.system import workspace
+from pipeline.system.report import Report
+from pipeline.toolchain import compiler
 from tests.build.conftest import ARCH, MACHINES, NEWEST, ROOT, SEED, Package, Which, partly_untested
 from tests.build.elsewhere import AHEAD, HOST, LOCALE, Elsewhere, equip
 
@@ -34,10 +39,10 @@ WITNESS = Path(__file__).with_name("witness.py")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A sample of packages, or with ``--full`` every one of every release."""
     full = metafunc.config.getoption("--full")
-    flavors = recipes.package(ROOT).flavor
+    flavors = load.package(ROOT).flavor
     every = [
         Which(version, *machine, flavor)
-        for version in recipes.versions(ROOT)
+        for version in load.versions(ROOT)
         for machine in MACHINES
         for flavor in flavors
     ]
@@ -53,7 +58,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def equipment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what all other worlds share."""
     folder = tmp_path_factory.mktemp("equipment")
-    equip(folder, toolchain.environment(request.plan(ROOT, *SAMPLE[0]), workspace.locate(ROOT)))
+    equip(folder, compiler.environment(selection.plan(ROOT, *SAMPLE[0]), workspace.locate(ROOT)))
     return folder
 
 
@@ -74,15 +79,15 @@ def options(which: Which) -> list[str]:
     return [f"--{name}={value}" for name, value in which._asdict().items()]
 
 
-def difference(expected: Path, got: Path, room: Path) -> str:
+def difference(expected: Path, got: Path, folder: Path) -> str:
     """Which tags and files differ, and how; nothing where two packages are the same.
 
     Signatures are left out: whoever publishes adds them to what is in ``dist/``.
     """
-    if content.signed(expected) == content.signed(got):
+    if signed_content.signed(expected) == signed_content.signed(got):
         return ""
-    room.mkdir()
-    found = "\n".join(verify.differences(got, expected, room, 1 << 30))
+    folder.mkdir()
+    found = "\n".join(verify.differences(got, expected, folder, 1 << 30))
     if not shutil.which("diffoscope"):
         partly_untested("what diffoscope says", "not here; see buildroot/host-programs.txt")
         return found
@@ -94,9 +99,9 @@ def difference(expected: Path, got: Path, room: Path) -> str:
     return f"{found}\n\n{told.stdout}{told.stderr}"
 
 
-def hold(expected: Path, got: Path, room: Path) -> None:
+def hold(expected: Path, got: Path, folder: Path) -> None:
     """Fails with all that differs between two packages."""
-    told = difference(expected, got, room)
+    told = difference(expected, got, folder)
     assert not told, f"{expected.name} came out otherwise\n{told}"
 
 
@@ -147,7 +152,7 @@ def test_a_source_package_is_the_same(
 
 def _source(package: Package, which: Which) -> Path:
     package(*which)
-    return build.source(request.plan(ROOT, *which), workspace.locate(ROOT), Report())
+    return make.source_package(selection.plan(ROOT, *which), workspace.locate(ROOT), Report())
 
 
 def test_a_clock_that_gets_in_is_named(
@@ -166,7 +171,7 @@ def test_a_clock_that_gets_in_is_named(
 
     told = difference(first, there / first.relative_to(ROOT), tmp_path / "difference")
 
-    moment = request.plan(ROOT, *SOURCES[0]).recipe.moment
+    moment = selection.plan(ROOT, *SOURCES[0]).recipe.moment
     found = re.search(rf"^BUILDTIME: expected {moment}, got (\d+)$", told, re.MULTILINE)
     assert found, told
     assert abs(int(found[1]) - time.time() - AHEAD) < 300
@@ -176,13 +181,15 @@ def test_a_file_that_differs_is_named(package: Package, checkout: Path, tmp_path
     """One letter in a comment of a patch: the file is told by its path, and the line is shown."""
     which = SOURCES[0]
     first = _source(package, which)
-    plan = request.plan(ROOT, *which)
+    plan = selection.plan(ROOT, *which)
     (change,) = plan.recipe.patch
-    patch = recipes.patch_file(checkout, plan.recipe, change)
+    patch = load.patch_file(checkout, plan.recipe, change)
     _change(patch, "Why:", "why:")
     altered = hashlib.sha256(patch.read_bytes()).hexdigest()
     _change(checkout / "recipes" / f"{which.version}.toml", change.sha256, altered)
-    second = build.source(request.plan(checkout, *which), workspace.locate(checkout), Report())
+    second = make.source_package(
+        selection.plan(checkout, *which), workspace.locate(checkout), Report()
+    )
 
     told = difference(first, second, tmp_path / "difference")
 

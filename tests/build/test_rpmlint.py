@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-from pipeline import build, workspace
+from pipeline.build import make
+from pipeline.system import workspace
 from tests.build.conftest import EVERY, ROOT, Package, Which, of_each
 
 SETTINGS = ROOT / "tests" / "rpmlint.toml"
@@ -14,10 +15,10 @@ SETTINGS = ROOT / "tests" / "rpmlint.toml"
 def test_package_and_spec_are_clean(package: Package, rpmlint: str, which: Which) -> None:
     """In strict mode nothing is left after the explained filters."""
     built = package(*which)
-    room = build.prepare(built.plan, workspace.locate(ROOT)).room("package")
+    folder = make.step_dirs(built.plan, workspace.locate(ROOT)).folder("package")
     files = [built.rpm.with_name(name) for name in built.plan.file_names]
     done = subprocess.run(
-        [rpmlint, "--strict", "-c", str(SETTINGS), *map(str, [*files, *room.glob("*.spec")])],
+        [rpmlint, "--strict", "-c", str(SETTINGS), *map(str, [*files, *folder.glob("*.spec")])],
         capture_output=True,
         text=True,
         check=False,

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, emulator, toolchain, workspace
-from pipeline.emulator import Start
-from pipeline.errors import HostError, SmokeError
-from pipeline.facts import payload
+from pipeline.build import make
+from pipeline.inspect import payload
 from pipeline.model import Built, Emulator, Plan, Trial
-from pipeline.report import Report
-from pipeline.smoke import preload, probe, programs, server, suite, visitors
+from pipeline.model.errors import HostError, SmokeError
+from pipeline.smoke import clients, preload, probe, programs, server, suite
 from pipeline.smoke.preload import Subject
+from pipeline.system import workspace
+from pipeline.system.report import Report
+from pipeline.toolchain import compiler, emulator
+from pipeline.toolchain.emulator import Start
 from tests.build.conftest import MACHINES, NEWEST, OLD, ROOT, VERSIONS, Package, Which, of_each
 
 # Says that it is the right mimalloc and that every block is its own, and overrides nothing.
@@ -50,7 +52,7 @@ def judge(request: pytest.FixtureRequest, threads: Path) -> Judge:
     """Each program in turn."""
     judges: dict[str, Judge] = {
         "python3": programs.python,
-        "threads": lambda subject, room: programs.threads(threads, subject, room),
+        "threads": lambda subject, folder: programs.threads(threads, subject, folder),
         "pipeline": programs.pipeline,
         "nginx": server.trial,
     }
@@ -70,9 +72,9 @@ def liar(plan: Plan, folder: Path) -> Path:
     source, library = folder / "liar.c", folder / "libmimalloc.so.3"
     source.write_text(LIAR % plan.recipe.mi_version)
     subprocess.run(
-        [*toolchain.command(plan), "-shared", "-fPIC", "-o", library, source],
+        [*compiler.command(plan), "-shared", "-fPIC", "-o", library, source],
         check=True,
-        env={**os.environ, **toolchain.environment(plan, workspace.locate(ROOT))},
+        env={**os.environ, **compiler.environment(plan, workspace.locate(ROOT))},
     )
     return library
 
@@ -191,9 +193,9 @@ def test_a_library_that_overrides_nothing_is_caught(
     plan = package("3.4.3", "el8").plan
     options = {**plan.package.cmake, "MI_OVERRIDE": "OFF"}
     idle = replace(plan, package=replace(plan.package, cmake=options))
-    room = build.do(idle, workspace.locate(ROOT), Report(), "stage", offline=False)
+    folder = make.step(idle, workspace.locate(ROOT), Report(), "stage", offline=False)
 
-    found = judge(suite.subject(idle, room / "root"), tmp_path)
+    found = judge(suite.subject(idle, folder / "root"), tmp_path)
 
     assert not found.passed
     assert "bound to the library: expected" in found.output
@@ -272,11 +274,11 @@ def test_no_server_stays_where_its_visitors_fail(
 ) -> None:
     """Whatever happens, master and workers have ended."""
 
-    def failing(*_: object) -> visitors.Visit:
+    def failing(*_: object) -> clients.Visit:
         assert 1 <= len(left_below(tmp_path))
         raise ZeroDivisionError
 
-    monkeypatch.setattr(visitors, "ask", failing)
+    monkeypatch.setattr(clients, "ask", failing)
 
     with pytest.raises(ZeroDivisionError):
         server.serve(good, tmp_path / "nginx")

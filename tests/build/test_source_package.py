@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, recipes, request, workspace
-from pipeline.report import Report
+from pipeline.build import make, selection
+from pipeline.config import load
+from pipeline.system import workspace
+from pipeline.system.report import Report
 from tests.build.conftest import ARCH, DISTS, NEWEST, ROOT, SEED, Package, invoke_in
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
@@ -33,8 +35,8 @@ def source(package: Package) -> Callable[[str, str, str], Path]:
 
     def made(version: str, dist: str, flavor: str) -> Path:
         package(version, "el8")
-        plan = request.plan(ROOT, version, dist, ARCH, flavor)
-        return build.source(plan, workspace.locate(ROOT), Report())
+        plan = selection.plan(ROOT, version, dist, ARCH, flavor)
+        return make.source_package(plan, workspace.locate(ROOT), Report())
 
     return made
 
@@ -64,11 +66,11 @@ def test_it_builds_by_itself(
 
     assert 0 == done.returncode, done.stdout[-3000:] + done.stderr[-3000:]
     packed = {file.name: file for file in (tmp_path / "RPMS").rglob("*.rpm")}
-    plan = request.plan(ROOT, version, dist, ARCH, flavor)
+    plan = selection.plan(ROOT, version, dist, ARCH, flavor)
     assert set(plan.file_names) == set(packed)
     rpm, *beside = (packed[name] for name in plan.file_names)
     for other in beside:
-        assert list(recipes.switch_manifest(ROOT, plan)) == listing(other)
+        assert list(load.subpackage_manifest(ROOT, plan)) == listing(other)
     name = f"{version}.{dist}" + ("" if flavor == "plain" else f".{flavor}")
     manifest = (ROOT / "recipes" / "manifests" / f"{name}.txt").read_text().splitlines()
     assert manifest == listing(rpm)

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, checks, facts, recipes, rpmbuild, workspace
+from pipeline import checks, inspect
+from pipeline.build import make
+from pipeline.config import load
 from pipeline.model import Built, Facts, Finding
+from pipeline.system import workspace
+from pipeline.toolchain import rpmbuild
 from tests.build.conftest import ARCH, NEWEST, ROOT, SEED, Package
 
 Make = Callable[..., Facts]
@@ -29,21 +33,21 @@ class Fault:
 
 def remade(built: Built, fault: Fault, work: Path) -> tuple[Facts, list[Finding]]:
     """The sub-package, packed once more by a spec with a fault in it; and what is found wrong."""
-    site = build.prepare(built.plan, workspace.locate(ROOT))
-    assert built.plan.switched
-    (spec,) = site.room("package").glob("*.spec")
+    dirs = make.step_dirs(built.plan, workspace.locate(ROOT))
+    assert built.plan.subpackage
+    (spec,) = dirs.folder("package").glob("*.spec")
     text = spec.read_text()
     assert fault.old in text
-    room = work / "room"
-    room.mkdir()
-    (room / spec.name).write_text(text.replace(fault.old, fault.new))
-    places = {"_rpmdir": work, "staged": site.stage}
+    folder = work / "room"
+    folder.mkdir()
+    (folder / spec.name).write_text(text.replace(fault.old, fault.new))
+    places = {"_rpmdir": work, "staged": dirs.stage}
     mode = ("-bb", "--with", "prebuilt")
-    rpmbuild.run(mode, room / spec.name, built.plan, ROOT, places, work / "log", platform=NOWHERE)
+    rpmbuild.run(mode, folder / spec.name, built.plan, ROOT, places, work / "log", platform=NOWHERE)
     (rpm,) = work.glob("*-nginx-*.rpm")
-    found = facts.read(rpm, work / "scratch", library=built.plan.library)
-    manifest = recipes.switch_manifest(ROOT, built.plan)
-    return found, checks.judge_switch(found, built.plan, manifest)
+    found = inspect.read(rpm, work / "scratch", library=built.plan.library)
+    manifest = load.subpackage_manifest(ROOT, built.plan)
+    return found, checks.judge_subpackage(found, built.plan, manifest)
 
 
 REQUIRES = "Requires:       mimalloc-custom = %{version}-%{release}"
@@ -101,7 +105,7 @@ def test_it_goes_in_and_out_without_a_trace(
 ) -> None:
     """With its package; its one file names the library that came with it, and rpm verifies it."""
     built = package(version, dist)
-    assert built.plan.switched
+    assert built.plan.subpackage
 
     def rpm(*arguments: str | Path) -> str:
         where = ["--root", str(tmp_path), "--dbpath", "/var/lib/rpm"]
@@ -111,7 +115,7 @@ def test_it_goes_in_and_out_without_a_trace(
         assert 0 == done.returncode, done.stderr
         return done.stdout
 
-    beside = built.rpm.with_name(built.plan.switched.file_name)
+    beside = built.rpm.with_name(built.plan.subpackage.file_name)
     install = ("-U", "--nodeps", "--nosignature", "--noscripts")
     rpm(*install, built.rpm, beside)
     (line,) = (
@@ -122,8 +126,8 @@ def test_it_goes_in_and_out_without_a_trace(
     preloaded = line.removeprefix("Environment=LD_PRELOAD=/")
 
     assert (tmp_path / preloaded).resolve().is_file()
-    assert "" == rpm("-V", "--nodeps", built.plan.switched.name)
-    rpm("-e", "--noscripts", built.plan.switched.name)
+    assert "" == rpm("-V", "--nodeps", built.plan.subpackage.name)
+    rpm("-e", "--noscripts", built.plan.subpackage.name)
     assert not (tmp_path / FOLDER.lstrip("/")).exists()
     assert (tmp_path / preloaded).resolve().is_file()
 
@@ -133,8 +137,8 @@ def test_it_does_not_go_in_without_its_package(
 ) -> None:
     """Nor beside one of another release, whose library it does not name."""
     new, old = package(NEWEST, "el8"), package("2.0.9", "el8")
-    assert new.plan.switched
-    assert old.plan.switched
+    assert new.plan.subpackage
+    assert old.plan.subpackage
     command = [*as_root, "rpm", "--root", str(tmp_path), "--dbpath", "/var/lib/rpm"]
     (tmp_path / "usr").mkdir()
     subprocess.run(
@@ -142,8 +146,8 @@ def test_it_does_not_go_in_without_its_package(
     )
 
     def refused(built: Built) -> str:
-        assert built.plan.switched
-        beside = built.rpm.with_name(built.plan.switched.file_name)
+        assert built.plan.subpackage
+        beside = built.rpm.with_name(built.plan.subpackage.file_name)
         done = subprocess.run(
             [*command, "-U", "--test", "--nosignature", beside],
             capture_output=True,
@@ -161,7 +165,7 @@ def test_it_is_the_same_for_every_machine(package: Package) -> None:
     machines = [(NEWEST, "el10", arch) for arch in (ARCH, "aarch64", "x86_64_v2")]
     found = set()
     for built in (package(*which) for which in machines):
-        assert built.plan.switched
-        found.add(built.rpm.with_name(built.plan.switched.file_name).read_bytes())
+        assert built.plan.subpackage
+        found.add(built.rpm.with_name(built.plan.subpackage.file_name).read_bytes())
 
     assert 1 == len(found)

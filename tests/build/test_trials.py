@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, emulator, record, toolchain, workspace
-from pipeline.errors import CheckError
+from pipeline.artifact import placement
+from pipeline.build import make
 from pipeline.model import Plan, Trial
-from pipeline.report import Report
+from pipeline.model.errors import CheckError
 from pipeline.smoke import trials
+from pipeline.system import workspace
+from pipeline.system.report import Report
+from pipeline.toolchain import compiler, emulator
 from tests.build.conftest import NEWEST, ROOT, Package
 
 Try = Callable[[Callable[[Path], None]], dict[str, Trial]]
@@ -25,13 +28,13 @@ Try = Callable[[Callable[[Path], None]], dict[str, Trial]]
 def attempt(package: Package, checkout: Path) -> Try:
     """Spoils a good package's static library or object file, and tries it."""
     plan = package("2.0.9", "el7").plan
-    good = build.prepare(plan, workspace.locate(ROOT)).unpacked
+    good = make.step_dirs(plan, workspace.locate(ROOT)).unpacked
 
     def spoilt(spoil: Callable[[Path], None]) -> dict[str, Trial]:
-        site = build.prepare(plan, workspace.locate(checkout))
-        shutil.copytree(good, site.unpacked, symlinks=True)
-        spoil(site.unpacked / plan.package.libraries.relative_to("/") / "mimalloc-2.0")
-        return {trial.name: trial for trial in trials.run(plan, site)}
+        dirs = make.step_dirs(plan, workspace.locate(checkout))
+        shutil.copytree(good, dirs.unpacked, symlinks=True)
+        spoil(dirs.unpacked / plan.package.libraries.relative_to("/") / "mimalloc-2.0")
+        return {trial.name: trial for trial in trials.run(plan, dirs)}
 
     return spoilt
 
@@ -47,12 +50,12 @@ def test_good_files_pass(attempt: Try) -> None:
 def test_a_library_of_another_flavor_is_found(package: Package, checkout: Path) -> None:
     """It does all that it should; but what it says of itself is not what was planned."""
     plan = package(NEWEST, "el7").plan
-    good = build.prepare(plan, workspace.locate(ROOT)).unpacked
+    good = make.step_dirs(plan, workspace.locate(ROOT)).unpacked
     other = replace(plan, flavor=replace(plan.flavor, level=4))
-    site = build.prepare(other, workspace.locate(checkout))
-    shutil.copytree(good, site.unpacked, symlinks=True)
+    dirs = make.step_dirs(other, workspace.locate(checkout))
+    shutil.copytree(good, dirs.unpacked, symlinks=True)
 
-    found = {trial.name: trial for trial in trials.run(other, site)}
+    found = {trial.name: trial for trial in trials.run(other, dirs)}
 
     assert not found["aligned"].passed
     assert found["aligned"].output.endswith("it does not say `secure level: 4`")
@@ -68,12 +71,12 @@ def test_a_library_for_a_newer_arm_dies(package: Package, checkout: Path) -> Non
     flags = {**plan.compiler.isa, plan.machine.isa: ("-mcpu=generic+lse",)}
     newer = replace(plan, compiler=replace(plan.compiler, isa=flags))
     place = workspace.locate(ROOT)
-    staged = build.do(newer, place, Report(), "stage", offline=False) / "root"
+    staged = make.step(newer, place, Report(), "stage", offline=False) / "root"
     # The probes are made as they should be, so that nothing but the library can be at fault.
-    site = build.prepare(plan, workspace.locate(checkout))
-    shutil.copytree(staged, site.unpacked, symlinks=True)
+    dirs = make.step_dirs(plan, workspace.locate(checkout))
+    shutil.copytree(staged, dirs.unpacked, symlinks=True)
 
-    found = {trial.name: trial for trial in trials.run(plan, site)}
+    found = {trial.name: trial for trial in trials.run(plan, dirs)}
 
     assert {"aligned", "archive", "object"} == {
         name for name, trial in found.items() if not trial.passed
@@ -89,11 +92,11 @@ def test_such_a_library_makes_no_package(package: Package, checkout: Path) -> No
     place = workspace.locate(checkout)
 
     with pytest.raises(CheckError) as caught:
-        build.build(newer, place, Report())
+        make.package(newer, place, Report())
 
     told = caught.value.detail
     assert "instructions: instructions of no group in libmimalloc.so.3.4" in told
-    assert not record.destination(newer, place).exists()
+    assert not placement.destination(newer, place).exists()
 
 
 def test_an_archive_with_nothing_in_it_does_not_link(attempt: Try) -> None:
@@ -115,7 +118,7 @@ def test_an_object_without_malloc_is_found(attempt: Try, plan: Plan) -> None:
 
     def spoil(folder: Path) -> None:
         (folder / "own.c").write_text(source + "int mi_version(void) { return 209; }\n")
-        command = [*toolchain.command(plan), "-c", "own.c", "-o", "mimalloc.o"]
+        command = [*compiler.command(plan), "-c", "own.c", "-o", "mimalloc.o"]
         subprocess.run(command, check=True, cwd=folder)
 
     found = attempt(spoil)

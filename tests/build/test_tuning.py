@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.facts import payload
+from pipeline.inspect import payload
 from tests.build.conftest import NEWEST, ROOT, Package
 
 PAGE = ROOT / "docs" / "nginx.md"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import build, request, workspace
-from pipeline.report import Report
+from pipeline.build import make, selection
+from pipeline.system import workspace
+from pipeline.system.report import Report
 from tests.build.conftest import ARCH, ROOT, Package, invoke_in
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
@@ -22,8 +23,8 @@ def made_elsewhere(checkout: Path, file: str, old: str, new: str) -> Path:
     text = changed.read_text()
     assert old in text
     changed.write_text(text.replace(old, new))
-    plan = request.plan(checkout, "3.4.3", "el8", ARCH)
-    return build.build(plan, workspace.locate(checkout), Report()).rpm
+    plan = selection.plan(checkout, "3.4.3", "el8", ARCH)
+    return make.package(plan, workspace.locate(checkout), Report()).rpm
 
 
 def test_a_good_package_is_identical(package: Package, tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_a_good_package_is_identical(package: Package, tmp_path: Path) -> None:
 def test_a_source_package_is_verified_too(package: Package) -> None:
     """It says that it is one."""
     plan = package("3.4.3", "el8").plan
-    source = build.source(plan, workspace.locate(ROOT), Report())
+    source = make.source_package(plan, workspace.locate(ROOT), Report())
 
     done = invoke_in(ROOT, "verify", str(source))
 
@@ -52,8 +53,8 @@ def test_a_source_package_is_verified_too(package: Package) -> None:
 def test_a_sub_package_is_verified_too(package: Package) -> None:
     """It is of no machine, and whichever it was made with, it is the same."""
     built = package("3.4.3", "el8", "aarch64")
-    assert built.plan.switched
-    beside = built.rpm.with_name(built.plan.switched.file_name)
+    assert built.plan.subpackage
+    beside = built.rpm.with_name(built.plan.subpackage.file_name)
 
     done = invoke_in(ROOT, "verify", str(beside))
 

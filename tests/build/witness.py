@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline import process
-from pipeline.errors import HostError
+from pipeline.model.errors import HostError
+from pipeline.system import process
 
 # cmake's own clock; there is no other way to have it told without a project.
 CMAKE = 'string(TIMESTAMP now "%s")\nexecute_process(COMMAND echo ${now})\n'

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipeline.errors import PackagingError
+from pipeline.model.errors import PackagingError
 
 # Bytes of memory on top of what the tests use themselves, and seconds of the processor.
 MEMORY, SECONDS = 384 << 20, 30
@@ -67,7 +67,7 @@ def bounded(seconds: float = 5.0) -> Iterator[None]:
 
 
 def caged(
-    call: Callable[[], object], room: Path, *, memory: int = MEMORY, seconds: int = SECONDS
+    call: Callable[[], object], folder: Path, *, memory: int = MEMORY, seconds: int = SECONDS
 ) -> Outcome:
     """The outcome of a call in a child, which has no business outside of ``room``.
 
@@ -77,7 +77,7 @@ def caged(
     child = os.fork()
     if not child:
         os.close(reading)
-        _act(call, room.resolve(), writing, memory, seconds)
+        _act(call, folder.resolve(), writing, memory, seconds)
     os.close(writing)
     with os.fdopen(reading, "rb") as source:
         told = source.read()
@@ -90,14 +90,14 @@ def caged(
     return found
 
 
-def _act(call: Callable[[], object], room: Path, to: int, memory: int, seconds: int) -> None:
+def _act(call: Callable[[], object], folder: Path, to: int, memory: int, seconds: int) -> None:
     faulthandler.disable()
     strays: list[str] = []
     try:
-        os.chdir(room)
+        os.chdir(folder)
         _limit(memory, seconds)
         watching = [True]
-        sys.addaudithook(lambda event, told: _watch(event, told, room, strays, watching))
+        sys.addaudithook(lambda event, told: _watch(event, told, folder, strays, watching))
         outcome = _outcome(call)
         watching.clear()
         outcome.strays.extend(strays)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import recipes, workspace
-from pipeline.checksum import sha256_of
+from pipeline.config import load
+from pipeline.system import workspace
+from pipeline.system.checksum import sha256_of
 from tests.build.conftest import ROOT
 
 VERSION, DIST = "2.0.9", "el7"
@@ -134,7 +135,7 @@ class House:
     def pin(self) -> Path:
         """The cache's entry of the release."""
         entries = self.cache / workspace.FORMAT / "sha256"
-        pinned = [entries / source.sha256 for source in recipes.recipe(self.root, VERSION).source]
+        pinned = [entries / source.sha256 for source in load.recipe(self.root, VERSION).source]
         return next(entry for entry in pinned if entry.is_file())
 
     def spoilt_entries(self) -> list[str]:

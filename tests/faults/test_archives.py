@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import request, unpack
-from pipeline.checksum import identity_of
+from pipeline.build import selection
 from pipeline.model import Plan
-from pipeline.report import Report
-from pipeline.workspace import Site, Workspace, remove
+from pipeline.steps import unpack
+from pipeline.system.checksum import identity_of
+from pipeline.system.report import Report
+from pipeline.system.workspace import StepDirs, Workspace, remove
 from tests.build.conftest import ROOT
 from tests.faults.archives import Bad, corpus
 from tests.faults.cage import caged
@@ -26,7 +27,7 @@ AT_LEAST = 200
 @pytest.fixture(scope="session")
 def plan() -> Plan:
     """A plan whose recipe is pinned to the tiny release."""
-    real = request.plan(ROOT, "2.0.6", "el7", "x86_64")
+    real = selection.plan(ROOT, "2.0.6", "el7", "x86_64")
     upstream = release.source(release.tarball(), "https://upstream.invalid/v2.0.6.tar.gz")
     return release.recast(real, tree=release.identity(), source=(upstream,), patch=())
 
@@ -38,25 +39,27 @@ def _state(folder: Path) -> list[tuple[str, os.stat_result, bytes]]:
     ]
 
 
-def _attempt(bad: Bad, plan: Plan, room: Path, outside: Path) -> str:
+def _attempt(bad: Bad, plan: Plan, folder: Path, outside: Path) -> str:
     """What is wrong with how an archive was dealt with; nothing where it was dealt with well."""
     tried("bad archives")
-    remove(room)
-    site = Site(Workspace(room, room / "cache"), dict.fromkeys(("fetch", "unpack"), "0" * 64))
+    remove(folder)
+    dirs = StepDirs(
+        Workspace(folder, folder / "cache"), dict.fromkeys(("fetch", "unpack"), "0" * 64)
+    )
     for step in ("fetch", "unpack"):
-        site.room(step).mkdir(parents=True)
-    site.archive.write_bytes(bad.content)
+        dirs.folder(step).mkdir(parents=True)
+    dirs.archive.write_bytes(bad.content)
     before = _state(outside)
-    found = caged(partial(unpack.run, plan, site, Report()), site.room("unpack"))
+    found = caged(partial(unpack.run, plan, dirs, Report()), dirs.folder("unpack"))
     if found.fault or found.strays:
         return "\n".join([found.fault, *found.strays])
     if _state(outside) != before:
         return "something outside was touched"
-    odd = [file for file in site.room("unpack").rglob("*") if file.is_symlink()]
-    if odd or any(not (file.is_file() or file.is_dir()) for file in site.tree.rglob("*")):
+    odd = [file for file in dirs.folder("unpack").rglob("*") if file.is_symlink()]
+    if odd or any(not (file.is_file() or file.is_dir()) for file in dirs.tree.rglob("*")):
         return f"something odd was made: {odd}"
     if found.error is None:
-        whole = identity_of(site.tree) == release.identity()
+        whole = identity_of(dirs.tree) == release.identity()
         return "" if whole and bad.harmless else "it was taken for a release"
     told = str(found.error)
     if not told.isprintable() and not told.replace("\n", "").isprintable():

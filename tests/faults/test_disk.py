@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import record, workspace
-from pipeline.checksum import sha256_of
+from pipeline.artifact import statement
+from pipeline.system import workspace
+from pipeline.system.checksum import sha256_of
 from tests.build.conftest import Package, untested
 from tests.faults import house as houses
 from tests.faults.house import BUILD, DIST, REPO, SIGN, VERSION, House
@@ -160,7 +161,7 @@ def test_a_full_dist_folder_for_signatures(
     _is_told_full(code, told)
     shutil.rmtree(house.dist)
     after.rename(house.dist)
-    assert all(record.vouches(file) for file in house.dist.rglob("*.rpm"))
+    assert all(statement.vouches(file) for file in house.dist.rglob("*.rpm"))
     house.done(*SIGN, **keys)
     assert names == set(house.results())
 
@@ -193,7 +194,7 @@ def test_a_full_folder_for_temporary_files(
 
     assert "Traceback" not in told
     _is_told_full(code, told)
-    assert all(record.vouches(file) for file in house.dist.rglob("*.rpm"))
+    assert all(statement.vouches(file) for file in house.dist.rglob("*.rpm"))
 
 
 # --- closed --------------------------------------------------------------------------------------
@@ -258,9 +259,9 @@ def theirs(package: Package) -> Iterator[House]:
     if try_it.returncode != 0:
         untested("a cache that is somebody else's", f"nobody else can use {sys.prefix}")
     package(VERSION, DIST)
-    with tempfile.TemporaryDirectory(prefix="faults-") as room:
-        Path(room).chmod(0o755)
-        house = houses.make(Path(room) / "house")
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        Path(folder).chmod(0o755)
+        house = houses.make(Path(folder) / "house")
         for each in (house.root, house.scratch):
             for file in [each, *each.rglob("*")]:
                 os.chown(file, NOBODY, NOBODY)

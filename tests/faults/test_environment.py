@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import workspace
-from pipeline.checksum import sha256_of
+from pipeline.system import workspace
+from pipeline.system.checksum import sha256_of
 from tests.build.conftest import ROOT, Package
 
 BUILD = ("build", "--version", "2.0.9", "--dist", "el7", "--offline")

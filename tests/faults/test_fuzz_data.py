@@ -15,12 +15,17 @@ import tomlkit
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline import build, recipes, record, request, spec, workspace
+from pipeline.artifact import statement
+from pipeline.build import make, selection
+from pipeline.build.selection import Selection
 from pipeline.checks import files
-from pipeline.errors import PackagingError
-from pipeline.facts import read
+from pipeline.config import load
+from pipeline.inspect import read
 from pipeline.model import Facts
-from pipeline.publish import errand, shelf
+from pipeline.model.errors import PackagingError
+from pipeline.publish import selection, signing
+from pipeline.system import workspace
+from pipeline.toolchain import spec
 from tests.build.conftest import ARCH, ROOT, Package
 from tests.faults.cage import bounded
 from tests.faults.made_up import CHANGES, TEXTS, VALUES, changed, spoilt
@@ -61,11 +66,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _planned(root: Path) -> None:
     """All that is done with the data before a program is started."""
-    plan = request.plan(root, "2.0.9", "el7", ARCH)
-    build.prepare(plan, workspace.Workspace(root, root / "cache"))
+    plan = selection.plan(root, "2.0.9", "el7", ARCH)
+    make.step_dirs(plan, workspace.Workspace(root, root / "cache"))
     for change in plan.recipe.patch:
-        recipes.patch_file(root, plan.recipe, change)
-    listing = spec.listed(plan, recipes.manifest(root, plan))
+        load.patch_file(root, plan.recipe, change)
+    listing = spec.listed(plan, load.manifest(root, plan))
     spec.render(plan, root, listing, plan.options)
 
 
@@ -116,9 +121,9 @@ def test_manifests(data: Path, facts: Facts, content: bytes) -> None:
     file = data / "recipes" / "manifests" / "2.0.9.el7.txt"
     before = file.read_bytes()
     file.write_bytes(content)
-    plan = request.plan(ROOT, "2.0.9", "el7", ARCH)
+    plan = selection.plan(ROOT, "2.0.9", "el7", ARCH)
     try:
-        ours(lambda: list(files.manifest(facts, plan, recipes.manifest(data, plan))))
+        ours(lambda: list(files.manifest(facts, plan, load.manifest(data, plan))))
     finally:
         file.write_bytes(before)
 
@@ -145,14 +150,14 @@ ASKED = TEXTS | st.sampled_from(["all", "all,all", ",", "2.0.9", "2.0.9,", " el7
 )
 def test_what_is_asked_for(asked: dict[str, str]) -> None:
     """A word that names nothing is refused; nothing is looked up by it."""
-    problem = ours(lambda: request.plans(ROOT, **asked))
+    problem = ours(lambda: selection.plans(ROOT, Selection(**asked)))
     assert problem is None or problem.exit_code in (2, 20)
 
 
 @given(st.tuples(ASKED, ASKED, ASKED, ASKED))
 def test_what_a_header_says_of_itself(words: tuple[str, str, str, str]) -> None:
     """A package of no recipe is refused, whatever it calls itself."""
-    problem = ours(lambda: request.named(ROOT, *words))
+    problem = ours(lambda: selection.named(ROOT, *words))
     assert problem is not None
 
 
@@ -166,7 +171,7 @@ def test_names_of_packages(name: str) -> None:
     """A file in dist/ is a package by its name, or is refused; what it says is what it was."""
 
     def look() -> None:
-        item = shelf.read(Path(name))
+        item = selection.read(Path(name))
         assert item.rank
         assert item.line
         assert "/" not in item.shelf
@@ -179,7 +184,7 @@ def test_addresses(url: str) -> None:
     """What is taken for an address ends no line and no word of the files that it goes into."""
 
     def look() -> None:
-        address = errand._address(url)
+        address = signing._address(url)
         assert address.split() == [address]
         assert address.isprintable()
         assert not set(address) & set("\"'<>&$;[]{}\\`|")
@@ -192,7 +197,7 @@ def test_numbers_of_versions_to_keep(keep: str) -> None:
     """A number of versions is one, or nothing at all."""
 
     def look() -> None:
-        assert 0 <= errand._number(keep) < 10_000
+        assert 0 <= signing._number(keep) < 10_000
 
     ours(look)
 
@@ -202,7 +207,7 @@ def shelved(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real package with what accounts for it, to spoil."""
     built = package("2.0.9", "el7").rpm
     folder = tmp_path_factory.mktemp("dist")
-    for file in (built, *record.beside(built)):
+    for file in (built, *statement.beside(built)):
         shutil.copy(file, folder)
     return folder / built.name
 
@@ -210,13 +215,13 @@ def shelved(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(change=CHANGES)
 def test_statements(shelved: Path, change: tuple[random.Random, list[Any]]) -> None:
     """Whatever is beside a package, it is vouched for or not, and is never a traceback."""
-    statement = record.beside(shelved)[0]
+    statement = statement.beside(shelved)[0]
     before = statement.read_text()
     table = changed(json.loads(before), *change)
     statement.write_text(json.dumps(table, default=str), errors="surrogatepass")
     try:
         with bounded():
-            assert record.vouches(shelved) in (True, False)
+            assert statement.vouches(shelved) in (True, False)
     finally:
         statement.write_text(before)
 
@@ -229,12 +234,12 @@ def test_statements(shelved: Path, change: tuple[random.Random, list[Any]]) -> N
 @example(content=b"\xff\xfe")
 def test_what_is_no_statement(shelved: Path, which: int, content: bytes) -> None:
     """Something else in its place vouches for nothing."""
-    file = record.beside(shelved)[which]
+    file = statement.beside(shelved)[which]
     before = file.read_bytes()
     file.write_bytes(content)
     try:
         with bounded():
-            assert record.vouches(shelved) is False
+            assert statement.vouches(shelved) is False
     finally:
         file.write_bytes(before)
-    assert record.vouches(shelved) is True
+    assert statement.vouches(shelved) is True

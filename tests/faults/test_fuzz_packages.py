@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import content, verify
-from pipeline.facts import elf, payload, read, release
+from pipeline.artifact import signed_content
+from pipeline.commands import verify
+from pipeline.inspect import elf, mi_version, payload, read
 from pipeline.model import Built
-from pipeline.nginx import program
-from pipeline.publish import key as keys
+from pipeline.publish import key
 from pipeline.publish.signature import Keyring
+from pipeline.service import program
 from tests.build.conftest import Package
 from tests.faults.cage import Outcome, caged
 from tests.faults.made_up import spoilt
@@ -49,7 +50,7 @@ def built(package: Package) -> Built:
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The only folder that may be written to."""
     return tmp_path_factory.mktemp("room")
 
@@ -76,16 +77,16 @@ def _altered(content: bytes, dice: random.Random, times: int) -> bytes:
 
 @FEWER
 @given(dice=DICE, times=st.integers(1, 6))
-def test_libraries(library: Path, room: Path, dice: random.Random, times: int) -> None:
+def test_libraries(library: Path, folder: Path, dice: random.Random, times: int) -> None:
     """A library that is none is refused as such, whatever its tables say of its size."""
-    file = room / "libmimalloc.so"
+    file = folder / "libmimalloc.so"
     file.write_bytes(_altered(library.read_bytes(), dice, times))
 
-    outcome = held(caged(partial(elf.read, file), room))
+    outcome = held(caged(partial(elf.read, file), folder))
 
     assert outcome.word in ("good", "CheckError")
-    assert "good" == held(caged(lambda: list(program.warnings(file)), room)).word
-    told = held(caged(partial(release.mi_version, file), room))
+    assert "good" == held(caged(lambda: list(program.warnings(file)), folder)).word
+    told = held(caged(partial(mi_version.mi_version, file), folder))
     assert isinstance(told.answer, int)
 
 
@@ -119,34 +120,38 @@ def _endless_versions(content: bytearray) -> None:
 @pytest.mark.parametrize(
     "spoil", [_endless_sections, _many_sections, _endless_segments, _endless_versions]
 )
-def test_tables_without_end(library: Path, room: Path, spoil: Callable[[bytearray], None]) -> None:
+def test_tables_without_end(
+    library: Path, folder: Path, spoil: Callable[[bytearray], None]
+) -> None:
     """A table is as long as its file has room for it, whatever it says."""
     content = bytearray(library.read_bytes())
     spoil(content)
-    file = room / "libmimalloc.so"
+    file = folder / "libmimalloc.so"
     file.write_bytes(content)
 
-    assert "CheckError" == held(caged(partial(elf.read, file), room, seconds=5)).word
-    assert "good" == held(caged(partial(release.mi_version, file), room, seconds=5)).word
+    assert "CheckError" == held(caged(partial(elf.read, file), folder, seconds=5)).word
+    assert "good" == held(caged(partial(mi_version.mi_version, file), folder, seconds=5)).word
 
 
 @FEWER
 @given(dice=DICE, times=st.integers(1, 6), header=st.booleans())
-def test_packages(built: Built, room: Path, dice: random.Random, times: int, header: bool) -> None:
+def test_packages(
+    built: Built, folder: Path, dice: random.Random, times: int, header: bool
+) -> None:
     """A package that is none is refused, whatever its header says."""
-    whole, file = built.rpm.read_bytes(), room / built.rpm.name
+    whole, file = built.rpm.read_bytes(), folder / built.rpm.name
     end = 8192 if header else len(whole)
     file.write_bytes(spoilt(whole[:end], dice, times) + whole[end:])
-    scratch = room / "scratch"
+    scratch = folder / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
 
     for call in (
         partial(read, file, scratch, library=built.plan.library),
-        partial(content.signed, file),
+        partial(signed_content.signed, file),
         partial(lambda: list(verify.differences(file, built.rpm, _fresh(scratch), LIMIT))),
     ):
-        assert held(caged(call, room)).word in ("good", "CheckError")
+        assert held(caged(call, folder)).word in ("good", "CheckError")
 
 
 def _fresh(scratch: Path) -> Path:
@@ -158,13 +163,13 @@ def _fresh(scratch: Path) -> Path:
 
 @FEWER
 @given(dice=DICE, times=st.integers(1, 6))
-def test_signatures(built: Built, room: Path, dice: random.Random, times: int) -> None:
+def test_signatures(built: Built, folder: Path, dice: random.Random, times: int) -> None:
     """A package that was not signed has a complaint, whatever became of its bytes."""
-    file = room / "signed.rpm"
+    file = folder / "signed.rpm"
     file.write_bytes(spoilt(built.rpm.read_bytes(), dice, times))
-    ring = Keyring(keys.Key("0" * 40, "nobody", ""), room)
+    ring = Keyring(key.Key("0" * 40, "nobody", ""), folder)
 
-    assert held(caged(partial(ring.complaint, file), room)).answer
+    assert held(caged(partial(ring.complaint, file), folder)).answer
 
 
 def _cpio(*entries: tuple[str, int, bytes]) -> bytes:
@@ -187,9 +192,9 @@ LINK, FILE, FOLDER = stat.S_IFLNK | 0o777, stat.S_IFREG | 0o644, stat.S_IFDIR | 
 )
 def test_payloads_that_lead_out(built: Built, tmp_path: Path, way: str) -> None:
     """Wherever the files of a package say that they belong, they stay in their folder."""
-    outside, room = tmp_path / "outside", tmp_path / "room"
+    outside, folder = tmp_path / "outside", tmp_path / "room"
     outside.mkdir()
-    room.mkdir()
+    folder.mkdir()
     (outside / "canary").write_text("untouched")
     out = str(outside)
     entries = {
@@ -207,29 +212,29 @@ def test_payloads_that_lead_out(built: Built, tmp_path: Path, way: str) -> None:
         ],
         "fifo": [("./usr", FOLDER, b""), ("./usr/x", stat.S_IFIFO | 0o644, b"")],
     }[way]
-    rpm = _repacked(built.rpm, room, _cpio(*entries))
+    rpm = _repacked(built.rpm, folder, _cpio(*entries))
 
-    held(caged(partial(read, rpm, room, library=built.plan.library), room))
+    held(caged(partial(read, rpm, folder, library=built.plan.library), folder))
 
     assert ["canary"] == [file.name for file in outside.iterdir()]
     assert "untouched" == (outside / "canary").read_text()
 
 
-def test_a_payload_that_is_a_bomb(built: Built, room: Path) -> None:
+def test_a_payload_that_is_a_bomb(built: Built, folder: Path) -> None:
     """Somebody else's package, compared with ours, has no more room than a release has."""
-    rpm = _repacked(built.rpm, room, _cpio(("./usr/x", stat.S_IFREG | 0o644, bytes(8 * LIMIT))))
+    rpm = _repacked(built.rpm, folder, _cpio(("./usr/x", stat.S_IFREG | 0o644, bytes(8 * LIMIT))))
 
     outcome = held(
-        caged(lambda: list(verify.differences(rpm, built.rpm, _fresh(room), LIMIT)), room)
+        caged(lambda: list(verify.differences(rpm, built.rpm, _fresh(folder), LIMIT)), folder)
     )
 
     assert "SIGXFSZ" in str(outcome.error and outcome.error.got)
-    assert LIMIT >= max(file.stat().st_size for file in room.rglob("*") if file.is_file())
+    assert LIMIT >= max(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _repacked(rpm: Path, room: Path, payload: bytes) -> Path:
+def _repacked(rpm: Path, folder: Path, payload: bytes) -> Path:
     """A package with its own headers before another payload."""
-    whole, repacked = rpm.read_bytes(), room / rpm.name
+    whole, repacked = rpm.read_bytes(), folder / rpm.name
     repacked.write_bytes(whole[: _payload(whole)] + lzma.compress(payload))
     return repacked
 

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import recipes, record, workspace
-from pipeline.checksum import sha256_of
-from pipeline.content import signed as content_of
+from pipeline.artifact import statement
+from pipeline.artifact.signed_content import signed as content_of
+from pipeline.config import load
+from pipeline.system import workspace
+from pipeline.system.checksum import sha256_of
 from tests.faults import house as houses
 from tests.faults.house import BUILD, DIST, KEY, REPO, VERSION, House
 from tests.faults.tally import tried
@@ -184,7 +186,7 @@ def test_signing_killed_while_packages_are_replaced(
 
         assert contents == _contents(house)
         assert names == set(house.results())
-        assert all(record.vouches(file) for file in house.dist.rglob("*.rpm"))
+        assert all(statement.vouches(file) for file in house.dist.rglob("*.rpm"))
         signed = house.results()
         assert "up to date" in house.done(*BUILD, "--offline")
         assert signed == house.results()
@@ -256,7 +258,7 @@ def test_a_repository_killed_at_any_moment(house: House, rounds: int, keys: dict
 @pytest.fixture
 def small(house: House) -> House:
     """A checkout for one dist and one machine, in which a release is to get its next number."""
-    for dist in set(recipes.dists(house.root)) - {DIST}:
+    for dist in set(load.dists(house.root)) - {DIST}:
         (house.root / "buildroot" / f"{dist}.toml").unlink()
     root = house.root / "buildroot" / f"{DIST}.toml"
     root.write_text(re.sub(r"(?ms)^\[machine\.aarch64.*?(?=^\[|\Z)", "", root.read_text()))

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.download import PAUSES, download
-from pipeline.errors import FetchError
-from pipeline.report import Report
+from pipeline.model.errors import FetchError
+from pipeline.system.download import PAUSES, download
+from pipeline.system.report import Report
 from tests.faults.tally import tried
 
 WHOLE = bytes(range(256)) * 300
@@ -142,7 +142,7 @@ def test_a_server_that_is_none(tmp_path: Path, name: str) -> None:
 
 def test_headers_that_trickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes in time, and the last one never."""
-    monkeypatch.setattr("pipeline.download._PATIENCE", 0.2)
+    monkeypatch.setattr("pipeline.system.download._PATIENCE", 0.2)
 
     def says(_: bytes) -> Iterator[bytes]:
         yield OK
@@ -160,7 +160,7 @@ def test_headers_that_trickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_trickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then is no download; it is given up after the tries that others have."""
     now = iter(range(0, 10**9, 20))
-    monkeypatch.setattr("pipeline.download.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("pipeline.system.download.time.monotonic", lambda: next(now))
 
     def says(_: bytes) -> Iterator[bytes]:
         yield OK + b"Content-Length: %d\r\n\r\n" % len(WHOLE)

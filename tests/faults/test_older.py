@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import record, workspace
-from pipeline.checksum import sha256_of
+from pipeline.artifact import statement
+from pipeline.system import workspace
+from pipeline.system.checksum import sha256_of
 from tests.faults.house import BUILD, DIST, NEVRA, REPO, SIGN, VERSION, House
 
 
@@ -60,7 +61,7 @@ def test_packages_with_the_record_of_an_older_version(house: House) -> None:
     older = rpm.with_suffix(".json")
     older.write_text(json.dumps(told))
 
-    assert not record.vouches(rpm)
+    assert not statement.vouches(rpm)
     code, said = house.run(*SIGN)
     assert 30 == code, said
     assert "built in" in house.done(*BUILD, "--offline")
@@ -175,7 +176,7 @@ def test_a_repository_of_an_older_kind(house: House, keys: dict[str, str]) -> No
     foreign.unlink()
     house.done(*REPO, **keys)
     served = (house.root / "repository" / DIST / "x86_64").glob("*.rpm")
-    assert all(record.vouches(file) for file in served)
+    assert all(statement.vouches(file) for file in served)
 
 
 def test_a_tree_laid_out_by_other_rules_is_replaced(house: House, keys: dict[str, str]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline import record
-from pipeline.build import STEPS
+from pipeline.artifact import statement
+from pipeline.build.order import STEPS
 from tests.faults import house as houses
 from tests.faults.house import BUILD, DIST, REPO, SIGN, VERSION, House
 
@@ -96,7 +96,7 @@ def test_a_signing_beside_builds(house: House, keys: dict[str, str]) -> None:
 
     assert names == set(house.results())
     signed = house.results()
-    assert all(record.vouches(file) for file in house.dist.rglob("*.rpm"))
+    assert all(statement.vouches(file) for file in house.dist.rglob("*.rpm"))
     assert 2 == house.done(*SIGN, **keys).count("signed before")
     assert signed == house.results()
 

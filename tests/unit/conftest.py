@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import build, request
-from pipeline.model import Plan
-from pipeline.report import Report
-from pipeline.workspace import Site, Workspace
+from pipeline.artifact import placement
+from pipeline.build import order, selection
+from pipeline.model import Options, Plan
+from pipeline.system.report import Report
+from pipeline.system.workspace import StepDirs, Workspace
 from tests.unit import release, server
 from tests.unit.staged import lay_out
 
@@ -73,7 +74,7 @@ def project() -> Path:
 @pytest.fixture(scope="session")
 def real_plan() -> Plan:
     """2.0.6 for el7, out of the real recipes."""
-    return request.plan(PROJECT, "2.0.6", "el7", "x86_64")
+    return selection.plan(PROJECT, "2.0.6", "el7", "x86_64")
 
 
 @pytest.fixture
@@ -103,25 +104,26 @@ def checkout(workspace: Workspace) -> Path:
 
 
 @pytest.fixture
-def room(workspace: Workspace) -> Callable[..., Site]:
+def folder(workspace: Workspace) -> Callable[..., StepDirs]:
     """Makes the rooms of the named steps, and gives the site that they are in."""
 
-    def make(*steps: str, offline: bool = False) -> Site:
-        names = [step.name for step in (*build.STEPS, build.SOURCE)]
-        site = Site(workspace, dict.fromkeys(names, "0" * 64), offline)
+    def make(*steps: str, offline: bool = False) -> StepDirs:
+        names = [step.name for step in (*order.STEPS, order.SRPM)]
+        names += [placement.PACKAGE, placement.SOURCE_PACKAGE]
+        dirs = StepDirs(workspace, dict.fromkeys(names, "0" * 64), Options(offline))
         for step in steps:
-            site.room(step).mkdir(parents=True, exist_ok=True)
-        return site
+            dirs.folder(step).mkdir(parents=True, exist_ok=True)
+        return dirs
 
     return make
 
 
 @pytest.fixture
-def staged(checkout: Path, room: Callable[..., Site]) -> Site:
+def staged(checkout: Path, folder: Callable[..., StepDirs]) -> StepDirs:
     """The rooms up to the package step, with a few files staged."""
-    site = room("stage", "package")
-    lay_out(site.stage)
-    return site
+    dirs = folder("stage", "package")
+    lay_out(dirs.stage)
+    return dirs
 
 
 @pytest.fixture
@@ -140,4 +142,4 @@ def http() -> Iterator[server.Server]:
 @pytest.fixture
 def rpmbuild(monkeypatch: pytest.MonkeyPatch) -> None:
     """The host's rpmbuild has a version, and need not be there."""
-    monkeypatch.setattr("pipeline.rpmbuild.version", lambda: "4.18.0")
+    monkeypatch.setattr("pipeline.toolchain.rpmbuild.version", lambda: "4.18.0")

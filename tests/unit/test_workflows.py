@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import recipes
+from pipeline.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".github/workflows"
@@ -162,8 +162,8 @@ def test_actionlint_catches_mistakes(tmp_path: Path, old: str, new: str, complai
 
 
 def _untried(text: str) -> set[str]:
-    dists = recipes.dists(ROOT)
-    machines = {arch for dist in dists for arch in recipes.build_root(ROOT, dist).machine}
+    dists = load.dists(ROOT)
+    machines = {arch for dist in dists for arch in load.build_root(ROOT, dist).machine}
     return {name for name in {*dists, *machines} if not re.search(rf"\b{name}\b", text)}
 
 

@@ -17,10 +17,13 @@ def test_commands_are_read_from_a_log(tmp_path: Path) -> None:
 
 def test_rooms_become_the_scripts_own_folders() -> None:
     """Two builds in one folder would help or disturb each other."""
-    rooms = {Path("/work/stage/1/root"): Path("/own/stage"), Path("/work/package/2"): Path("/own")}
+    folders = {
+        Path("/work/stage/1/root"): Path("/own/stage"),
+        Path("/work/package/2"): Path("/own"),
+    }
 
     assert "/own/stage/a /own/macros" == kit.moved(
-        "/work/stage/1/root/a /work/package/2/macros", rooms
+        "/work/stage/1/root/a /work/package/2/macros", folders
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import programs
-from pipeline.errors import SmokeError
+from pipeline.model.errors import SmokeError
 
 
 def test_the_same_result_is_good() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks import settings
 from benchmarks.programs import SOURCES
-from pipeline import recipes
-from pipeline.errors import RecipeError
+from pipeline.config import load
+from pipeline.model.errors import RecipeError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -19,7 +19,7 @@ def test_every_release_that_is_measured_has_a_recipe() -> None:
     chosen = settings.load()
 
     asked = {target.version for target in chosen.package} | set(chosen.library.releases)
-    assert set() == asked - set(recipes.versions(ROOT))
+    assert set() == asked - set(load.versions(ROOT))
 
 
 def test_every_compiled_workload_has_its_source() -> None:

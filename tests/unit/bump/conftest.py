@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import recipes
-from pipeline.bump import compare, pin, prove, state
+from pipeline.bump import comparison, pin, state, trial_build
 from pipeline.bump.changes import Change
-from pipeline.report import Report
-from pipeline.workspace import CACHE_VARIABLE
+from pipeline.config import load
+from pipeline.system.report import Report
+from pipeline.system.workspace import CACHE_VARIABLE
 from tests.unit.bump import upstream
 
 # The release that the tests pin, and the pinned one that it takes after.
@@ -38,7 +38,7 @@ def house(checkout: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     for name in ("README.md", "CHANGELOG.md", ".gitignore"):
         shutil.copyfile(project / name, checkout / name)
     shutil.copytree(project / "recipes" / "manifests", checkout / "recipes" / "manifests")
-    for version in set(recipes.versions(checkout)) - set(PINNED):
+    for version in set(load.versions(checkout)) - set(PINNED):
         (checkout / "recipes" / f"{version}.toml").unlink()
     for dist in ("el9", "el10"):  # two are enough, and faster
         (checkout / "buildroot" / f"{dist}.toml").unlink()
@@ -66,10 +66,12 @@ def found() -> list[Change]:
 def canned(monkeypatch: pytest.MonkeyPatch, found: list[Change]) -> None:
     """Packages that are as those of the pinned release, without building any."""
 
-    def lists(text: str, version: str, bench: prove.Bench, report: Report) -> list[prove.Sample]:
+    def lists(
+        text: str, version: str, bench: trial_build.ScratchCheckout, report: Report
+    ) -> list[trial_build.Sample]:
         (bench.root / "recipes" / f"{version}.toml").write_text(text)
         for plan in state.plans(bench.root, version):
-            file = recipes.manifest_file(bench.root, plan)
+            file = load.manifest_file(bench.root, plan)
             former = file.with_name(file.name.replace(version, OLD))
             file.write_text(former.read_text())
         return []
@@ -77,9 +79,9 @@ def canned(monkeypatch: pytest.MonkeyPatch, found: list[Change]) -> None:
     def with_other(*_: object) -> Iterator[Change]:
         yield from found
 
-    monkeypatch.setattr(prove, "lists", lists)
-    monkeypatch.setattr(prove, "everything", lambda *_: None)
-    monkeypatch.setattr(compare, "with_other", with_other)
+    monkeypatch.setattr(trial_build, "lists", lists)
+    monkeypatch.setattr(trial_build, "everything", lambda *_: None)
+    monkeypatch.setattr(comparison, "with_other", with_other)
 
 
 @pytest.fixture

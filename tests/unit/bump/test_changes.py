@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.bump import changes
 from pipeline.bump.changes import Change
-from pipeline.errors import BumpError, RequestError
 from pipeline.model import Plan
+from pipeline.model.errors import BumpError, RequestError
 
 PATHS = [
     "/usr/include/mimalloc-2.0/mimalloc.h",

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import recipes
-from pipeline.bump import prove
-from pipeline.errors import BumpError
+from pipeline.bump import trial_build
+from pipeline.config import load
 from pipeline.model import Plan, Trial
+from pipeline.model.errors import BumpError
 from pipeline.smoke import trials
 from tests.unit import release
 from tests.unit.bump import upstream
@@ -49,7 +49,7 @@ def stands(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
             assert () == plan.recipe.patch
             return (Trial("aligned", passed, ""), Trial("archive", True, ""))
 
-        monkeypatch.setattr(prove, "without_patches", ran)
+        monkeypatch.setattr(trial_build, "without_patches", ran)
 
     return say
 
@@ -61,11 +61,8 @@ def test_a_patch_that_is_needed_is_carried(
     stands(False)
     bump()
 
-    (patch,) = recipes.recipe(patched, NEW).patch
-    assert (
-        release.CHANGE
-        == recipes.patch_file(patched, recipes.recipe(patched, NEW), patch).read_text()
-    )
+    (patch,) = load.recipe(patched, NEW).patch
+    assert release.CHANGE == load.patch_file(patched, load.recipe(patched, NEW), patch).read_text()
     assert "carried: the release does not stand the trial `aligned`" in capsys.readouterr().out
 
 
@@ -76,7 +73,7 @@ def test_a_patch_whose_fault_is_gone_is_dropped(
     stands(True)
     bump()
 
-    assert () == recipes.recipe(patched, NEW).patch
+    assert () == load.recipe(patched, NEW).patch
     assert not (patched / "patches" / NEW).exists()
     assert f"{NAME} dropped: the release stands the trial" in capsys.readouterr().out
     assert f"- Packages of mimalloc {NEW}; without {NAME}" in (patched / "CHANGELOG.md").read_text()
@@ -104,7 +101,7 @@ def test_a_patch_that_is_needed_and_does_not_apply_stops_it(
     anew = release.CHANGE.replace("line_9", "other_9").replace("line_12", "other_12")
     file.write_text(anew)
     bump()
-    assert 1 == len(recipes.recipe(patched, NEW).patch)
+    assert 1 == len(load.recipe(patched, NEW).patch)
     assert anew == file.read_text()
 
 
@@ -116,7 +113,7 @@ def test_a_patch_that_is_not_needed_need_not_apply(
     _move(repository)
     bump()
 
-    assert () == recipes.recipe(patched, NEW).patch
+    assert () == load.recipe(patched, NEW).patch
 
 
 def test_a_patch_without_a_trial_is_carried(
@@ -126,7 +123,7 @@ def test_a_patch_without_a_trial_is_carried(
     _pin(patched, "")
     bump()
 
-    assert 1 == len(recipes.recipe(patched, NEW).patch)
+    assert 1 == len(load.recipe(patched, NEW).patch)
     assert "it names no trial" in capsys.readouterr().out
 
 
@@ -143,7 +140,7 @@ def test_a_trial_that_does_not_exist_is_an_error(
 
 def test_the_patches_of_the_project_name_trials_that_exist(project: Path) -> None:
     """What `bump` runs to find out whether they are needed."""
-    every = [p for v in recipes.versions(project) for p in recipes.recipe(project, v).patch]
+    every = [p for v in load.versions(project) for p in load.recipe(project, v).patch]
 
     assert every
     assert {patch.test for patch in every} <= set(trials.NAMES)
@@ -158,4 +155,4 @@ def test_a_manifest_has_words_for_the_build_id() -> None:
         "/usr/lib/.build-id/{build_id[:2]}",
         "/usr/lib/.build-id/{build_id[:2]}/{build_id[2:]}",
         "/opt/ab",
-    ) == prove.manifest(lines, "abcdef")
+    ) == trial_build.manifest(lines, "abcdef")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import recipes
-from pipeline.bump import land, pin, prove, state
+from pipeline.bump import pin, state, transaction, trial_build
 from pipeline.bump.changes import Change
-from pipeline.errors import (
+from pipeline.config import load
+from pipeline.model.errors import (
     BumpError,
     CheckError,
     FetchError,
@@ -24,7 +24,7 @@ from pipeline.errors import (
     RequestError,
     VerifyError,
 )
-from pipeline.report import Report
+from pipeline.system.report import Report
 from tests.unit.bump import upstream
 from tests.unit.bump.conftest import NEW, OLD
 
@@ -46,7 +46,7 @@ def test_a_release_is_pinned(house: Path, bump: Bump, capsys: pytest.CaptureFixt
     bump()
 
     assert [] == [piece.name for piece in state.pieces(house, NEW) if not piece.there]
-    recipe = recipes.recipe(house, NEW)
+    recipe = load.recipe(house, NEW)
     assert ("v2", "libmimalloc.so.2", "libmimalloc.so.2.2") == (
         recipe.line,
         recipe.soname,
@@ -54,7 +54,7 @@ def test_a_release_is_pinned(house: Path, bump: Bump, capsys: pytest.CaptureFixt
     )
     assert (229, f"{upstream.WHEN}") == (recipe.mi_version, recipe.released.isoformat())
     assert ("Package mimalloc 2.2.9",) == recipe.changelog[0].notes
-    former = recipes.recipe(house, OLD)
+    former = load.recipe(house, OLD)
     assert former.cmake == recipe.cmake
     assert former.source[0].url.replace(OLD, NEW) == recipe.source[0].url
     assert "# Off, so that the oldest processor" in (house / f"recipes/{NEW}.toml").read_text()
@@ -123,8 +123,8 @@ def test_killed_while_files_are_placed_the_next_run_puts_them_back(
     """Whatever the next run is for, and also where it fails; the watcher was killed, too."""
 
     def work() -> None:
-        land._watched = nullcontext  # type: ignore[assignment]
-        seen, move = 0, land._move
+        transaction._watched = nullcontext  # type: ignore[assignment]
+        seen, move = 0, transaction._move
 
         def counted(source: Path, target: Path) -> None:
             nonlocal seen
@@ -135,7 +135,7 @@ def test_killed_while_files_are_placed_the_next_run_puts_them_back(
             if seen == count == FILES:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        land._move = counted
+        transaction._move = counted
         bump()
 
     child = multiprocessing.get_context("fork").Process(target=work)
@@ -143,7 +143,7 @@ def test_killed_while_files_are_placed_the_next_run_puts_them_back(
     child.join()
 
     assert -signal.SIGKILL == child.exitcode
-    assert land.unfinished(house)
+    assert transaction.unfinished(house)
     assert count == len(status().splitlines())
     with pytest.raises(FetchError):
         bump("2.2.99")
@@ -159,7 +159,7 @@ def test_a_failure_leaves_nothing(
     def fail(*_: object) -> None:
         raise CheckError("not fit to leave")
 
-    monkeypatch.setattr(prove, failing, fail)
+    monkeypatch.setattr(trial_build, failing, fail)
     with pytest.raises(CheckError) as caught:
         bump()
 
@@ -177,7 +177,7 @@ def test_what_no_recipe_can_put_right_keeps_its_hint(
     def fail(*_: object) -> None:
         raise HostError("no emulator", hint="invoke doctor")
 
-    monkeypatch.setattr(prove, "everything", fail)
+    monkeypatch.setattr(trial_build, "everything", fail)
     with pytest.raises(HostError) as caught:
         bump()
 
@@ -222,7 +222,7 @@ def test_a_checkout_that_changes_meanwhile_is_left_alone(
     def edit(*_: object) -> None:
         readme.write_text(f"{readme.read_text()}mine\n")
 
-    monkeypatch.setattr(prove, "everything", edit)
+    monkeypatch.setattr(trial_build, "everything", edit)
     with pytest.raises(BumpError, match="has changed while"):
         bump()
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import origins, recipes
-from pipeline.bump import look, sources
-from pipeline.bump.look import Release
-from pipeline.checksum import sha256_of
-from pipeline.errors import BumpError, FetchError, RequestError
+from pipeline.bump import inspection, sources
+from pipeline.bump.inspection import Release
+from pipeline.config import load
 from pipeline.model import Package, Recipe, Source
-from pipeline.report import Report
+from pipeline.model.errors import BumpError, FetchError, RequestError
+from pipeline.sources import user
+from pipeline.system.checksum import sha256_of
+from pipeline.system.report import Report
 from tests.unit import release
 from tests.unit.bump import upstream
 from tests.unit.bump.conftest import NEW, OLD
@@ -34,7 +35,7 @@ OTHER = release.tarball(
 @pytest.fixture
 def package(project: Path) -> Package:
     """What all releases share."""
-    return recipes.package(project)
+    return load.package(project)
 
 
 @pytest.fixture
@@ -48,25 +49,25 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
         part.write_bytes(found[source.kind])
         return False
 
-    monkeypatch.setattr(origins, "obtain", obtain)
+    monkeypatch.setattr(user, "obtain", obtain)
     known = ["2.2.90-1", f"{NEW}+ds-2", f"{NEW}-1", "2.2.8-1"]
-    monkeypatch.setattr(origins, "debian_versions", lambda _: known)
+    monkeypatch.setattr(user, "debian_versions", lambda _: known)
     return found
 
 
 @pytest.fixture
 def at(package: Package, tmp_path: Path, project: Path) -> Callable[..., Release]:
     """Looks at the new release; the pinned one is the other."""
-    own = recipes.recipe(project, OLD)
+    own = load.recipe(project, OLD)
 
     def run(source: Path | str = "", released: str = "", other: Recipe = own) -> Release:
-        room = tmp_path / "room"
-        shutil.rmtree(room, ignore_errors=True)
-        room.mkdir()
-        return look.at(
+        folder = tmp_path / "room"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return inspection.inspect(
             NEW,
             package,
-            room,
+            folder,
             Report(),
             stem="libmimalloc.so",
             other=other,
@@ -103,7 +104,7 @@ def test_who_has_the_same_tree_agrees(at: At, shelf: Shelf, repository: Path) ->
 
     assert ["url", "sdist", "debian"] == [source.kind for source in pinned]
     assert f"mimalloc={NEW}+ds-2" == pinned[2].debian
-    assert [] == list(look.changes(found, None))
+    assert [] == list(inspection.changes(found, None))
 
 
 def test_who_has_another_tree_is_not_pinned_and_stops_it(
@@ -112,7 +113,7 @@ def test_who_has_another_tree_is_not_pinned_and_stops_it(
     """Until somebody has accepted that."""
     shelf["sdist"] = OTHER
     found = at(repository)
-    (change,) = look.changes(found, None)
+    (change,) = inspection.changes(found, None)
 
     assert "DISAGREES" == _told(found)[f"cmeel-mimalloc=={NEW}"]
     assert ["url"] == [source.kind for source in sources.pinned(found.origin, found.opinions)]
@@ -179,7 +180,7 @@ def test_a_tree_that_is_packaged_again_must_be_accepted(at: At, shelf: Shelf) ->
         at()
     assert "--released" in caught.value.hint
     found = at(released=upstream.WHEN)
-    (change,) = look.changes(found, None)
+    (change,) = inspection.changes(found, None)
 
     assert "source" == change.name
     assert f"cmeel-mimalloc=={NEW}" in change.evidence
@@ -205,14 +206,14 @@ def test_packing_is_tried_on_what_is_pinned(
 ) -> None:
     """Where the repository has the tag of the pinned release, it must give the pinned tarball."""
     upstream.tag(repository, f"v{OLD}", upstream.tree(OLD))
-    (change,) = look.changes(at(repository), None)
+    (change,) = inspection.changes(at(repository), None)
     assert "source" == change.name
     assert f"of {OLD} the repository gives another tarball" in change.evidence
 
-    own = recipes.recipe(project, OLD)
+    own = load.recipe(project, OLD)
     packed = Source(sha256_of(tmp_path / "room" / "other" / "archive"), url=own.source[0].url)
     found = at(repository, other=replace(own, source=(packed,)))
-    assert [] == list(look.changes(found, None))
+    assert [] == list(inspection.changes(found, None))
     assert f"tried on {OLD}: gives the tarball that is pinned" in capsys.readouterr().out
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import process
-from pipeline.errors import SignError
 from pipeline.model import Plan
-from pipeline.publish import key as keys
+from pipeline.model.errors import SignError
+from pipeline.publish import key
+from pipeline.system import process
 
 FINGERPRINT = "A" * 24 + "0123456789ABCDEF"
 # Fields: kind, validity, bits, algorithm, key, created, expires, ..., abilities (12th).
@@ -36,9 +36,9 @@ def test_the_one_key_of_a_name_is_found(tell: Tell, plan: Plan) -> None:
     """With its fingerprint, which is what it is called from here on."""
     tell(f"{GOOD}\n{REST}")
 
-    found = keys.find("nobody@x.invalid", plan.package)
+    found = key.find("nobody@x.invalid", plan.package)
 
-    assert keys.Key(FINGERPRINT, "Nobody <nobody@x.invalid>", "public half\n") == found
+    assert key.Key(FINGERPRINT, "Nobody <nobody@x.invalid>", "public half\n") == found
     assert f"{FINGERPRINT}!" == found.exact
 
 
@@ -59,7 +59,7 @@ def test_a_key_that_some_rpm_cannot_read_is_refused(
     tell(f"{row}\n{REST}")
 
     with pytest.raises(SignError) as caught:
-        keys.find("nobody", plan.package)
+        key.find("nobody", plan.package)
 
     assert (expected, got) == (caught.value.expected, caught.value.got)
 
@@ -74,14 +74,14 @@ def test_a_name_must_mean_one_key(
     tell(listing, code)
 
     with pytest.raises(SignError, match=f"names {count} secret keys"):
-        keys.find("nobody", plan.package)
+        key.find("nobody", plan.package)
 
 
 @pytest.mark.parametrize("name", ["", " ", "--output=/etc/passwd"])
 def test_no_name_is_an_option_of_gpg(plan: Plan, name: str) -> None:
     """gpg is not even asked."""
     with pytest.raises(SignError, match="no key is named"):
-        keys.find(name, plan.package)
+        key.find(name, plan.package)
 
 
 def test_a_locked_key_is_never_asked_for(
@@ -99,7 +99,7 @@ def test_a_locked_key_is_never_asked_for(
 
     monkeypatch.setattr(process, "read", read)
     with pytest.raises(SignError, match="gpg cannot sign with") as caught:
-        keys.find("nobody", plan.package)
+        key.find("nobody", plan.package)
 
     assert "gpg-agent" in caught.value.hint
     assert {"--batch", "--pinentry-mode", "error"} <= set(asked[-1])
@@ -111,7 +111,7 @@ def test_gpg_finds_its_folder_also_where_home_is_another(
     """rpmsign is given a home without macros; the keys stay where the user has them."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("GNUPGHOME", raising=False)
-    assert str(tmp_path / ".gnupg") == keys.environment()["GNUPGHOME"]
+    assert str(tmp_path / ".gnupg") == key.environment()["GNUPGHOME"]
 
     monkeypatch.setenv("GNUPGHOME", "/somewhere")
-    assert "/somewhere" == keys.environment()["GNUPGHOME"]
+    assert "/somewhere" == key.environment()["GNUPGHOME"]

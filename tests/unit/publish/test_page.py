@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import recipes
-from pipeline.publish import page, shelf
+from pipeline.config import load
+from pipeline.publish import page, selection
 from pipeline.publish.key import Key
-from pipeline.publish.page import Shown
+from pipeline.publish.page import PageContext
 
 NAMES = (
     "mimalloc-custom-3.4.3-1.el8.x86_64.rpm",
@@ -30,14 +30,14 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shown(project: Path, tree: Path, key: Key) -> Shown:
+def shown(project: Path, tree: Path, key: Key) -> PageContext:
     """What a page is about; 9.0.1 has no recipe any more."""
-    items = tuple(shelf.read(tree / "el8" / "x86_64" / name) for name in NAMES)
+    items = tuple(selection.read(tree / "el8" / "x86_64" / name) for name in NAMES)
     url = "https://packages.example.org/m"
-    return Shown(project, recipes.package(project), key, url, {("el8", "x86_64"): items})
+    return PageContext(project, load.package(project), key, url, {("el8", "x86_64"): items})
 
 
-def test_each_line_and_no_other_dist(shown: Shown, tree: Path) -> None:
+def test_each_line_and_no_other_dist(shown: PageContext, tree: Path) -> None:
     """Two lines of one dist: two files, also of a line that no recipe knows."""
     page.write(shown, tree)
 
@@ -54,11 +54,11 @@ def test_each_line_and_no_other_dist(shown: Shown, tree: Path) -> None:
     assert "public half\n" == (tree / shown.key_file).read_text()
 
 
-def test_lines_are_in_the_order_of_their_numbers(shown: Shown, tree: Path) -> None:
+def test_lines_are_in_the_order_of_their_numbers(shown: PageContext, tree: Path) -> None:
     """The tenth is newer than the ninth, though as a text it comes first."""
     name = "mimalloc-custom-10.0.0-1.el8.x86_64.rpm"
     (tree / "el8" / "x86_64" / name).write_text(name)
-    items = (*shown.stock["el8", "x86_64"], shelf.read(tree / "el8" / "x86_64" / name))
+    items = (*shown.stock["el8", "x86_64"], selection.read(tree / "el8" / "x86_64" / name))
     page.write(replace(shown, stock={("el8", "x86_64"): items}), tree)
 
     text = (tree / "index.html").read_text()
@@ -66,7 +66,7 @@ def test_lines_are_in_the_order_of_their_numbers(shown: Shown, tree: Path) -> No
     assert sorted(places) == places
 
 
-def test_nothing_in_a_name_is_markup(shown: Shown, tree: Path) -> None:
+def test_nothing_in_a_name_is_markup(shown: PageContext, tree: Path) -> None:
     """The owner of a key may call themselves anything."""
     owner = "<script>alert(1)</script> & Co"
     page.write(replace(shown, key=replace(shown.key, owner=owner)), tree)
@@ -76,7 +76,7 @@ def test_nothing_in_a_name_is_markup(shown: Shown, tree: Path) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Co" in text
 
 
-def test_every_line_of_a_repo_file_is_a_setting(shown: Shown, tree: Path) -> None:
+def test_every_line_of_a_repo_file_is_a_setting(shown: PageContext, tree: Path) -> None:
     """A section, a comment, an empty line, or a name with a value."""
     page.write(shown, tree)
 

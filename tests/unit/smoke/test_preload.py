@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.emulator import Runner
 from pipeline.smoke import preload
 from pipeline.smoke.preload import Subject
+from pipeline.toolchain.emulator import Runner
 
 SUBJECT = Subject(Path("/opt/libmimalloc.so.3"), 30403)
 QEMU = ("/usr/bin/qemu-aarch64", "-L", "/root", "-cpu", "cortex-a53")
@@ -71,7 +71,7 @@ def test_what_the_loader_told_is_kept_apart_by_process(tmp_path: Path) -> None:
     (tmp_path / "of.7").write_text("seven")
     (tmp_path / "log").write_text("not the loader's")
 
-    assert {12: "twelve", 7: "seven"} == preload.told(tmp_path)
+    assert {12: "twelve", 7: "seven"} == preload.loader_output(tmp_path)
 
 
 def test_an_attempt_tells_how_it_ended(tmp_path: Path) -> None:

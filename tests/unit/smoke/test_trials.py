@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.emulator import Runner
 from pipeline.smoke import trials
+from pipeline.toolchain.emulator import Runner
 
 LEVEL = "secure level: 4"
 

@@ -1,0 +1,88 @@
+"""Tasks about releases: one that is pinned, and one whose package is made anew."""
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from cli.command import FLAGS, ROOT, command
+
+
+@task(
+    help={
+        "version": "the release to pin",
+        "line": "pin the newest release of a line, such as v2",
+        "list": "show which releases are newer than what is pinned",
+        "source": "git repository or upstream's tarball to take the release from",
+        "accept": "what may change: a comma list of soname, files, licence, cmake, libraries, "
+        "source, tag",
+        "draft": "a recipe to begin with, instead of the nearest release's",
+        "released": "time of the tagged commit, where no source tells it",
+        "dry-run": "show the plan, and touch nothing",
+        "force": "write the recipe of a pinned release anew",
+        "offline": FLAGS["offline"],
+        "jobs": FLAGS["jobs"],
+    }
+)
+@command
+def bump(
+    c: Context,
+    version: str = "",
+    line: str = "",
+    list: bool = False,
+    source: str = "",
+    accept: str = "",
+    draft: str = "",
+    released: str = "",
+    dry_run: bool = False,
+    force: bool = False,
+    offline: bool = False,
+    jobs: int = 0,
+) -> None:
+    """Pin a new release: recipe, manifests, texts, tried as a whole; or nothing."""
+    from pipeline.bump import listing, pin
+    from pipeline.model import Options
+
+    if list:
+        listing.run(ROOT, source)
+        return
+    pin.run(
+        ROOT,
+        pin.Request(
+            version=version,
+            line=line,
+            source=source,
+            draft=draft,
+            released=released,
+            accept=accept,
+            force=force,
+            dry_run=dry_run,
+            options=Options(offline, jobs),
+        ),
+    )
+
+
+@task(
+    help={
+        "version": "a pinned release",
+        "release": "its next release number",
+        "reason": "what the package's changelog says of it",
+        "source": FLAGS["source"],
+        "offline": FLAGS["offline"],
+        "jobs": FLAGS["jobs"],
+    }
+)
+@command
+def release(
+    c: Context,
+    version: str = "",
+    release: int = 0,
+    reason: str = "",
+    source: str = "",
+    offline: bool = False,
+    jobs: int = 0,
+) -> None:
+    """Raise the release number of a pinned release, with a reason; all of it, or nothing."""
+    from pipeline.bump import release_number
+    from pipeline.model import Options
+
+    request = release_number.Request(version, release, reason, source, Options(offline, jobs))
+    release_number.run(ROOT, request)

@@ -1,0 +1,89 @@
+"""Tasks about programs on the library: a service, any program, those that run, a comparison."""
+
+import sys
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from cli.command import FLAGS, PACKAGE_FLAGS, ROOT, command
+
+
+@task(help={"unit": "the service (default: nginx)", "version": "release", "flavor": "or secure"})
+@command
+def dropin(c: Context, unit: str = "nginx", version: str = "", flavor: str = "") -> None:
+    """Print the systemd drop-in that starts a service on the library."""
+    from pipeline.build.selection import Selection
+    from pipeline.service import dropin
+
+    dropin.run(ROOT, unit, Selection(version=version, flavor=flavor))
+
+
+@task(help=PACKAGE_FLAGS)
+@command
+def run(c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = "") -> None:
+    """Run a program on a built library: `invoke run -- PROGRAM ARGUMENT ...`."""
+    from pipeline.build.selection import Selection
+    from pipeline.service import run
+
+    # invoke joins what follows `--` to one text; here it is as the shell has taken it apart.
+    argv = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    raise Exit(code=run.run(ROOT, Selection(version, dist, arch, flavor), argv))
+
+
+@task(help={"pid": "a process, and all that it has started", "name": "processes of this name"})
+@command
+def status(c: Context, pid: str = "", name: str = "nginx") -> None:
+    """Show whether live processes run on mimalloc, on which file, and how large they are."""
+    from pipeline.service import status
+
+    status.run(ROOT, pid, name)
+
+
+@task(
+    iterable=["allocator"],
+    help={
+        "dist": FLAGS["dist"],
+        "version": "mimalloc releases, a comma list (default: all that are built)",
+        "flavor": "plain or secure (default: all that are built)",
+        "nginx": "the nginx to run (default: this host's)",
+        "allocator": "NAME=PATH[,VARIABLE=VALUE...], one more allocator; as often as you like",
+        "load": "static, tls, proxied or reloads, a comma list (default: all)",
+        "rounds": "how often all take turns (default: see pipeline/compare/settings.toml)",
+        "seconds": "how long each load lasts (default: see there)",
+        "output": "the folder for JSON and pictures (default: in the work folder)",
+        "sample": "one short round of few allocators: does it work?",
+    },
+)
+@command
+def compare(
+    c: Context,
+    version: str = "",
+    dist: str = "",
+    flavor: str = "",
+    nginx: str = "",
+    allocator: list[str] | None = None,
+    load: str = "",
+    rounds: str = "",
+    seconds: str = "",
+    output: str = "",
+    sample: bool = False,
+) -> None:
+    """Compare nginx on each allocator under load: listings, JSON, a picture."""
+    from pipeline.build.selection import Selection
+    from pipeline.compare import run
+    from pipeline.compare.settings import Request
+
+    run.run(
+        ROOT,
+        Request(
+            packages=Selection(version=version, dist=dist, flavor=flavor),
+            nginx=nginx,
+            allocators=tuple(allocator or ()),
+            loads=load,
+            rounds=rounds,
+            seconds=seconds,
+            output=output,
+            sample=sample,
+        ),
+    )

@@ -1,1 +1,0 @@
-"""The doors for `invoke`: each parses, calls once, prints; `tasks.py` lists them."""

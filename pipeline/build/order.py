@@ -1,0 +1,45 @@
+"""The steps in their order, and which step takes the result of which."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.model import Plan
+from pipeline.steps import check, compile, configure, fetch, package, patch, srpm, stage, unpack
+from pipeline.system.report import Report
+from pipeline.system.workspace import StepDirs
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; its name is that of its module, its task, its log and its error.
+
+    ``inputs`` gives what the result depends on, for a plan and the root of the checkout, and
+    ``run`` makes it. ``after`` is the step whose result it depends on as a whole, if there is one.
+    """
+
+    name: str
+    inputs: Callable[[Plan, Path], object]
+    run: Callable[[Plan, StepDirs, Report], None]
+    after: str = ""
+
+    @property
+    def module(self) -> str:
+        """The module of the step."""
+        return self.run.__module__
+
+
+STEPS = (
+    Step("fetch", fetch.inputs, fetch.run),
+    Step("unpack", unpack.inputs, unpack.run, after="fetch"),
+    # A patched tree depends on its identity and the patches, and not on where it came from.
+    Step("patch", patch.inputs, patch.run),
+    Step("configure", configure.inputs, configure.run, after="patch"),
+    Step("compile", compile.inputs, compile.run, after="configure"),
+    Step("stage", stage.inputs, stage.run, after="compile"),
+    Step("package", package.inputs, package.run, after="stage"),
+    Step("check", check.inputs, check.run, after="package"),
+)
+
+# Not on the way to a package: what a source package holds is there once it is unpacked.
+SRPM = Step("srpm", srpm.inputs, srpm.run, after="unpack")

@@ -1,0 +1,232 @@
+"""`request`: what the user asks for, as plans."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from pipeline.build import selection
+from pipeline.build.selection import Selection
+from pipeline.config import load
+from pipeline.model.errors import PackagingError, RecipeError, RequestError
+from tests.unit import release
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host has the architecture that every build root knows."""
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+
+def test_nothing_asked_is_the_default(project: Path) -> None:
+    """Without a word from the user, one package: the default release for the default dist."""
+    default = load.package(project).default
+    plans = selection.plans(project, Selection())
+
+    assert [f"{default.version} {default.dist} x86_64"] == [plan.label for plan in plans]
+    assert "zig" == plans[0].compiler.name
+
+
+def test_lists_are_multiplied(project: Path) -> None:
+    """Each release for each dist, each once, in the order in which they were asked for."""
+    plans = selection.plans(project, Selection(version="2.0.9, 2.0.6,2.0.9", dist="el8,el7"))
+
+    assert ["2.0.9 el8", "2.0.9 el7", "2.0.6 el8", "2.0.6 el7"] == [
+        f"{plan.recipe.version} {plan.root.dist}" for plan in plans
+    ]
+
+
+def test_all_is_all_there_is(project: Path) -> None:
+    """`all` stands for every recipe, every build root, every architecture of it."""
+    plans = selection.plans(project, Selection(version="all", dist="all", arch="all"))
+
+    there = [
+        (version, dist, arch)
+        for version in load.versions(project)
+        for dist in load.dists(project)
+        for arch in load.build_root(project, dist).machine
+    ]
+    assert sorted(there) == sorted(
+        (plan.recipe.version, plan.root.dist, plan.arch) for plan in plans
+    )
+    assert {"plain"} == {plan.variant for plan in plans}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (None, ["plain"]),
+        ("", ["plain"]),
+        ("plain", ["plain"]),
+        ("secure", ["secure"]),
+        ("secure, plain,secure", ["secure", "plain"]),
+        ("all", ["plain", "secure"]),
+    ],
+)
+def test_flavors_are_asked_for(project: Path, asked: str | None, found: list[str]) -> None:
+    """Plain without a word; lists and `all` as elsewhere."""
+    plans = selection.plans(project, Selection(flavor=asked))
+
+    assert found == [plan.variant for plan in plans]
+    assert [plan.package.flavor[plan.variant] for plan in plans] == [p.flavor for p in plans]
+
+
+@pytest.mark.parametrize(
+    ("dist", "arch", "found"),
+    [
+        ("all", "x86_64_v2", ["el10 x86_64_v2"]),
+        ("all", "aarch64", ["el7 aarch64", "el8 aarch64", "el9 aarch64", "el10 aarch64"]),
+        ("all", None, ["el7 x86_64", "el8 x86_64", "el9 x86_64", "el10 x86_64"]),
+        ("el10", "all", ["el10 aarch64", "el10 x86_64", "el10 x86_64_v2"]),
+        ("el9", "all", ["el9 aarch64", "el9 x86_64"]),
+        (
+            "el9,el10",
+            "aarch64,x86_64",
+            ["el9 aarch64", "el9 x86_64", "el10 aarch64", "el10 x86_64"],
+        ),
+        (
+            "all",
+            "x86_64_v2,x86_64",
+            ["el7 x86_64", "el8 x86_64", "el9 x86_64", "el10 x86_64_v2", "el10 x86_64"],
+        ),
+    ],
+)
+def test_an_architecture_of_all_dists_is_that_of_those_that_have_it(
+    project: Path, dist: str, arch: str | None, found: list[str]
+) -> None:
+    """Who asks for `all` dists means those that there are for the architecture."""
+    plans = selection.plans(project, Selection(dist=dist, arch=arch))
+    told = [f"{plan.root.dist} {plan.arch}" for plan in plans]
+
+    assert found == (sorted(told) if arch == "all" else told)
+
+
+@pytest.mark.parametrize("dist", ["el7", "el9", "el10,el8"])
+def test_an_architecture_that_a_named_dist_lacks_is_refused(project: Path, dist: str) -> None:
+    """Who names a dist gets what they asked for, or is told what it has."""
+    with pytest.raises(RequestError) as caught:
+        selection.plans(project, Selection(dist=dist, arch="x86_64_v2"))
+
+    assert caught.value.what.startswith("unknown arch x86_64_v2; did you mean x86_64")
+    assert "one of x86_64, aarch64" == caught.value.expected
+
+
+def test_a_host_that_no_dist_runs_on(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own architecture is the default, and can be none that there is."""
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    with pytest.raises(RequestError, match="unknown arch riscv64"):
+        selection.plans(project, Selection(dist="all"))
+
+    assert 4 == len(selection.plans(project, Selection(dist="all", arch="aarch64")))
+
+
+def test_a_plan_knows_processor_and_level(project: Path) -> None:
+    """An architecture may be a level of a processor of another name."""
+    (plan,) = selection.plans(project, Selection(dist="el10", arch="x86_64_v2"))
+
+    assert ("x86_64", "x86-64-v2") == (plan.processor.name, plan.machine.isa)
+    assert plan.processor.isa("x86-64-v2") == plan.isa
+
+
+def test_native_toolchain_builds_for_every_level_of_this_machine(project: Path) -> None:
+    """Whatever the architecture is called."""
+    plan = selection.plans(project, Selection("3.4.3", "el10", "x86_64_v2", toolchain="native"))[0]
+
+    assert "" == plan.target
+    with pytest.raises(RequestError) as caught:
+        selection.plans(project, Selection("3.4.3", "el10", "aarch64", toolchain="native"))[0]
+    assert ("x86_64", "aarch64") == (caught.value.expected, caught.value.got)
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        ({"version": "2.0.66"}, "unknown version 2.0.66; did you mean 2.0.6"),
+        ({"version": "2.0.6,"}, "'' is not a version"),
+        ({"version": "$(id)"}, "'$(id)' is not a version"),
+        ({"dist": "el5"}, "unknown dist el5; did you mean el"),
+        ({"arch": "x86-64"}, "unknown arch x86-64; did you mean x86_64"),
+        ({"arch": "x86_64_v22", "dist": "el10"}, "unknown arch x86_64_v22; did you mean x86_64_v2"),
+        ({"flavor": "secur"}, "unknown flavor secur; did you mean secure"),
+        ({"flavor": "plain,fast"}, "unknown flavor fast"),
+        ({"flavor": "sec ure"}, "'sec ure' is not a flavor"),
+        ({"toolchain": "zigg"}, "unknown toolchain zigg; did you mean zig"),
+    ],
+)
+def test_unknown_name(project: Path, asked: dict[str, str], what: str) -> None:
+    """Whatever is not there is called by its name, before anything is done."""
+    with pytest.raises(RequestError) as caught:
+        selection.plans(project, Selection(**asked))
+
+    assert caught.value.what.startswith(what)
+    assert ("invoke list", 2) == (caught.value.hint, caught.value.exit_code)
+
+
+def test_native_toolchain_builds_for_this_machine_only(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host's compiler has no other target."""
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    with pytest.raises(RequestError) as caught:
+        selection.plans(project, Selection("2.0.6", "el7", "x86_64", toolchain="native"))[0]
+
+    assert ("riscv64", "x86_64") == (caught.value.expected, caught.value.got)
+    assert "leave out --toolchain" == caught.value.hint
+
+
+def test_source_is_of_one_release(project: Path, tmp_path: Path) -> None:
+    """One source cannot be two releases."""
+    with pytest.raises(RequestError) as caught:
+        selection.plans(project, Selection(version="2.0.6,2.0.9", source=str(tmp_path)))
+
+    assert "2.0.6, 2.0.9" == caught.value.got
+
+
+def test_source_goes_into_every_plan(project: Path, tmp_path: Path) -> None:
+    """One source may be packaged for several dists."""
+    release.unfold(tmp_path)
+    plans = selection.plans(
+        project, Selection(version="2.0.6", dist="el7,el8", source=str(tmp_path))
+    )
+
+    assert [str(tmp_path)] * 2 == [plan.user_source.location for plan in plans if plan.user_source]
+
+
+def test_source_that_is_not_there(project: Path, tmp_path: Path) -> None:
+    """The path that was looked at is shown, and what may stand there."""
+    with pytest.raises(RequestError) as caught:
+        selection.plans(project, Selection(version="2.0.6", source=str(tmp_path / "nowhere")))
+
+    assert str(tmp_path / "nowhere") == caught.value.got
+    assert "a tarball, a folder, a repository or a URL" == caught.value.expected
+
+
+@pytest.mark.parametrize("source", ["~no-such-user/mimalloc.tar.gz", "forbidden"])
+def test_source_that_cannot_be_looked_at(
+    project: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """Neither a home folder nor a file that is out of reach ends in a traceback."""
+
+    def refuse(self: Path) -> bool:
+        if self.name == "forbidden":
+            raise PermissionError(13, "Permission denied", str(self))
+        return True
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(PackagingError) as caught:
+        selection.plans(project, Selection(version="2.0.6", source=source))
+
+    assert source in str(caught.value)
+
+
+def test_toolchain_without_the_instruction_set(checkout: Path) -> None:
+    """A build root whose level no compiler knows is found before anything is compiled."""
+    file = checkout / "buildroot" / "toolchains" / "zig.toml"
+    file.write_text(file.read_text().replace("\nx86-64 =", "\nx86-63 ="))
+    with pytest.raises(RecipeError) as caught:
+        selection.plan(checkout, "2.0.6", "el7", "x86_64")
+
+    assert "x86-64 in [isa]" == caught.value.expected
+    assert file == caught.value.file

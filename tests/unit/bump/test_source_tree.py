@@ -1,0 +1,74 @@
+"""`bump.study`: what a tree says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.bump import source_tree
+from pipeline.model.errors import VerifyError
+from tests.unit import release
+from tests.unit.bump import upstream
+
+
+def _tree(folder: Path, version: str, **changed: str) -> Path:
+    folder.mkdir()
+    return release.unfold(folder, upstream.tree(version, **changed))
+
+
+@pytest.mark.parametrize(
+    ("version", "number"),
+    [("2.0.6", 206), ("3.2.8", 3208), ("2.4.1", 20401), ("3.0.10", 3010), ("1.9.10", 10910)],
+)
+def test_the_ways_in_which_upstream_writes_a_version_as_a_number(
+    tmp_path: Path, version: str, number: int
+) -> None:
+    """There have been three; the library's numbers are those of the version."""
+    header = f"#define MI_MALLOC_VERSION {number}   // x\n"
+    tree = source_tree.read(
+        _tree(tmp_path / "tree", version, **{"include/mimalloc.h": header}), version, "lib.so"
+    )
+    major, minor, _ = version.split(".")
+
+    assert (number, f"lib.so.{major}", f"lib.so.{major}.{minor}") == (
+        tree.mi_version,
+        tree.soname,
+        tree.library,
+    )
+
+
+@pytest.mark.parametrize(("version", "number"), [("3.4.2", 30401), ("3.0.7", 306)])
+def test_tags_on_another_release_are_found_out(tmp_path: Path, version: str, number: int) -> None:
+    """Upstream has had both."""
+    header = f"#define MI_MALLOC_VERSION {number}\n"
+    tree = _tree(tmp_path / "tree", version, **{"include/mimalloc.h": header})
+
+    with pytest.raises(VerifyError) as caught:
+        source_tree.read(tree, version, "lib.so")
+    assert str(number) == caught.value.got
+
+
+@pytest.mark.parametrize(
+    ("line", "minimum"),
+    [
+        ("cmake_minimum_required(VERSION 3.18)", "3.18"),
+        ("CMAKE_MINIMUM_REQUIRED( VERSION 3.18...3.31 FATAL_ERROR )", "3.18"),
+        ("  cmake_minimum_required (VERSION 4)", "4"),
+        ("# cmake_minimum_required(VERSION 9)", "0"),
+    ],
+)
+def test_the_cmake_that_a_tree_asks_for(tmp_path: Path, line: str, minimum: str) -> None:
+    """In the ways in which it can be written."""
+    tree = _tree(tmp_path / "tree", "2.2.9", **{"CMakeLists.txt": f"{line}\n"})
+
+    assert (minimum, "MIT License\n") == source_tree.cmake_and_licence(tree)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", release.tarball()])
+def test_an_archive_that_git_has_not_packed_has_no_stamp(tmp_path: Path, content: bytes) -> None:
+    """Nobody knows its commit."""
+    file = tmp_path / "archive"
+    file.write_bytes(content)
+
+    assert ("", None) == source_tree.stamp(file)

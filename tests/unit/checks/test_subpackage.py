@@ -1,0 +1,194 @@
+"""`checks.switch`: a good sub-package passes, and each fault is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from pipeline.checks import judge_subpackage
+from pipeline.model import FileEntry, Flavor, Scriptlet, Subpackage
+from tests.unit.checks.case import Case
+from tests.unit.checks.conftest import TIME
+
+FOLDER = "/etc/units/web.service.d"
+FILE = f"{FOLDER}/own.conf"
+RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&1 || :"
+SUBPACKAGE = Subpackage(
+    suffix="-web",
+    summary="web on {version}",
+    description="{name} for web",
+    unit="web.service",
+    folder="/etc/units",
+    file="own.conf",
+    arch="noarch",
+)
+RELEASE = "1.2-3.el5"
+NAME = f"mimalloc-test-web-{RELEASE}.noarch.rpm"
+
+
+@pytest.fixture
+def subpackage(good: Case) -> Case:
+    """A sub-package with nothing wrong."""
+    plan = replace(good.plan, flavor=Flavor(subpackage=SUBPACKAGE))
+    header = replace(
+        good.facts.header,
+        tags={
+            **good.facts.header.tags,
+            "NAME": "mimalloc-test-web",
+            "ARCH": "noarch",
+            "PLATFORM": "noarch-some-linux",
+            "SUMMARY": "web on 1.2",
+            "DESCRIPTION": "mimalloc-test for web",
+        },
+        provides=(f"mimalloc-test-web = {RELEASE}",),
+        requires=(f"mimalloc-test = {RELEASE}", "rpmlib(PayloadIsXz) <= 5.2-1"),
+        files=tuple(
+            FileEntry(path, mode, "root", "root", TIME, 1)
+            for path, mode in ((FOLDER, 0o040755), (FILE, 0o100644))
+        ),
+    )
+    text = "# why\n[Service]\nEnvironment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so.1\n"
+    facts = replace(
+        good.facts,
+        file_name=NAME,
+        listing=(FOLDER, FILE),
+        header=header,
+        library=None,
+        texts={FILE: text},
+    )
+    return Case(facts, plan, (FOLDER, FILE))
+
+
+def told(case: Case) -> list[str]:
+    """What is wrong with it, as the user sees it: a line for each finding."""
+    findings = judge_subpackage(case.facts, case.plan, case.manifest)
+    return [" ".join(finding.lines()) for finding in findings]
+
+
+def test_nothing_is_wrong_with_a_good_one(subpackage: Case) -> None:
+    """Without a fault there is no finding."""
+    assert [] == told(subpackage)
+
+
+def _texts(text: str) -> Callable[[Case], Case]:
+    return lambda case: case.with_facts(texts={FILE: text})
+
+
+LINE = "Environment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so.1"
+OTHER = LINE.replace(".1", ".2")
+
+
+REQUIRED = f"mimalloc-test = {RELEASE}"
+SET = f"dropin: {FILE}: expected [Service] {LINE}, got"
+PROVIDED = f"metadata: Provides: expected mimalloc-test-web = {RELEASE}, got"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (
+            lambda case: case.with_facts(file_name="x.rpm"),
+            [f"nevra: file name: expected {NAME}, got x.rpm"],
+        ),
+        (
+            lambda case: case.with_tags(NAME="other"),
+            ["metadata: NAME: expected mimalloc-test-web, got other"],
+        ),
+        (
+            lambda case: case.with_tags(ARCH="x86_64"),
+            ["metadata: ARCH: expected noarch, got x86_64"],
+        ),
+        (
+            lambda case: case.with_tags(PLATFORM="x86_64-some-linux"),
+            ["metadata: PLATFORM: expected noarch-some-linux, got x86_64-some-linux"],
+        ),
+        (lambda case: case.with_tags(EPOCH="1"), ["metadata: EPOCH: expected none, got 1"]),
+        (lambda case: case.with_header(provides=()), [f"{PROVIDED} nothing"]),
+        (lambda case: case.with_header(provides=("a", "b")), [f"{PROVIDED} a, b"]),
+        (
+            lambda case: case.with_tags(PAYLOADFLAGS="2"),
+            ["features: payload: expected xz 9, got xz 2"],
+        ),
+        (
+            lambda case: case.with_facts(traces=(("x", "box"),)),
+            ["traces: x: expected no word of the building host, got box"],
+        ),
+        (
+            lambda case: case.with_file(FILE, mode=0o100755),
+            [f"modes: mode of {FILE}: expected 0644, got 0755"],
+        ),
+        (lambda case: case.with_facts(texts={}), [f"{SET} no such file"]),
+        (_texts(""), [f"{SET} nothing"]),
+        (_texts(f"[Service]\n{OTHER}\n"), [f"{SET} [Service] {OTHER}"]),
+        (_texts(f"[Service]\n{LINE}\n{OTHER}\n"), [f"{SET} [Service] {LINE} {OTHER}"]),
+        (
+            lambda case: case.with_header(requires=("mimalloc-test",)),
+            [
+                f"requires: {NAME}: expected Requires: {REQUIRED}, got none",
+                f"requires: {NAME}: expected {REQUIRED}, got Requires: mimalloc-test",
+            ],
+        ),
+        (
+            lambda case: case.with_tags(SUGGESTNAME="nginx"),
+            [
+                f"requires: {NAME.removesuffix('.rpm')}: expected no bond with other packages,"
+                " got Suggests: nginx"
+            ],
+        ),
+        (
+            lambda case: case.with_header(scriptlets={"post": Scriptlet("/bin/sh", RELOAD)}),
+            [f"scriptlets: %post: expected none, got /bin/sh: {RELOAD}"],
+        ),
+    ],
+)
+def test_a_fault_is_named(
+    subpackage: Case, spoil: Callable[[Case], Case], expected: list[str]
+) -> None:
+    """By the check that is for it, and by no other."""
+    assert expected == told(spoil(subpackage))
+
+
+def test_a_list_with_another_path_is_shown_as_a_diff(subpackage: Case) -> None:
+    """As that of the package is."""
+    (line,) = told(replace(subpackage, manifest=(FOLDER,)))
+
+    assert line.startswith(f"manifest: {NAME}: expected the 1 paths")
+    assert line.endswith(f"+{FILE}")
+
+
+def test_scriptlets_are_demanded_of_a_dist_without_triggers(subpackage: Case) -> None:
+    """Both, of a shell, and nothing in them but the reload."""
+    older = subpackage.with_root(reload="scriptlets")
+    assert [
+        f"scriptlets: %post: expected /bin/sh: {RELOAD}, got none",
+        f"scriptlets: %postun: expected /bin/sh: {RELOAD}, got none",
+        f"requires: {NAME}: expected Requires: /bin/sh, got none",
+        f"requires: {NAME}: expected Requires: systemd, got none",
+    ] == told(older)
+    scriptlets = {name: Scriptlet("/bin/sh", RELOAD) for name in ("post", "postun")}
+    needs = (REQUIRED, "/bin/sh", "systemd")
+    good = older.with_header(scriptlets=scriptlets, requires=needs)
+    assert [] == told(good)
+
+    more = {**scriptlets, "post": Scriptlet("/bin/sh", f"{RELOAD}\nsystemctl restart web")}
+    (line,) = told(good.with_header(scriptlets=more))
+
+    assert line.endswith("systemctl restart web")
+
+    (line,) = told(good.with_header(scriptlets=scriptlets, requires=(*needs, "nginx")))
+    expected = f"/bin/sh, {REQUIRED}, systemd"
+    assert f"requires: {NAME}: expected {expected}, got Requires: nginx" == line
+
+
+def test_the_changelog_is_the_package_s(subpackage: Case) -> None:
+    """Its newest entry is of this release."""
+    (line,) = told(subpackage.with_header(changelog=()))
+    assert line.startswith("metadata: newest changelog entry: expected 2001-09-10 ")
+
+
+def test_a_flavor_without_a_switch_has_no_sub_package(subpackage: Case) -> None:
+    """One that is there all the same is one too many."""
+    none = replace(subpackage, plan=replace(subpackage.plan, flavor=Flavor()))
+    assert [f"nevra: {NAME}: expected no sub-package of this flavor, got one"] == told(none)

@@ -1,0 +1,440 @@
+"""`recipes`: what is accepted, and that every complaint comes at once, with file and key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from pipeline.build import selection
+from pipeline.build.selection import Selection
+from pipeline.config import load
+from pipeline.model import Plan
+from pipeline.model.errors import PackagingError, RecipeError, RequestError
+from tests.unit import release
+
+Edit = Callable[..., Path]
+
+SHA = "9f05c94cc2b017ed13698834ac2a3567b6339a8bde27640df5a1581d49d05ce5"
+URL = "https://github.com/microsoft/mimalloc/archive/refs/tags/v2.0.6.tar.gz"
+NOTES = 'notes   = ["Package mimalloc 2.0.6", "Return aligned blocks of 256, 512 and 1024 bytes"]'
+
+
+@pytest.fixture
+def edit(checkout: Path) -> Edit:
+    """Changes a file of the scratch checkout; the text to be replaced must be in it."""
+
+    def change(old: str, new: str, name: str = "recipes/2.0.6.toml") -> Path:
+        file = checkout / name
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new, 1))
+        return file
+
+    return change
+
+
+def _complaints(root: Path) -> list[str]:
+    """What is said of the recipe of 2.0.6; the rest of the message is held here."""
+    with pytest.raises(RecipeError) as caught:
+        load.recipe(root, "2.0.6")
+    problem = caught.value
+    assert "2.0.6.toml cannot be used" == problem.what
+    assert root / "recipes" / "2.0.6.toml" == problem.file
+    assert "correct it" == problem.hint
+    assert 10 == problem.exit_code
+    return problem.detail.splitlines()
+
+
+# --- what there is -------------------------------------------------------------------------------
+
+
+def test_versions_are_in_the_order_of_releases(checkout: Path) -> None:
+    """2.0.10 comes after 2.0.9; what is no version is no recipe."""
+    for name in ("2.0.10", "10.0.0"):
+        (checkout / "recipes" / f"{name}.toml").touch()
+    found = load.versions(checkout)
+
+    assert found.index("2.0.9") + 1 == found.index("2.0.10")
+    assert "10.0.0" == found[-1]
+    assert "package" not in found
+
+
+def test_file_that_is_called_by_no_version(checkout: Path) -> None:
+    """A stray copy among the recipes is named."""
+    (checkout / "recipes" / "2.0.6 (copy).toml").touch()
+    with pytest.raises(RecipeError, match=r"2\.0\.6 \(copy\)"):
+        load.versions(checkout)
+
+
+def test_dists_are_in_the_order_of_age(checkout: Path) -> None:
+    """el10 comes after el9."""
+    for name in ("el9", "el10", "el11"):
+        (checkout / "buildroot" / f"{name}.toml").touch()
+    found = load.dists(checkout)
+
+    assert ["el7", "el8", "el9", "el10", "el11"] == found
+
+
+def test_every_file_of_the_project_is_accepted(project: Path) -> None:
+    """The real recipes, build roots and compilers load, and the defaults exist."""
+    package = load.package(project)
+
+    assert package.default.version in load.versions(project)
+    assert package.default.dist in load.dists(project)
+    assert load.versions(project) == [
+        load.recipe(project, version).version for version in load.versions(project)
+    ]
+    assert load.dists(project) == [
+        load.build_root(project, dist).dist for dist in load.dists(project)
+    ]
+    assert load.toolchains(project) == [
+        load.compiler(project, name).name for name in load.toolchains(project)
+    ]
+
+
+def test_every_patch_of_a_recipe_is_there(project: Path) -> None:
+    """No recipe names a patch that is missing, and no patch lies about unused."""
+    named = {
+        f"{version}/{patch.file}"
+        for version in load.versions(project)
+        for patch in load.recipe(project, version).patch
+    }
+    there = {f"{file.parent.name}/{file.name}" for file in (project / "patches").rglob("*.patch")}
+
+    assert named == there
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "suggested"), [("2.0.66", "2.0.6"), ("3.4.2", "3.4.3"), ("v2.0.9", "2.0.9")]
+)
+def test_unknown_name_suggests_the_nearest(asked: str, suggested: str) -> None:
+    """A slip of the finger is answered with what was meant, and the names that there are."""
+    with pytest.raises(RequestError) as caught:
+        load.known("version", asked, iter(["2.0.6", "2.0.9", "3.4.3"]))
+
+    problem = caught.value
+    assert f"unknown version {asked}; did you mean {suggested}" in problem.what
+    assert ("one of 2.0.6, 2.0.9, 3.4.3", asked) == (problem.expected, problem.got)
+    assert ("invoke list", 2) == (problem.hint, problem.exit_code)
+
+
+def test_name_that_is_near_to_none() -> None:
+    """Nothing is suggested that has nothing in common."""
+    with pytest.raises(RequestError) as caught:
+        load.known("dist", "windows", ["el7", "el8"])
+
+    assert "unknown dist windows" == caught.value.what
+
+
+@pytest.mark.parametrize(
+    "asked", ["2.0.6; rm -rf ~", "$(id)", "../2.0.6", "", "-x", "2.0.6\n", "`id`", "2.0.6 "]
+)
+def test_name_with_other_characters_is_refused(asked: str) -> None:
+    """What could mean something to a shell or a path is shown quoted, and goes nowhere."""
+    with pytest.raises(RequestError) as caught:
+        load.known("version", asked, ["2.0.6"])
+
+    assert f"{asked!r} is not a version" == caught.value.what
+    assert "letters, digits, dots and dashes" == caught.value.expected
+
+
+# --- complaints ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('line       = "v2"', "line = 2", "line: expected str, got 2"),
+        ('line       = "v2"', 'line = "v2"\nbogus = 1', "unknown key bogus"),
+        ("mi_version = 206", "", "mi_version: missing"),
+        ("mi_version = 206", 'mi_version = "206"', "mi_version: expected int, got '206'"),
+        ("mi_version = 206", "mi_version = true", "mi_version: expected int, got True"),
+        ('"swept"', '"maybe"', "folders: maybe not in literal"),
+        ("[cmake]", "[cmake]\nX = 1", "cmake['X']: expected str, got 1"),
+        ("url    =", "uri    =", "source[0]: unknown key uri"),
+        ("release = 1", "release = 1.5", "changelog[0].release: expected int, got 1.5"),
+        (NOTES, 'notes = "abc"', "changelog[0].notes: expected a list, got 'abc'"),
+        ("[[patch]]", "[patch]", "patch: expected a list, got {"),
+        ("[[changelog]]", "[[chanegelog]]", "changelog: missing"),
+        ("2022-04-14T23:54:04Z", "2022-04-14T23:54:04", "released: a time with its offset"),
+        ("2022-04-14T23:54:04Z", "2022-04-14", "released: expected datetime, got"),
+        ('version    = "2.0.6"', 'version = "2.0.7"', "version: the file's name says 2.0.6"),
+        ("sha256:1026", "md5:1026", "tree: expected sha256:<64 hex digits>, got 'md5:"),
+        ('"libmimalloc.so.2.0"', '"mi.so"', "library: expected libmimalloc.so.2.<minor>"),
+        ("https://github", "http://github", "source[0]: url: expected https://..., got 'http:"),
+        (SHA, SHA[:-1], f"source[0]: sha256: expected 64 hex digits, got '{SHA[:-1]}'"),
+        (SHA, SHA.upper(), "source[0]: sha256: expected 64 hex digits"),
+        ("sha256 = ", 'sdist = "a==1"\nsha256 = ', "source[0]: exactly one of url, sdist, debian"),
+        (f'url    = "{URL}"', 'sdist = "a>=1"', "source[0]: sdist: expected name==version"),
+        (f'url    = "{URL}"', 'debian = "a b"', "source[0]: debian: expected name=version"),
+        ("0001-align", "../0001-align", "patch: expected NNNN-slug.patch, got '../0001"),
+        ("6e62ef63", "XXXXXXXX", "patch 0001-align-power-of-two-blocks.patch: sha256: expected"),
+        ("[[source]]", "[[source]", "Expected ']]'"),
+    ],
+)
+def test_recipe_with_a_fault(
+    checkout: Path, edit: Edit, old: str, new: str, complaint: str
+) -> None:
+    """Each fault is told with its key, what was expected and what is there."""
+    edit(old, new)
+    told = _complaints(checkout)
+
+    assert [] != [line for line in told if line.startswith(complaint)], told
+
+
+def test_every_complaint_comes_at_once(checkout: Path, edit: Edit) -> None:
+    """Whoever writes a recipe corrects all of it in one go."""
+    edit('line       = "v2"', "line = 2\nbogus = 1")
+    edit("mi_version = 206", "")
+    edit("release = 1", 'release = "one"')
+
+    assert [
+        "changelog[0].release: expected int, got 'one'",
+        "line: expected str, got 2",
+        "mi_version: missing",
+        "unknown key bogus",
+    ] == sorted(_complaints(checkout))
+
+
+def test_every_fault_of_content_comes_at_once(checkout: Path, edit: Edit) -> None:
+    """What has the right types may still have several faults."""
+    edit("https://github", "ftp://github")
+    edit("sha256:1026", "sha256:")
+    edit('"libmimalloc.so.2.0"', '"x"')
+
+    assert ["library", "source[0]", "tree"] == sorted(
+        line.split(":")[0] for line in _complaints(checkout)
+    )
+
+
+def test_recipe_is_read_again_once_it_is_corrected(checkout: Path, edit: Edit) -> None:
+    """A complaint is not remembered."""
+    edit("mi_version = 206", "mi_version = true")
+    _complaints(checkout)
+    edit("mi_version = true", "mi_version = 206")
+
+    assert 206 == load.recipe(checkout, "2.0.6").mi_version
+
+
+def test_release_numbers_go_down(checkout: Path, edit: Edit) -> None:
+    """The first entry of the changelog is the newest, and no number comes twice."""
+    edit("[[changelog]]", f"[[changelog]]\nrelease = 1\ndate = 2026-11-24\n{NOTES}\n[[changelog]]")
+
+    assert ["changelog: releases from the newest down, each once, got [1, 1]"] == _complaints(
+        checkout
+    )
+
+
+def test_file_that_is_no_text(checkout: Path) -> None:
+    """Bytes that are no UTF-8 are a complaint, too."""
+    (checkout / "recipes" / "2.0.6.toml").write_bytes(b"\xff")
+
+    assert "utf-8" in _complaints(checkout)[0]
+
+
+def test_file_that_is_not_there(checkout: Path) -> None:
+    """The name of the missing file is told."""
+    (checkout / "recipes" / "package.toml").unlink()
+    with pytest.raises(RecipeError, match="no such file") as caught:
+        load.package(checkout)
+
+    assert checkout / "recipes" / "package.toml" == caught.value.file
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('dist = "el7"', 'dist = "el77"', "dist: the file's name says el7, got el77"),
+        ('glibc = "2.17"', 'glibc = "2"', "glibc: expected major.minor, got '2'"),
+        ('isa = "x86-64"', 'isa = "x86-64-v9"', "machine.x86_64.isa: 'x86-64-v9' is not a level"),
+        ("[machine.x86_64]", "[machine.vax]", "machine.vax: no such processor: /"),
+        (
+            "[machine.x86_64]",
+            '[machine.x86_64]\nprocessor = "vax"',
+            "machine.x86_64: no such processor: /",
+        ),
+        (
+            "[machine.x86_64]",
+            '[machine.x86_64]\nprocessor = "aarch64"',
+            "machine.x86_64.isa: 'x86-64' is not a level in /",
+        ),
+        (
+            "[machine.x86_64]",
+            '[machine.x86_64]\nfloor = "2.18"',
+            "machine.x86_64.floor: expected 2.17 or older, got '2.18'",
+        ),
+        (
+            "[machine.x86_64]",
+            '[machine.x86_64]\nfloor = "old"',
+            "machine.x86_64.floor: expected 2.17 or older, got 'old'",
+        ),
+        ("[machine.x86_64]", "[machine.x86_64]\nlevel = 1", "machine['x86_64']: unknown key level"),
+        ('libraries = ["libc.so.6", "libpthread.so.0"]', 'libraries = "libc.so.6"', "libraries:"),
+    ],
+)
+def test_build_root_with_a_fault(
+    checkout: Path, edit: Edit, old: str, new: str, complaint: str
+) -> None:
+    """A build root is held to its own name and to the instruction sets that there are."""
+    file = edit(old, new, "buildroot/el7.toml")
+    with pytest.raises(RecipeError) as caught:
+        load.build_root(checkout, "el7")
+
+    assert caught.value.detail.startswith(complaint)
+    assert file == caught.value.file
+
+
+@pytest.mark.parametrize("levels", ["0", '"x86-64"', '["x86-64"]'])
+def test_a_processor_whose_levels_are_no_table_has_none(checkout: Path, levels: str) -> None:
+    """Whoever reads the processor itself tells what is wrong with it; a build root has no level."""
+    file = checkout / "buildroot" / "processors" / "x86_64.toml"
+    file.write_text(f"level = {levels}\n")
+    with pytest.raises(RecipeError) as caught:
+        load.build_root(checkout, "el7")
+
+    assert caught.value.detail.startswith("machine.x86_64.isa: 'x86-64' is not a level in /")
+
+
+@pytest.mark.parametrize("floor", ["2.17", "2.5", "1.99"])
+def test_a_floor_may_be_as_old_as_it_likes(checkout: Path, edit: Edit, floor: str) -> None:
+    """Versions are compared as numbers: 2.5 is older than 2.17."""
+    edit("[machine.x86_64]", f'[machine.x86_64]\nfloor = "{floor}"', "buildroot/el7.toml")
+
+    assert floor == load.build_root(checkout, "el7").machine["x86_64"].floor
+
+
+def test_every_machine_with_a_fault_is_told(checkout: Path, edit: Edit) -> None:
+    """All of a build root's machines at once."""
+    edit("[machine.x86_64]", '[machine.x86_64]\nfloor = "9.9"', "buildroot/el7.toml")
+    edit("[machine.aarch64]", '[machine.aarch64]\nprocessor = "vax"', "buildroot/el7.toml")
+    with pytest.raises(RecipeError) as caught:
+        load.build_root(checkout, "el7")
+
+    assert ["machine.x86_64.floor", "machine.aarch64"] == [
+        line.split(":")[0] for line in caught.value.detail.splitlines()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (
+            'extends = "x86-64"',
+            'extends = "x86-64-v3"',
+            "level.x86-64-v2.extends: expected a level above it, got 'x86-64-v3'",
+        ),
+        (
+            'extends = "x86-64"',
+            'extends = "x86-64-v2"',
+            "level.x86-64-v2.extends: expected a level above it, got 'x86-64-v2'",
+        ),
+        (
+            'extends = "x86-64"',
+            'extends = "i686"',
+            "level.x86-64-v2.extends: expected a level above it, got 'i686'",
+        ),
+        ('model = "Nehalem"', "", "level['x86-64-v2'].model: missing"),
+        (
+            'model = "Nehalem"',
+            'model = "Nehalem"\nflags = []',
+            "level['x86-64-v2']: unknown key flags",
+        ),
+        ("page = 4096", 'page = "4096"', "page: expected int, got '4096'"),
+        ('popcnt = ["popcnt"]', 'popcnt = "popcnt"', "ungrouped['popcnt']: expected a list"),
+        ('program = "qemu-x86_64"', "", "emulator.program: missing"),
+        ("page = 4096", 'page = 4096\nname = "vax"', ""),
+    ],
+)
+def test_processor_with_a_fault(
+    checkout: Path, edit: Edit, old: str, new: str, complaint: str
+) -> None:
+    """No level extends one that extends it, and no key is left out or made up."""
+    file = edit(old, new, "buildroot/processors/x86_64.toml")
+    if not complaint:
+        # The file's name is the processor's, whatever the file says.
+        assert "x86_64" == load.processor(checkout, "x86_64").name
+        return
+    with pytest.raises(RecipeError) as caught:
+        load.processor(checkout, "x86_64")
+
+    told = caught.value.detail.splitlines()
+    assert [] != [line for line in told if line.startswith(complaint)], told
+    assert (file, 10) == (caught.value.file, caught.value.exit_code)
+
+
+# --- manifests -----------------------------------------------------------------------------------
+
+
+def test_manifest_is_a_list_of_paths(checkout: Path, plan: Plan) -> None:
+    """One path a line, as they stand in the file."""
+    file = load.manifest_file(checkout, plan)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("/a\n/b\n")
+
+    assert ("/a", "/b") == load.manifest(checkout, plan)
+    assert "2.0.6.el7.txt" == file.name
+
+
+@pytest.mark.parametrize(
+    ("arch", "flavor", "name"),
+    [
+        ("x86_64", "plain", "2.0.6.el10.txt"),
+        ("x86_64_v2", "plain", "2.0.6.el10.txt"),
+        ("aarch64", "plain", "2.0.6.el10.txt"),
+        ("x86_64", "secure", "2.0.6.el10.secure.txt"),
+        ("aarch64", "secure", "2.0.6.el10.secure.txt"),
+    ],
+)
+def test_machines_share_a_manifest_and_flavors_do_not(
+    project: Path, arch: str, flavor: str, name: str
+) -> None:
+    """Paths are the same on every machine."""
+    plan = selection.plan(project, "2.0.6", "el10", arch, flavor)
+
+    assert project / "recipes" / "manifests" / name == load.manifest_file(project, plan)
+
+
+def test_every_package_has_a_manifest_and_no_manifest_lies_about(project: Path) -> None:
+    """Each release for each dist in each flavor; and no file that belongs to none of them."""
+    plans = selection.plans(project, Selection(version="all", dist="all", arch="all", flavor="all"))
+    named = {load.manifest_file(project, plan).name for plan in plans}
+    subpackage = filter(None, (load.subpackage_manifest_file(project, plan) for plan in plans))
+    named |= {file.name for file in subpackage}
+
+    assert named == {file.name for file in (project / "recipes" / "manifests").iterdir()}
+    assert [] == [plan.label for plan in plans if not load.manifest(project, plan)]
+    for plan in plans:
+        paths = load.subpackage_manifest(project, plan)
+        assert bool(plan.subpackage) == bool(paths)
+        assert not plan.subpackage or str(plan.subpackage.dropin) in paths
+
+
+def test_flavors_can_be_installed_beside_each_other(project: Path) -> None:
+    """They have no file in common; folders, and those of the build-id, they may share."""
+    for plan in selection.plans(project, Selection(version="all", dist="all", arch="x86_64")):
+        beside = selection.plan(project, plan.recipe.version, plan.root.dist, plan.arch, "secure")
+        plain, secure = load.manifest(project, plan), load.manifest(project, beside)
+        folders = {
+            str(above) for path in (*plain, *secure) for above in PurePosixPath(path).parents
+        }
+        files = set(plain) & set(secure) - folders
+
+        # The build-id is another one.
+        assert set() == {path for path in files if "{build_id" not in path}, plan.label
+        assert str(beside.library) in secure
+        assert set(map(str, beside.links)) <= set(secure)
+
+
+def test_missing_manifest_is_named(checkout: Path, plan: Plan) -> None:
+    """A release without a manifest says which, and where it should be."""
+    lone = release.recast(plan, version="9.9.9")
+    with pytest.raises(PackagingError) as caught:
+        load.manifest(checkout, lone)
+
+    assert "no manifest for 9.9.9 el7 x86_64" == caught.value.what
+    assert load.manifest_file(checkout, lone) == caught.value.file

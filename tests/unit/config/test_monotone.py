@@ -1,0 +1,192 @@
+"""What an older dist allows, every newer one allows too: floors only rise, and nothing is lost.
+
+A package that is refused on a newer dist, though it was fine on the older one, would be a slip in
+a build root: dists keep what they had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from pipeline.build import selection
+from pipeline.build.selection import Selection
+from pipeline.config import load
+from pipeline.model import BuildRoot, Isa, Machine
+from tests.unit.conftest import PROJECT
+
+Spoil = Callable[[BuildRoot], BuildRoot]
+
+DISTS = load.dists(PROJECT)
+PAIRS = list(pairwise(DISTS))
+
+
+def root(dist: str) -> BuildRoot:
+    """A real build root."""
+    return load.build_root(PROJECT, dist)
+
+
+def isa(machine: Machine, arch: str) -> Isa:
+    """What the machine's level adds up to."""
+    return load.processor(PROJECT, machine.processor or arch).isa(machine.isa)
+
+
+def losses(older: BuildRoot, newer: BuildRoot) -> Iterator[str]:
+    """What the older dist allows and the newer one does not; nothing where all is well."""
+    if not Version(older.glibc) < Version(newer.glibc):
+        yield f"glibc: {older.glibc}, then {newer.glibc}"
+    if not Version(older.rpm.version) < Version(newer.rpm.version):
+        yield f"rpm: {older.rpm.version}, then {newer.rpm.version}"
+    if not older.support.until < newer.support.until:
+        yield f"support: {older.support.until}, then {newer.support.until}"
+    yield from _lost("libraries", older.libraries, newer.libraries)
+    yield from _lost("rpm.features", older.rpm.features, newer.rpm.features)
+    yield from _lost("machine", older.machine, newer.machine)
+    for arch in older.machine.keys() & newer.machine.keys():
+        yield from _losses_of_machine(arch, older, newer)
+
+
+def _losses_of_machine(arch: str, older: BuildRoot, newer: BuildRoot) -> Iterator[str]:
+    before, after = older.machine[arch], newer.machine[arch]
+    old, new = isa(before, arch), isa(after, arch)
+    place = f"machine.{arch}"
+    yield from _lost(f"{place}.isa", old.groups, new.groups)
+    # What is harmless on an old processor may be a feature of a newer one's.
+    yield from _lost(f"{place}.harmless", old.harmless, (*new.harmless, *new.groups))
+    # No instruction becomes foreign.
+    yield from _lost(f"{place}.foreign", new.foreign, old.foreign)
+    yield from _lost(
+        f"{place}.libraries",
+        (*older.libraries, *before.libraries),
+        (*newer.libraries, *after.libraries),
+    )
+    if Version(before.floor or older.glibc) > Version(after.floor or newer.glibc):
+        yield f"{place}.floor: {before.floor or older.glibc}, then {after.floor or newer.glibc}"
+
+
+def _lost(place: str, before: Iterable[str], after: Iterable[str]) -> Iterator[str]:
+    lost = sorted(set(before) - set(after))
+    if lost:
+        yield f"{place}: lost {', '.join(lost)}"
+
+
+def test_dists_have_neighbours() -> None:
+    """From the oldest to the newest, and none is left out."""
+    assert ["el7", "el8", "el9", "el10"] == DISTS
+    assert [("el7", "el8"), ("el8", "el9"), ("el9", "el10")] == PAIRS
+
+
+@pytest.mark.parametrize(("older", "newer"), PAIRS)
+def test_a_newer_dist_allows_what_the_older_one_does(older: str, newer: str) -> None:
+    """C library, libraries, rpm's features, machines, and their instruction sets."""
+    assert [] == list(losses(root(older), root(newer)))
+
+
+@pytest.mark.parametrize(("older", "newer"), PAIRS)
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
+def test_a_newer_processor_runs_what_the_older_one_does(older: str, newer: str, arch: str) -> None:
+    """Groups of instructions of the same architecture, and the marks that its kernel tells of."""
+    before, after = (isa(root(dist).machine[arch], arch) for dist in (older, newer))
+
+    assert set(before.groups) <= set(after.groups)
+    assert set(before.marks) <= set(after.marks)
+    assert set(before.harmless) <= {*after.harmless, *after.groups}
+
+
+def test_an_architecture_for_older_processors_lies_between() -> None:
+    """x86_64_v2 of el10 runs all of el9's x86_64, and el10's own x86_64 runs all of it."""
+    el9, el10 = root("el9").machine, root("el10").machine
+    before = isa(el9["x86_64"], "x86_64")
+    between = isa(el10["x86_64_v2"], "x86_64_v2")
+    after = isa(el10["x86_64"], "x86_64")
+
+    assert before == between
+    assert set(between.groups) < set(after.groups)
+
+
+@pytest.mark.parametrize("dist", DISTS)
+def test_no_floor_is_newer_than_its_dist(dist: str) -> None:
+    """Of every architecture, in every flavor; nor is a floor older than the oldest dist's."""
+    for plan in selection.plans(PROJECT, Selection(dist=dist, arch="all", flavor="all")):
+        assert Version(plan.floor) <= Version(plan.root.glibc), plan.label
+        assert Version(root(DISTS[0]).glibc) <= Version(plan.floor), plan.label
+
+
+# --- and a slip is caught ------------------------------------------------------------------------
+
+
+def without_library(found: BuildRoot) -> BuildRoot:
+    """The C library's second half is forgotten."""
+    return replace(found, libraries=("libc.so.6",))
+
+
+def without_feature(found: BuildRoot) -> BuildRoot:
+    """An rpm that has unlearnt to read xz."""
+    features = tuple(name for name in found.rpm.features if name != "PayloadIsXz")
+    return replace(found, rpm=replace(found.rpm, features=features))
+
+
+def with_machine(found: BuildRoot, arch: str, **changes: object) -> BuildRoot:
+    """Another demand on one architecture."""
+    machine = replace(found.machine[arch], **changes)  # type: ignore[arg-type]
+    return replace(found, machine={**found.machine, arch: machine})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda it: replace(it, glibc="2.9"), "glibc: 2.28, then 2.9"),
+        (lambda it: replace(it, glibc="2.28"), "glibc: 2.28, then 2.28"),
+        (lambda it: replace(it, rpm=replace(it.rpm, version="4.9")), "rpm: 4.14.3, then 4.9"),
+        (without_library, "libraries: lost libpthread.so.0"),
+        (without_feature, "rpm.features: lost PayloadIsXz"),
+        (
+            lambda it: with_machine(it, "aarch64", libraries=()),
+            "machine.aarch64.libraries: lost ld-linux-aarch64.so.1",
+        ),
+        (
+            lambda it: with_machine(it, "aarch64", floor="2.5"),
+            "machine.aarch64.floor: 2.17, then 2.5",
+        ),
+        (
+            lambda it: replace(it, machine={"x86_64": it.machine["x86_64"]}),
+            "machine: lost aarch64",
+        ),
+        (
+            lambda it: replace(it, support=replace(it.support, until=root("el7").support.until)),
+            "support: 2029-05-31, then 2024-06-30",
+        ),
+    ],
+)
+def test_a_build_root_that_loses_something_is_caught(spoil: Spoil, told: str) -> None:
+    """Each slip in a copy of el9 is told, next to el8; the good one has none."""
+    assert told in list(losses(root("el8"), spoil(root("el9"))))
+
+
+def test_a_processor_that_loses_a_level_is_caught() -> None:
+    """A dist whose x86_64 demands less than its elder's refuses what that allowed."""
+    spoilt = with_machine(root("el10"), "x86_64", isa="x86-64")
+
+    told = list(losses(root("el9"), spoilt))
+
+    assert any(
+        line.startswith("machine.x86_64.isa: lost cmpxchg16b, lahf, popcnt") for line in told
+    )
+    assert any(line.startswith("machine.x86_64.foreign: lost ") for line in told)
+
+
+def test_a_slip_in_the_file_is_caught(checkout: Path) -> None:
+    """Read as any build root is, and found by the same comparison."""
+    file = checkout / "buildroot" / "el10.toml"
+    text = file.read_text()
+    assert '"TildeInVersions", ' in text
+    file.write_text(text.replace('"TildeInVersions", ', ""))
+
+    found = list(losses(root("el9"), load.build_root(checkout, "el10")))
+
+    assert ["rpm.features: lost TildeInVersions"] == found

@@ -1,0 +1,25 @@
+"""The unpacked files of a package, by the paths that they have when it is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.inspect import payload
+
+
+def test_entries_have_installed_paths_in_order(tmp_path: Path) -> None:
+    """Folders and links count as entries; order does not hang on the file system."""
+    (tmp_path / "usr").mkdir()
+    (tmp_path / "usr" / "b").touch()
+    (tmp_path / "usr" / "a").symlink_to("b")
+    paths = [path for path, _ in payload.entries(tmp_path)]
+    assert ["/usr", "/usr/a", "/usr/b"] == paths
+
+
+def test_texts_are_those_that_other_builds_read(tmp_path: Path) -> None:
+    """pkg-config and cmake files are read, whatever their bytes; nothing else is."""
+    (tmp_path / "a.pc").write_text("Libs: -la\n")
+    (tmp_path / "a.cmake").write_bytes(b"\xff\n")
+    (tmp_path / "b.pc").symlink_to("a.pc")
+    (tmp_path / "a.h").write_text("int a;\n")
+    assert {"/a.pc": "Libs: -la\n", "/a.cmake": "\ufffd\n"} == payload.texts(tmp_path)

@@ -1,0 +1,82 @@
+"""`errors`: the messages, the exit codes, and the table of them in the README."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.model import errors
+from pipeline.model.errors import PackagingError, VerifyError
+
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, PackagingError) and kind is not PackagingError
+]
+
+
+def test_exit_codes_are_unique() -> None:
+    """No two errors share an exit code, and none has that of a defect (1) or of success (0)."""
+    codes = [kind.exit_code for kind in KINDS]
+
+    assert sorted(set(codes)) == sorted(codes)
+    assert {0, 1}.isdisjoint(codes)
+
+
+def test_titles_are_unique() -> None:
+    """The word before the colon tells which error it is."""
+    titles = [kind.title for kind in KINDS]
+
+    assert sorted(set(titles)) == sorted(titles)
+
+
+def test_every_error_says_what_it_is_for() -> None:
+    """The module is the documentation of what can go wrong."""
+    assert [] == [kind.__name__ for kind in KINDS if not kind.__doc__]
+
+
+def test_readme_lists_every_exit_code(project: Path) -> None:
+    """The README's table has the code and the title of each error, and no code that is gone."""
+    table = re.findall(
+        r"^\|\s*`?(\d+)`?\s*\|\s*`?([\w -]+?)`?\s*\|", (project / "README.md").read_text(), re.M
+    )
+    listed = {(int(code), title) for code, title in table if int(code) > 1}
+
+    assert {(kind.exit_code, kind.title) for kind in KINDS} == listed
+
+
+def test_message_has_all_parts_in_order() -> None:
+    """What failed, the evidence, expected and got, the file, the next command."""
+    problem = VerifyError(
+        "this is not it",
+        detail="one\ntwo",
+        expected="abc",
+        got="def",
+        file=Path("/some/file"),
+        hint="invoke fetch\nor another",
+    )
+
+    assert [
+        "verify: this is not it",
+        "  one",
+        "  two",
+        "  expected: abc",
+        "  got:      def",
+        "  file:     /some/file",
+        "  try:      invoke fetch",
+        "            or another",
+    ] == problem.lines()
+    assert "\n".join(problem.lines()) == str(problem)
+
+
+def test_message_leaves_out_what_is_not_known() -> None:
+    """A part that is empty has no line."""
+    assert ["verify: this is not it"] == VerifyError("this is not it").lines()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_message_starts_with_the_title(kind: type[PackagingError]) -> None:
+    """Whoever reads a log finds the step in the first word."""
+    assert f"{kind.title}: why" == str(kind("why"))

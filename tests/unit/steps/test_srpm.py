@@ -1,0 +1,112 @@
+"""`srpm`: what a source package is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import load
+from pipeline.model import Plan
+from pipeline.model.errors import PatchError
+from pipeline.steps import srpm
+from pipeline.system.checksum import identity_of
+from pipeline.system.report import Report
+from pipeline.system.workspace import StepDirs
+from pipeline.toolchain import rpmbuild
+from tests.unit import release
+
+MOMENT = 1_649_980_444
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A small tree."""
+    folder = tmp_path / "tree"
+    for name in ("CMakeLists.txt", "src/alloc.c", "include/mimalloc.h"):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+    return folder
+
+
+def test_archive_is_the_tree(tree: Path, tmp_path: Path) -> None:
+    """Unpacked, it has the same identity; all is root's, and as old as the release."""
+    archive = tmp_path / "mimalloc-1.tar.gz"
+    srpm.pack(tree, archive, "mimalloc-1", MOMENT)
+    with tarfile.open(archive) as opened:
+        entries = opened.getmembers()
+
+    (tmp_path / "out").mkdir()
+    subprocess.run(["tar", "-xf", archive, "-C", tmp_path / "out"], check=True)
+
+    assert identity_of(tree) == identity_of(tmp_path / "out" / "mimalloc-1")
+    assert {("root", "root", 0, 0, MOMENT)} == {
+        (entry.uname, entry.gname, entry.uid, entry.gid, entry.mtime) for entry in entries
+    }
+    assert {0o755} == {entry.mode for entry in entries if entry.isdir()}
+    assert {0o644} == {entry.mode for entry in entries if entry.isreg()}
+
+
+def test_archive_is_the_same_anywhere(tree: Path, tmp_path: Path) -> None:
+    """Whatever the names of the folders, the modes and the times of the files."""
+    sums = set()
+    for number in range(2):
+        archive = tmp_path / f"{number}" / "mimalloc-1.tar.gz"
+        archive.parent.mkdir()
+        srpm.pack(tree, archive, "mimalloc-1", MOMENT)
+        sums.add(hashlib.sha256(archive.read_bytes()).hexdigest())
+        (tree / "src" / "alloc.c").chmod(0o600)
+        os.utime(tree / "CMakeLists.txt", (1, 1))
+        tree = tree.rename(tmp_path / "elsewhere")
+
+    assert 1 == len(sums)
+
+
+def test_source_package_holds_tree_patches_and_spec(
+    plan: Plan,
+    project: Path,
+    checkout: Path,
+    folder: Callable[..., StepDirs],
+    tree: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of them with one mode and one time, whatever the umask."""
+    patched = load.recipe(project, "2.0.6").patch
+    plan = release.recast(plan, patch=patched)
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(rpmbuild, "run", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(load, "manifest", lambda root, plan: ("/usr/local/nginx-dep/lib64/x",))
+    dirs = folder("unpack", "srpm")
+    tree.rename(dirs.tree)
+    srpm.run(plan, dirs, Report())
+
+    sources = dirs.folder("srpm") / "sources"
+    files = [*sources.iterdir(), dirs.folder("srpm") / "mimalloc-custom.spec"]
+    names = {"mimalloc-2.0.6.tar.gz", patched[0].file, "mimalloc-custom.spec"}
+    assert names == {file.name for file in files}
+    assert {(0o644, plan.recipe.moment)} == {
+        (file.stat().st_mode & 0o777, int(file.stat().st_mtime)) for file in files
+    }
+    ((mode, spec, _, root, places, _),) = asked
+    assert (("-bs",), files[-1], checkout) == (mode, spec, root)
+    assert {"_sourcedir": sources, "_srcrpmdir": srpm.made(plan, dirs).parent} == places
+    assert "mimalloc-custom-2.0.6-1.el7.src.rpm" == srpm.made(plan, dirs).name
+
+
+def test_an_altered_patch_is_not_packed(
+    plan: Plan, project: Path, checkout: Path, folder: Callable[..., StepDirs], tree: Path
+) -> None:
+    """What others build from must be what the recipe pins."""
+    (change,) = load.recipe(project, "2.0.6").patch
+    file = checkout / "patches" / "2.0.6" / change.file
+    file.write_text(file.read_text() + "\n")
+    dirs = folder("unpack", "srpm")
+    tree.rename(dirs.tree)
+    with pytest.raises(PatchError, match="not the one that the recipe pins"):
+        srpm.run(release.recast(plan, patch=(change,)), dirs, Report())

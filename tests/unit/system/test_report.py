@@ -1,0 +1,47 @@
+"""`report`: what the user sees while it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from pipeline.system.report import Report
+
+
+@pytest.mark.parametrize(
+    ("seconds", "note", "line"),
+    [
+        (1.25, "", "  compile         1.2 s\n"),
+        (None, "", "  compile    up to date\n"),
+        (100.0, "done", "  compile       100.0 s  done\n"),
+    ],
+)
+def test_step_has_name_and_time(
+    capsys: pytest.CaptureFixture[str], seconds: float | None, note: str, line: str
+) -> None:
+    """A step tells its time, or that there was nothing to do; no line ends in blanks."""
+    Report().step("compile", seconds, note)
+
+    assert line == capsys.readouterr().out
+
+
+def test_download_is_silent_on_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """No progress bar goes into a log."""
+    with Report().download("file", 10) as arrived:
+        arrived(10)
+
+    assert "" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("total", [10, None])
+def test_download_moves_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, total: int | None
+) -> None:
+    """On a terminal a bar shows how far it is, whether or not the size is known."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with Report().download("file.tar.gz", total) as arrived:
+        arrived(4)
+        arrived(6)
+
+    assert "file.tar.gz" in capsys.readouterr().out

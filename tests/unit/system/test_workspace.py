@@ -1,0 +1,174 @@
+"""`workspace`: where files live, how one gets its final name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.model.errors import WorkspaceError
+from pipeline.system.workspace import (
+    CACHE_VARIABLE,
+    FORMAT,
+    StepDirs,
+    Workspace,
+    locate,
+    place,
+    place_text,
+    remove,
+)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+# --- places --------------------------------------------------------------------------------------
+
+
+def test_cache_is_below_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word from the user the cache is where caches are."""
+    monkeypatch.setenv("HOME", "/home/somebody")
+    expected = Workspace(Path("/x"), Path("/home/somebody/.cache/mimalloc-custom", FORMAT))
+
+    assert expected == locate(Path("/x"))
+
+
+def test_cache_follows_the_desktop_convention(monkeypatch: pytest.MonkeyPatch) -> None:
+    """XDG_CACHE_HOME moves it, in a folder of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+
+    assert Path("/caches/mimalloc-custom", FORMAT) == locate(Path("/x")).cache
+
+
+@pytest.mark.parametrize(
+    ("folder", "odd"), [("/a b", "' '"), ("/it's", '"\'"'), ("/5%:x", "'%' ':'")]
+)
+def test_path_that_the_tools_cannot_take_is_refused(folder: str, odd: str) -> None:
+    """Better at once, and by name, than in the middle of a build with a riddle."""
+    with pytest.raises(WorkspaceError, match="the checkout's path") as caught:
+        locate(Path(folder))
+
+    assert (odd, Path(folder)) == (caught.value.got, caught.value.file)
+    assert "another folder" in caught.value.hint
+
+
+def test_cache_that_the_tools_cannot_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler keeps files there, too."""
+    monkeypatch.setenv(CACHE_VARIABLE, "/some cache")
+    with pytest.raises(WorkspaceError, match="the cache's path"):
+        locate(Path("/x"))
+
+
+def test_cache_is_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """MIMALLOC_CACHE comes before the rest, and may be relative or below a home folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for chosen in ("/mine", "mine", "~/mine"):
+        monkeypatch.setenv(CACHE_VARIABLE, chosen)
+        found.append(locate(Path("/x")).cache)
+
+    places = (Path("/mine"), tmp_path / "mine", Path("/home/somebody/mine"))
+    assert [place / FORMAT for place in places] == found
+
+
+@pytest.mark.parametrize("variable", [CACHE_VARIABLE, "XDG_CACHE_HOME"])
+def test_home_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """Where no home folder is known, the message names the variable that does without."""
+    monkeypatch.setenv(variable, "~no-such-user/cache")
+    with pytest.raises(WorkspaceError, match=CACHE_VARIABLE) as caught:
+        locate(Path("/x"))
+
+    assert 12 == caught.value.exit_code
+
+
+def test_locks_are_outside_of_what_is_cleaned(workspace: Workspace) -> None:
+    """Cleaning must not pull a lock from under a build."""
+    for folder in (workspace.work.parent, workspace.dist, workspace.cache):
+        assert not workspace.locks.is_relative_to(folder)
+
+
+def test_rooms_are_named_by_their_keys(workspace: Workspace) -> None:
+    """Another key is another room."""
+    dirs = StepDirs(workspace, {"fetch": "a" * 64, "unpack": "b" * 64})
+
+    assert workspace.work / "fetch" / ("a" * 16) == dirs.folder("fetch")
+    assert dirs.folder("unpack") / "tree" == dirs.tree
+    assert dirs.folder("fetch") / "log" == dirs.log("fetch")
+
+
+# --- final names ---------------------------------------------------------------------------------
+
+
+def test_place_gives_a_complete_file(tmp_path: Path) -> None:
+    """The file is there with its content, and nothing beside it."""
+    (tmp_path / "made").write_text("new")
+    target = tmp_path / "dist" / "el7" / "name"
+    place(tmp_path / "made", target)
+
+    assert "new" == target.read_text()
+    assert ["name"] == _names(target.parent)
+
+
+def test_place_replaces_what_is_there(tmp_path: Path) -> None:
+    """An older file of the name gives way."""
+    target = tmp_path / "name"
+    target.write_text("old")
+    place_text("new", target)
+
+    assert "new" == target.read_text()
+
+
+@pytest.mark.parametrize("problem", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_place_that_fails_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: BaseException
+) -> None:
+    """A copy that ends midway is seen under no name; the same call works once the cause is gone."""
+
+    def half_a_copy(source: Path, target: Path) -> None:
+        target.write_text("ne")
+        raise problem
+
+    (tmp_path / "made").write_text("new")
+    target = tmp_path / "dist" / "name"
+    target.parent.mkdir()
+    target.write_text("old")
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "copyfile", half_a_copy)
+        with pytest.raises(type(problem)):
+            place(tmp_path / "made", target)
+
+    assert "old" == target.read_text()
+    assert ["name"] == _names(target.parent)
+    place(tmp_path / "made", target)
+    assert "new" == target.read_text()
+
+
+def test_place_writes_through_before_it_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut a final name has its whole content, or is not there."""
+    seen: list[list[str]] = []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append(_names(tmp_path)))
+    place_text("x", tmp_path / "name")
+
+    assert [[f".name.{os.getpid()}"]] == seen
+
+
+def test_remove_takes_what_there_is(tmp_path: Path) -> None:
+    """Folders, files and links go; what a link leads to stays; nothing is fine too."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    for name in ("link", "folder", "file", "nothing"):
+        remove(tmp_path / name)
+
+    assert ["kept"] == _names(tmp_path)
+    assert ["file"] == _names(tmp_path / "kept")

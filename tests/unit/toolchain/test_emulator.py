@@ -1,0 +1,195 @@
+"""`emulator`: what starts a program of any machine on this host, and what it is told."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.build import selection
+from pipeline.model import Plan
+from pipeline.model.errors import HostError
+from pipeline.toolchain import emulator
+from pipeline.toolchain.emulator import HERE, Runner, Start
+from tests.unit.conftest import PROJECT
+
+V2 = {"pni", "ssse3", "sse4_1", "sse4_2", "popcnt", "lahf_lm", "cx16"}
+V3 = V2 | {"avx", "avx2", "bmi1", "bmi2", "fma", "f16c", "abm", "movbe"}
+
+Host = Callable[..., None]
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Host:
+    """Makes this host one of another kind: its machine, its marks, the programs on it."""
+
+    def be(machine: str, marks: set[str] | None = None, programs: str = "/usr/bin") -> None:
+        monkeypatch.setattr(platform, "machine", lambda: machine)
+        monkeypatch.setattr(emulator, "_marks", lambda: frozenset(marks or ()))
+        monkeypatch.setattr(shutil, "which", lambda name: programs and f"{programs}/{name}")
+
+    return be
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root with a folder for a C library, named as QEMU's users name it."""
+    (tmp_path / "lib").mkdir()
+    monkeypatch.setenv(emulator.ROOT_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def planned(dist: str, arch: str) -> Plan:
+    """The default release."""
+    return selection.plan(PROJECT, "3.4.3", dist, arch)
+
+
+@pytest.mark.parametrize(
+    ("dist", "arch", "machine", "marks"),
+    [
+        ("el7", "x86_64", "x86_64", set()),
+        ("el9", "x86_64", "x86_64", V2),
+        ("el10", "x86_64_v2", "x86_64", V2),
+        ("el10", "x86_64", "x86_64", V3 | {"avx512f"}),
+        ("el10", "aarch64", "aarch64", set()),
+    ],
+)
+def test_a_host_runs_what_is_its_own(
+    host: Host, dist: str, arch: str, machine: str, marks: set[str]
+) -> None:
+    """A processor of the kind that has every mark of the level: nothing stands before a program."""
+    host(machine, marks, programs="")
+    plan = planned(dist, arch)
+
+    assert emulator.runs_here(plan)
+    assert HERE == emulator.runner(plan)
+    assert Start(("/a/program", "-x"), {"A": "b"}) == HERE.start(
+        [Path("/a/program"), "-x"], {"A": "b"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("dist", "arch", "machine", "marks"),
+    [
+        ("el9", "x86_64", "x86_64", V2 - {"popcnt"}),
+        ("el10", "x86_64_v2", "x86_64", V2 - {"cx16"}),
+        ("el10", "x86_64", "x86_64", V3 - {"bmi2"}),
+        ("el10", "x86_64", "x86_64", V2),
+        ("el7", "x86_64", "aarch64", V3),
+        ("el7", "aarch64", "x86_64", V3),
+    ],
+)
+def test_a_host_of_another_kind_or_too_old_does_not(
+    host: Host, dist: str, arch: str, machine: str, marks: set[str]
+) -> None:
+    """One mark that is missing is enough."""
+    host(machine, marks)
+
+    assert not emulator.runs_here(planned(dist, arch))
+
+
+@pytest.mark.parametrize(
+    ("dist", "arch", "machine", "program", "model"),
+    [
+        ("el7", "aarch64", "x86_64", "qemu-aarch64", "cortex-a53"),
+        ("el10", "aarch64", "x86_64", "qemu-aarch64", "cortex-a53"),
+        ("el8", "x86_64", "aarch64", "qemu-x86_64", "qemu64"),
+        ("el9", "x86_64", "aarch64", "qemu-x86_64", "Nehalem"),
+        ("el10", "x86_64_v2", "aarch64", "qemu-x86_64", "Nehalem"),
+        ("el10", "x86_64", "aarch64", "qemu-x86_64", "Haswell"),
+    ],
+)
+def test_an_emulator_is_the_oldest_processor_of_the_level(
+    host: Host, elsewhere: Path, dist: str, arch: str, machine: str, program: str, model: str
+) -> None:
+    """What runs on it, runs on every processor of the dist."""
+    host(machine)
+
+    command = emulator.runner(planned(dist, arch)).command
+
+    assert (f"/usr/bin/{program}", "-L", str(elsewhere), "-cpu", model) == command
+
+
+def test_a_host_of_the_kind_has_the_c_library_itself(host: Host, elsewhere: Path) -> None:
+    """What its processor is too old for runs in an emulator, in the host's own root."""
+    host("x86_64", V2)
+
+    command = emulator.runner(planned("el10", "x86_64")).command
+
+    assert ("/usr/bin/qemu-x86_64", "-L", "/", "-cpu", "Haswell") == command
+    assert elsewhere.is_dir()
+
+
+def test_the_root_is_the_processors_unless_told(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Debian's cross C library lies."""
+    monkeypatch.delenv(emulator.ROOT_VARIABLE, raising=False)
+    monkeypatch.setattr(Path, "is_dir", lambda self: True)
+    host("x86_64")
+    plan = planned("el8", "aarch64")
+
+    assert "/usr/aarch64-linux-gnu" == plan.processor.emulator.root
+    assert ("-L", "/usr/aarch64-linux-gnu") == emulator.runner(plan).command[1:3]
+
+
+def test_variables_are_for_the_program_and_not_for_its_emulator() -> None:
+    """`LD_PRELOAD` in the emulator's own environment would preload a library of another machine."""
+    runner = Runner(("/usr/bin/qemu-aarch64", "-L", "/root"))
+
+    begin = runner.start([Path("/a/program"), "-E"], {"LD_PRELOAD": "/a b/x.so", "EMPTY": ""})
+
+    given = ("-E", "LD_PRELOAD=/a b/x.so", "-E", "EMPTY=")
+    assert (*runner.command, *given, "/a/program", "-E") == begin.argv
+    assert {} == begin.env
+
+
+def test_a_host_without_the_emulator(host: Host, elsewhere: Path) -> None:
+    """Its name, what it was for, and where to look."""
+    host("x86_64", programs="")
+
+    with pytest.raises(HostError) as caught:
+        emulator.runner(planned("el7", "aarch64"))
+
+    problem = caught.value
+    assert "what is made for armv8-a cannot be tried on this machine" == problem.what
+    assert f"qemu-aarch64, and a C library below {elsewhere}" == problem.expected
+    assert "no qemu-aarch64" == problem.got
+    assert ("invoke doctor", 11) == (problem.hint.splitlines()[0], problem.exit_code)
+
+
+def test_a_host_without_the_emulators_c_library(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder that was looked for, and the variable that names another."""
+    host("x86_64")
+    monkeypatch.setenv(emulator.ROOT_VARIABLE, str(tmp_path / "nowhere"))
+
+    with pytest.raises(HostError) as caught:
+        emulator.runner(planned("el7", "aarch64"))
+
+    assert f"no {tmp_path}/nowhere/lib" == caught.value.got
+    assert caught.value.hint.splitlines()[1].startswith("QEMU_LD_PREFIX=/")
+
+
+@pytest.mark.parametrize(
+    ("told", "marks"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu sse2 avx\n\nprocessor\t: 1\n", {"fpu", "sse2", "avx"}),
+        (
+            "processor\t: 0\nBogoMIPS\t: 50\nFeatures\t: fp asimd atomics\n",
+            {"fp", "asimd", "atomics"},
+        ),
+        ("vmx flags\t: vnmi\n", set()),
+    ],
+)
+def test_marks_are_what_the_kernel_says(
+    monkeypatch: pytest.MonkeyPatch, told: str, marks: set[str]
+) -> None:
+    """Of the first processor, in the words of either kind of kernel; another line is no answer."""
+    monkeypatch.setattr(Path, "read_text", lambda self, errors: told)
+
+    assert marks == emulator._marks.__wrapped__()

@@ -1,0 +1,140 @@
+"""`host`: the table of programs, and what this machine has of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.model.errors import RecipeError
+from pipeline.toolchain import host_programs
+
+TABLE = """\
+# program  debian  el      state     purpose
+knife      cutlery cutler  needed    cuts bread and cheese
+
+fork       forks   -       optional  holds
+"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    (tmp_path / "buildroot").mkdir()
+    (tmp_path / host_programs.PROGRAMS).write_text(TABLE)
+    return folder
+
+
+def _add(folder: Path, name: str, body: str = "") -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("manager", "packages"),
+    [
+        ("apt-get", ["cutlery", "forks"]),
+        ("dnf", ["cutler", "-"]),
+        ("yum", ["cutler", "-"]),
+        ("", ["cutlery", "forks"]),
+    ],
+)
+def test_packages_are_named_as_the_host_names_them(
+    tmp_path: Path, programs: Path, manager: str, packages: list[str]
+) -> None:
+    """Each family of distributions has its own names."""
+    if manager:
+        _add(programs, manager)
+    found = host_programs.programs(tmp_path)
+
+    assert packages == [program.package for program in found]
+    assert [True, True] == [program.missing for program in found]
+    assert ("needed", "cuts bread and cheese") == (found[0].need, found[0].purpose)
+
+
+def test_a_library_is_where_the_loader_finds_it(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no program, and is on no PATH."""
+    (tmp_path / host_programs.PROGRAMS).write_text("libfast.so.2 libfast2 - tests allocates\n")
+    told = "\tlibbreakfast.so.2 (libc6) => /lib/b\n\tlibfast.so.2 (libc6,x86-64) => /lib/f.so.2\n"
+    monkeypatch.setattr("pipeline.system.process.attempt", lambda *_, **__: (0, told, ""))
+    (found,) = host_programs.programs(tmp_path)
+    assert ("/lib/f.so.2", "f.so.2", False) == (found.path, found.version, found.missing)
+
+    monkeypatch.setattr("pipeline.system.process.attempt", lambda *_, **__: (0, told[:30], ""))
+
+    (found,) = host_programs.programs(tmp_path)
+    assert found.missing
+
+
+@pytest.mark.parametrize(
+    ("body", "version"),
+    [
+        ("echo knife version 1.22.333, since 2001", "1.22.333"),
+        ("echo 'knife 4.5' >&2", "4.5"),
+        ('[ "$1" = -v ] && echo knife/7.8 || exit 2', "7.8"),
+        ("echo sharp", "?"),
+        ("exit 1", "?"),
+    ],
+)
+def test_version_is_what_a_program_says(
+    tmp_path: Path, programs: Path, body: str, version: str
+) -> None:
+    """On either output, asked in one of two ways; a program without one is there all the same."""
+    _add(programs, "knife", body)
+    knife = host_programs.programs(tmp_path)[0]
+
+    assert (str(programs / "knife"), version) == (knife.path, knife.version)
+    assert not knife.missing
+
+
+def test_program_of_another_machine_has_no_version(tmp_path: Path, programs: Path) -> None:
+    """It cannot be run here, as the loader that an emulator needs; it is there all the same."""
+    _add(programs, "knife")
+    (programs / "knife").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
+    knife = host_programs.programs(tmp_path)[0]
+
+    assert (str(programs / "knife"), "?", False) == (knife.path, knife.version, knife.missing)
+
+
+def test_program_may_be_named_by_its_path(tmp_path: Path, programs: Path) -> None:
+    """Where it is on nobody's PATH."""
+    loader = tmp_path / "aarch64" / "ld.so"
+    loader.parent.mkdir()
+    line = f"{loader} libc6-cross - tests what aarch64 is tried on\n"
+    (tmp_path / host_programs.PROGRAMS).write_text(line)
+    (missing,) = host_programs.programs(tmp_path)
+    _add(loader.parent, "ld.so", "echo ld.so 2.36")
+    (found,) = host_programs.programs(tmp_path)
+
+    assert (True, False) == (missing.missing, found.missing)
+    assert (str(loader), "2.36") == (found.path, found.version)
+    assert programs.is_dir()
+
+
+def test_table_with_a_short_line(tmp_path: Path, programs: Path) -> None:
+    """A line that lacks a column is shown, with its file."""
+    (tmp_path / host_programs.PROGRAMS).write_text(f"{TABLE}spoon spoons spoons needed\n")
+    with pytest.raises(RecipeError) as caught:
+        host_programs.programs(tmp_path)
+
+    assert "spoon spoons spoons needed" == caught.value.got
+    assert tmp_path / host_programs.PROGRAMS == caught.value.file
+    assert programs.is_dir()
+
+
+def test_real_table_can_be_read(project: Path) -> None:
+    """Every program of the project's own table has one of the known states."""
+    found = host_programs.programs(project)
+
+    assert {"needed", "tests", "optional"} >= {program.need for program in found}
+    assert {"rpmbuild", "rpm", "patch"} <= {program.name for program in found}
+
+
+def test_pinned_versions_are_known() -> None:
+    """What decides the bytes of a package is in the environment."""
+    assert set(host_programs.PINNED) == set(host_programs.pinned())
