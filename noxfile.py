@@ -1,7 +1,7 @@
-"""The doors for `nox`: what is run, and nothing of how. Plain `nox` runs every session.
+"""The sessions of `nox`. Plain `nox` runs those that CI runs.
 
-Sessions share the environment that `./bootstrap` made from the lock file, and the packages that
-`invoke build` made before: what one session has built, the next finds up to date.
+Sessions share the environment that `./bootstrap` made from the locks, and the packages that were
+built before: what one session has built, the next finds up to date.
 """
 
 import nox
@@ -50,19 +50,19 @@ def _covered(session: nox.Session, *arguments: str) -> None:
 def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
     others = ("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "reproduce")
-    elsewhere = [f"--ignore=tests/build/test_{name}.py" for name in others]
-    session.run("pytest", "tests/build", *elsewhere, *session.posargs)
+    ignored = [f"--ignore=tests/build/test_{name}.py" for name in others]
+    session.run("pytest", "tests/build", *ignored, *session.posargs)
 
 
 @nox.session
 def smoke(session: nox.Session) -> None:
-    """Real programs on the library out of the RPM, and what must fail that."""
+    """Real programs on the library out of the RPM, and cases that must fail."""
     session.run("pytest", "tests/build/test_smoke.py", *session.posargs)
 
 
 @nox.session
 def install(session: nox.Session) -> None:
-    """Real rpm, and real dnf with a repository on loopback, in a root of their own."""
+    """Real rpm and dnf, with a repository on loopback, in scratch roots."""
     session.run(
         "pytest", "tests/build/test_install.py", "tests/build/test_dnf.py", *session.posargs
     )
@@ -70,7 +70,7 @@ def install(session: nox.Session) -> None:
 
 @nox.session
 def nginx(session: nox.Session) -> None:
-    """A live nginx: on the library or not, run, and a sample of the comparison."""
+    """A live nginx: status, run, and a sample of the comparison."""
     session.run("pytest", "tests/build/test_nginx.py", *session.posargs)
 
 
@@ -82,20 +82,20 @@ def manifest(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Ratios, and no verdict: builds beside a script, the library beside other allocators."""
+    """Ratios: builds against a script, the library against other allocators."""
     for which in ("build", "grid", "library"):
         session.run("python", "-m", "benchmarks", which, *session.posargs)
 
 
 @nox.session
 def rpmlint(session: nox.Session) -> None:
-    """A second opinion on package and spec; every filter is explained in tests/rpmlint.toml."""
+    """rpmlint on packages and spec; tests/rpmlint.toml explains every filter."""
     session.run("pytest", "tests/build/test_rpmlint.py", *session.posargs)
 
 
 @nox.session
 def reproduce(session: nox.Session) -> None:
-    """The same bytes in another world: a sample of the packages, or all with `-- --full`."""
+    """The same bytes in another environment: a sample of the packages, or all with `-- --full`."""
     session.run("pytest", "tests/build/test_reproduce.py", *session.posargs)
 
 

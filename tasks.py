@@ -11,7 +11,5 @@ namespace = Collection(
     *(releases.bump, releases.release),
     *(services.dropin, services.run, services.status, services.compare),
 )
-namespace.add_task(packages.build_task("build", packages.BUILD), default=True)
-namespace.add_task(packages.build_task("srpm", packages.SRPM))
-for _name, _purpose in packages.STEPS.items():
-    namespace.add_task(packages.build_task(_name, _purpose))
+for _name, _purpose in packages.BUILD_TASKS.items():
+    namespace.add_task(packages.build_task(_name, _purpose), default=_name == "build")

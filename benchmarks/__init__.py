@@ -1,1 +1,1 @@
-"""What a build costs beside making it by hand, and the library beside other allocators."""
+"""What a build costs compared with a plain script, and the library with other allocators."""

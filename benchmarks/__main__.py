@@ -1,49 +1,38 @@
-"""The door: python -m benchmarks build|grid|library [--sample] [--dist DIST]."""
-
-from __future__ import annotations
+"""The command line: python -m benchmarks build|grid|library [--sample] [--dist DIST]."""
 
 import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import settings
+from benchmarks import build, library, parallel
+from benchmarks.settings import load
 from pipeline.compare import host_description
 from pipeline.model.errors import PackagingError
 from pipeline.system.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
+BENCHMARKS = {"build": build.run, "grid": parallel.run, "library": library.run}
 
 
 def main(arguments: list[str]) -> int:
-    """Run one benchmark; the answer is the exit code."""
+    """Run one benchmark; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("which", choices=("build", "grid", "library"))
+    parser.add_argument("benchmark", choices=BENCHMARKS)
     parser.add_argument("--sample", action="store_true", help="one round of the smallest work")
     parser.add_argument("--dist", help="whose library is measured (default: benchmarks.toml)")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     report = Report()
     try:
-        chosen = settings.load()
-        chosen = chosen.sampled() if asked.sample else chosen
-        if asked.dist:
-            chosen = replace(chosen, library=replace(chosen.library, dist=asked.dist))
+        settings = load().sampled() if options.sample else load()
+        if options.dist:
+            library_settings = replace(settings.library, dist=options.dist)
+            settings = replace(settings, library=library_settings)
         for line in host_description.lines():
             report.line(line)
-        if asked.which == "build":
-            from benchmarks import builds
-
-            builds.run(chosen, ROOT, report)
-        elif asked.which == "grid":
-            from benchmarks import grids
-
-            grids.run(chosen, ROOT, report)
-        else:
-            from benchmarks import library
-
-            library.run(chosen, ROOT, report)
+        BENCHMARKS[options.benchmark](settings, ROOT, report)
     except PackagingError as problem:
-        Report().line(str(problem))
+        report.line(str(problem))
         return problem.exit_code
     return 0
 

@@ -1,180 +1,175 @@
-"""The price of an allocation: programs on our library, beside plain builds and other allocators."""
+"""The cost of an allocation: programs on our library, plain builds of it and other allocators."""
 
-from __future__ import annotations
-
-import os
 import platform
+import shutil
+import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
-from benchmarks import allocators, counting, programs, usage
-from benchmarks.allocators import C_LIBRARY, OURS, PLAIN, POINTERS, Allocator, named
-from benchmarks.columns import table
-from benchmarks.programs import Program
+from benchmarks import programs, variants
+from benchmarks.programs import Program, Usage
 from benchmarks.settings import Settings
+from benchmarks.variants import PACKAGE, PLAIN, POINTERS
 from pipeline.build import selection
 from pipeline.build.selection import Selection
-from pipeline.compare import statistics
-from pipeline.model.errors import SmokeError
-from pipeline.system import workspace
+from pipeline.compare.allocators import Allocator, of_host
+from pipeline.compare.listing import table
+from pipeline.compare.statistics import C_LIBRARY, Measure, Results, schedule, spread
+from pipeline.model.errors import CompareError
+from pipeline.smoke import assertions, preload
+from pipeline.smoke.assertions import Assertion
+from pipeline.system import process, workspace
 from pipeline.system.report import Report
 
-# Allocator and program to what each round came to.
-Rounds = Mapping[tuple[str, str], Sequence[float]]
+_C_LIBRARY_FILE = "libc.so.6"
+
+Number = TypeVar("Number")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One measure of every program on every allocator; less of it is better."""
-
-    title: str
-    allocators: tuple[str, ...]
-    programs: tuple[str, ...]
-    rounds: Rounds
-
-    def ratios(self, name: str, reference: str) -> dict[str, list[float]]:
-        """Each program's ratio in each round, and the mean of all programs."""
-        found = {
-            program: statistics.ratios(self.rounds[name, program], self.rounds[reference, program])
-            for program in self.programs
-        }
-        return {**found, "mean": statistics.mean(list(found.values()))}
-
-    def lines(self, pairs: Sequence[tuple[str, str]], head: str) -> Iterator[str]:
-        """A table of some allocators, each by its reference: the median, and the mean's spread."""
-        rows = []
-        for name, reference in pairs:
-            found = self.ratios(name, reference)
-            mean = statistics.spread(found.pop("mean"))
-            cells = [f"{figures.spread(values).middle:.3f}" for values in found.values()]
-            rows.append([name, *cells, mean.text(3)])
-        yield from table([head, *self.programs, "mean"], rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Setup:
     """What is measured, and with what."""
 
-    allocators: tuple[Allocator, ...]
-    programs: tuple[Program, ...]
-    starter: usage.Starter
+    allocators: list[Allocator]
+    programs: list[Program]
+    starter: Path
     scratch: Path
 
 
-def run(settings: Settings, root: Path, report: Report) -> list[Measured]:
-    """Measure, and print a table for each measure and each comparison."""
+def run(settings: Settings, root: Path, report: Report) -> None:
+    """Print a table for each measure and each comparison."""
     place, arch = workspace.locate(root), platform.machine()
-    with tempfile.TemporaryDirectory(prefix="mimalloc-bench-") as room:
-        folder = Path(room)
-        # Which release it is does not matter: the compiler for the workloads is that of all.
+    with tempfile.TemporaryDirectory(prefix="mimalloc-benchmark-") as scratch:
+        folder = Path(scratch)
+        # The compiler of the workloads is the same for all releases.
         plan = selection.plans(root, Selection(dist=settings.library.dist))[0]
-        starter = usage.starter(plan, place, folder)
-        found, missing = allocators.gather(settings.library, settings.rival, arch, place, folder)
-        started, lacking = programs.gather(settings.workload, plan, place, folder)
-        missing |= lacking
-        bench = Bench(tuple(found), tuple(started), starter, folder)
-        _prove(bench, report)
-        results = []
-        if counting.at_hand():
-            results.append(_counted(bench, settings.rounds.counted))
+        ours, missing = variants.gather(settings.library, arch, place, folder)
+        others, missing_others = of_host(root)
+        started, missing_programs = programs.gather(settings.workload, plan, place, folder)
+        starter = programs.compiled(programs.STARTER, plan, place, folder)
+        setup = Setup([Allocator(C_LIBRARY), *ours, *others], started, starter, folder)
+        _check_allocators(setup, report)
+        missing |= missing_others | missing_programs
+        if shutil.which(programs.COUNTER):
+            # Several at once: that does not change their number.
+            counted = measure(setup, settings.rounds.counted, programs.count, process.cores())
+            _print("instructions", counted, float, settings, report)
         else:
-            missing["instructions"] = f"no {counting.PROGRAM} on this host"
-        results += _timed(bench, settings.rounds.library)
-    _tell(results, missing, settings, report)
-    return results
+            missing["instructions"] = f"no {programs.COUNTER} on this host"
 
+        def time(program: Program, allocator: Allocator) -> tuple[Usage, str]:
+            usage = programs.measure(
+                starter, program.timed, library=allocator.library, env=program.env
+            )
+            return usage, usage.output
 
-def _prove(bench: Bench, report: Report) -> None:
-    """Every allocator is the one that programs run on; else nothing is measured."""
-    report.line("")
-    for number, allocator in enumerate(bench.allocators):
-        traces = bench.scratch / "traces" / str(number)
-        file = allocators.proven(allocator, bench.programs[0].counted, traces)
-        report.line(f"in use: {allocator.name}: malloc and free are bound to {Path(file).name}")
-
-
-def _reference(bench: Bench, command: Callable[[Program], tuple[str, ...]]) -> dict[str, str]:
-    """What each program prints on the C library's allocator, by its name."""
-    return {
-        each.name: bench.starter.run(command(each), error=SmokeError, env=each.env).output
-        for each in bench.programs
-    }
-
-
-def _counted(bench: Bench, rounds: int) -> Measured:
-    """Instructions; several programs at once, because company does not change their number."""
-    reference = _reference(bench, lambda program: program.counted)
-
-    def one(pair: tuple[Allocator, Program]) -> int:
-        allocator, program = pair
-        count, output = counting.instructions(
-            program.counted, allocator.library, program.env, bench.scratch
-        )
-        programs.hold(program.name, allocator.name, output, reference[program.name])
-        return count
-
-    pairs = [(each, program) for program in bench.programs for each in bench.allocators]
-    found: dict[tuple[str, str], list[float]] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (allocator, program), count in zip(
-            pairs * rounds, pool.map(one, pairs * rounds), strict=True
-        ):
-            found.setdefault((allocator.name, program.name), []).append(count)
-    return _measured("instructions", bench, found)
-
-
-def _timed(bench: Bench, rounds: int) -> list[Measured]:
-    """The processors' time and the largest resident size, one program at a time, in turn."""
-    reference = _reference(bench, lambda program: program.timed)
-    taken: dict[tuple[str, str], list[usage.Usage]] = {}
-    for number in range(rounds):
-        for program in bench.programs:
-            for allocator in statistics.turns(bench.allocators, number):
-                took = bench.starter.run(
-                    program.timed, error=SmokeError, library=allocator.library, env=program.env
-                )
-                programs.hold(program.name, allocator.name, took.output, reference[program.name])
-                taken.setdefault((allocator.name, program.name), []).append(took)
-
-    def measure(title: str, value: Callable[[usage.Usage], float]) -> Measured:
-        found = {pair: [value(took) for took in each] for pair, each in taken.items()}
-        return _measured(title, bench, found)
-
-    return [
-        measure("processor time", lambda took: took.cpu),
-        measure("largest resident size", lambda took: took.resident),
-    ]
-
-
-def _measured(title: str, bench: Bench, found: Rounds) -> Measured:
-    names = tuple(each.name for each in bench.allocators)
-    return Measured(title, names, tuple(each.name for each in bench.programs), found)
-
-
-def _tell(
-    results: Sequence[Measured], missing: Mapping[str, str], settings: Settings, report: Report
-) -> None:
-    for result in results:
-        everything = [(name, C_LIBRARY) for name in result.allocators]
-        lines = [f"{result.title}, of what it is on {C_LIBRARY}", ""]
-        lines += result.lines(everything, "allocator")
-        pairs = list(_twins(result, settings))
-        if pairs:
-            lines += ["", f"{result.title}, of what it is on {PLAIN} of the same release", ""]
-            lines += result.lines(pairs, "library")
-        for line in ("", *lines):
-            report.line(line)
+        timed = measure(setup, settings.rounds.library, time, 1)
+        _print("processor time", timed, attrgetter("cpu"), settings, report)
+        _print("largest resident size", timed, attrgetter("resident"), settings, report)
     for name, reason in missing.items():
         report.line(f"NOT MEASURED: {name}: {reason}")
 
 
-def _twins(result: Measured, settings: Settings) -> Iterator[tuple[str, str]]:
-    """Ours, with and without frame pointers, and the plain build of the same release."""
-    for release in settings.library.releases:
-        for kind in (OURS, POINTERS):
-            pair = named(release, kind), named(release, PLAIN)
-            if set(pair) <= set(result.allocators):
-                yield pair
+def _check_allocators(setup: Setup, report: Report) -> None:
+    """Check that programs run on every allocator, before anything is measured."""
+    report.line("")
+    for number, allocator in enumerate(setup.allocators):
+        folder = setup.scratch / "traces" / str(number)
+        file = bound_library(allocator, setup.programs[0].counted, folder)
+        report.line(f"in use: {allocator.name}: malloc and free are bound to {file.name}")
+
+
+def bound_library(allocator: Allocator, argv: Sequence[str], folder: Path) -> Path:
+    """The library that the loader binds a program's malloc and free to.
+
+    Raises CompareError where that is not the allocator. The loader writes into ``folder``.
+    """
+    folder.mkdir(parents=True)
+    debug = {"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": str(folder / "of")}
+    code, _, errors = process.attempt(argv, env={**debug, **allocator.variables()})
+    trace = "\n".join(preload.loader_output(folder))
+    # The loader may have another path for the C library than the kernel.
+    targets = (Path(target) for _, _, target in assertions.bindings(trace))
+    c_library = next((file for file in targets if file.name == _C_LIBRARY_FILE), None)
+    library = allocator.library or c_library or Path(_C_LIBRARY_FILE)
+    claims = [
+        assertions.bound(trace, library, ("free", "malloc")),
+        assertions.not_rejected(errors),
+        Assertion("exit code", "0", str(code)),
+    ]
+    failed = [claim.line() for claim in claims if not claim.holds]
+    if failed:
+        what = f"programs do not run on {allocator.name}"
+        raise CompareError(what, detail="\n".join(failed), file=library)
+    return library
+
+
+def measure(
+    setup: Setup, rounds: int, run: Callable[[Program, Allocator], tuple[Number, str]], jobs: int
+) -> Results[Number]:
+    """The numbers of all programs on all allocators, ``jobs`` runs at a time.
+
+    Raises CompareError where a program prints something else than on the C library's allocator.
+    """
+    runs = list(schedule(rounds, setup.programs, setup.allocators))
+    numbers: dict[tuple[str, str], list[Number]] = {}
+    outputs: dict[tuple[str, str], set[str]] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        results = pool.map(lambda planned: run(*planned[1:]), runs)
+        for (_, program, allocator), (number, output) in zip(runs, results, strict=True):
+            key = program.name, allocator.name
+            numbers.setdefault(key, []).append(number)
+            outputs.setdefault(key, set()).add(output)
+    for (program_name, allocator_name), texts in outputs.items():
+        reference = outputs[program_name, C_LIBRARY]
+        programs.check_output(program_name, allocator_name, texts | reference)
+    names = [allocator.name for allocator in setup.allocators]
+    return Results([program.name for program in setup.programs], names, numbers)
+
+
+def _print(
+    title: str,
+    results: Results[Number],
+    number: Measure[Number],
+    settings: Settings,
+    report: Report,
+) -> None:
+    """Print the ratios to the C library's allocator, then those to the plain build."""
+    pairs = [(name, C_LIBRARY) for name in results.subjects]
+    lines = ["", f"{title}, of what it is on {C_LIBRARY}", ""]
+    lines += ratios("allocator", results, number, pairs)
+    pairs = [
+        (f"{release} {variant}", f"{release} {PLAIN}")
+        for release in settings.library.releases
+        for variant in (PACKAGE, POINTERS)
+        if {f"{release} {variant}", f"{release} {PLAIN}"} <= set(results.subjects)
+    ]
+    if pairs:
+        lines += ["", f"{title}, of what it is on {PLAIN} of the same release", ""]
+        lines += ratios("library", results, number, pairs)
+    for line in lines:
+        report.line(line)
+
+
+def ratios(
+    heading: str,
+    results: Results[Number],
+    number: Measure[Number],
+    pairs: Sequence[tuple[str, str]],
+) -> list[str]:
+    """A table of allocators, each divided by its base: the median of each program, and the mean.
+
+    The mean is the geometric one, because only that does not depend on which is the base.
+    """
+    rows = [[heading, *results.cases, "mean"]]
+    for name, base in pairs:
+        programs = [results.ratios(case, name, number, base) for case in results.cases]
+        means = [statistics.geometric_mean(values) for values in zip(*programs, strict=True)]
+        medians = [f"{spread(values).median:.3f}" for values in programs]
+        rows.append([name, *medians, spread(means).text(3)])
+    return table(rows, markdown=True)

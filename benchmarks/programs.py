@@ -1,25 +1,33 @@
-"""The workloads as programs of this host: compiled, started, and held to what they print."""
+"""Programs that are measured: the workloads, compiled where they are C, and one run of them."""
 
-from __future__ import annotations
-
+import re
 import shutil
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import usage
 from benchmarks.settings import Workload
+from pipeline.compare.allocators import Allocator
 from pipeline.model import Plan
-from pipeline.model.errors import SmokeError
+from pipeline.model.errors import CompareError, HostError
+from pipeline.system import process
 from pipeline.system.workspace import Workspace
+from pipeline.toolchain import compiler
 
 SOURCES = Path(__file__).with_name("workloads")
+STARTER = Path(__file__).with_name("usage.c")
+COUNTER = "valgrind"
+TIMEOUT = 300.0
+
 _COMPILED = "{program}"
+_TOTAL = re.compile(r"^(?:totals|summary): (\d+)$", re.MULTILINE)
+_OBJECT = re.compile(r"^c?ob=\(\d+\) (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A workload that can be started: its commands for the two sizes, and its environment."""
+    """A workload of this host: its commands for the two sizes, and its environment."""
 
     name: str
     timed: tuple[str, ...]
@@ -27,47 +35,126 @@ class Program:
     env: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run took: seconds by the clock, seconds of the processors, KiB at most.
+
+    The processors' time and the size include those of the processes that it has waited for.
+    """
+
+    wall: float
+    cpu: float
+    resident: int
+    output: str
+
+
 def gather(
     workloads: Iterable[Workload], plan: Plan, workspace: Workspace, folder: Path
 ) -> tuple[list[Program], dict[str, str]]:
-    """The programs that are at hand, and why others are not."""
-    found, missing = [], dict[str, str]()
+    """The programs of this host, and why others are missing, by name."""
+    programs, missing = list[Program](), dict[str, str]()
     for workload in workloads:
-        first = workload.command[0]
+        first, *others = workload.command
         if first == _COMPILED:
             source = SOURCES / f"{workload.name}.c"
-            path: str | None = str(usage.compiled(source, plan, workspace, folder))
+            path: str | None = str(compiled(source, plan, workspace, folder))
         else:
             path = shutil.which(first)
-        if path:
-            found.append(_program(workload, path))
-        else:
+        if path is None:
             missing[workload.name] = f"no {first} on this host"
-    return found, missing
+            continue
+        timed, counted = (
+            (path, *(word.format(size=size, sources=SOURCES) for word in others))
+            for size in (workload.size, workload.counted)
+        )
+        programs.append(Program(workload.name, timed, counted, workload.environment))
+    return programs, missing
 
 
-def _program(workload: Workload, path: str) -> Program:
-    def command(size: int) -> tuple[str, ...]:
-        words = {"program": path, "size": size, "sources": SOURCES}
-        return (path, *(word.format_map(words) for word in workload.command[1:]))
+def compiled(source: Path, plan: Plan, workspace: Workspace, folder: Path) -> Path:
+    """A C file as a program in ``folder``, by the compiler of our packages.
 
-    return Program(
-        workload.name, command(workload.size), command(workload.counted), workload.environment
+    The compiler must not know malloc: it would leave out the calls that are measured.
+    """
+    target = folder / source.stem
+    flags = ("-std=gnu11", "-O2", "-g0", "-fno-builtin", *plan.compiler.isa[plan.machine.isa])
+    process.run(
+        [*compiler.command(plan), *flags, source, "-o", target, "-lpthread"],
+        log=folder / "log",
+        error=HostError(f"{source.name} does not compile"),
+        env=compiler.environment(plan, workspace),
     )
+    return target
 
 
-def hold(program: str, allocator: str, output: str, reference: str) -> None:
-    """Raise SmokeError where a program prints something else than on the C library's allocator."""
-    if output == reference and reference:
-        return
-    raise SmokeError(
-        f"{program} comes to another result on {allocator}",
-        expected=_shown(reference),
-        got=_shown(output),
-        hint="a workload must always do the same; or the allocator gives out memory twice",
-    )
+def measure(
+    starter: Path,
+    argv: Sequence[str | Path],
+    *,
+    library: Path | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Usage:
+    """Run a program by the compiled starter, on a library or (None) on none.
+
+    Raises CompareError where it fails, or where the loader rejects the library: the program would
+    run on another allocator.
+    """
+    result = starter.with_name("result")
+    result.unlink(missing_ok=True)
+    command = [starter, result, str(library or ""), *argv]
+    _, output, errors = process.attempt(command, cwd=cwd, env=env, timeout=TIMEOUT)
+    numbers = result.read_text().split() if result.is_file() else []
+    if numbers[3:] != ["0"] or "cannot be preloaded" in errors:
+        raise CompareError(
+            f"{Path(argv[0]).name} cannot be measured" + (f" on {library}" if library else ""),
+            got=f"exit code {numbers[3]}" if numbers else "no end within the time",
+            detail="\n".join((output + errors).splitlines()[-process.LAST_LINES :]),
+        )
+    wall, cpu, resident = map(int, numbers[:3])
+    return Usage(wall / 1e9, cpu / 1e6, resident, output)
 
 
-def _shown(output: str) -> str:
-    lines = output.splitlines()
-    return lines[-1] if lines else "no output"
+def count(program: Program, allocator: Allocator) -> tuple[int, str]:
+    """The instructions of a program and of all that it starts, by callgrind; and its output.
+
+    Raises CompareError where it fails, or where no instruction of the library is among them.
+    """
+    with tempfile.TemporaryDirectory(prefix="mimalloc-benchmark-") as folder:
+        command = [COUNTER, "--tool=callgrind", "--trace-children=yes", "--quiet"]
+        command += [f"--callgrind-out-file={folder}/%p", *program.counted]
+        env = {**program.env, **allocator.variables()}
+        code, output, errors = process.attempt(command, env=env, timeout=TIMEOUT)
+        profiles = [file.read_text(errors="replace") for file in Path(folder).iterdir()]
+    what, library = f"{program.name} cannot be counted", allocator.library
+    if code != 0 or not profiles:
+        raise CompareError(what, got=f"exit code {code}", detail=errors)
+    if library and not any(executed(profile, library) for profile in profiles):
+        raise CompareError(what, expected=f"instructions in {library}", got="none")
+    return sum(map(total, profiles)), output
+
+
+def total(profile: str) -> int:
+    """The sum of instructions in a file of callgrind's."""
+    match = _TOTAL.search(profile)
+    return int(match[1]) if match else 0
+
+
+def executed(profile: str, library: Path) -> bool:
+    """Whether a file of callgrind's has instructions of a library."""
+    return str(library.resolve()) in _OBJECT.findall(profile)
+
+
+def check_output(program: str, allocator: str, outputs: Collection[str]) -> None:
+    """Raise CompareError unless a program prints something, and always the same.
+
+    ``outputs`` are those on an allocator and on the C library's.
+    """
+    if len(outputs) != 1 or "" in outputs:
+        endings = [(output.splitlines() or ["no output"])[-1] for output in sorted(outputs)]
+        raise CompareError(
+            f"{program} has another result on {allocator}",
+            expected="one output, the same as on the C library's allocator",
+            got=", ".join(endings),
+            hint="a workload must always do the same; or the allocator gives out memory twice",
+        )

@@ -1,21 +1,19 @@
 """What is measured and how often: benchmarks.toml as dataclasses, and the sample of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
-from pipeline.config import allocators, toml
-from pipeline.config.allocators import HostAllocator
+from pipeline.build.selection import Selection
+from pipeline.config import toml
 
-ROOT = Path(__file__).resolve().parent.parent
 FILE = Path(__file__).with_name("benchmarks.toml")
 
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """How often each thing is run."""
+    """How often each thing is measured."""
 
     cold: int
     warm: int
@@ -24,36 +22,18 @@ class Rounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """Which packages are made at once, in the words of `invoke build`."""
-
-    releases: str
-    dists: str
-    architectures: str
-    flavors: str
-
-
-@dataclass(frozen=True, slots=True)
 class Sample:
-    """What is left of it all where the question is only whether it works."""
+    """The smaller work that shows whether a benchmark works."""
 
     packages: int
     releases: tuple[str, ...]
     workloads: tuple[str, ...]
-    grid: Grid
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A package whose build is timed."""
-
-    version: str
-    dist: str
+    parallel: Selection
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Which of our libraries are tried, and what they are held against.
+    """The releases whose library is measured, and the variants that it is compared with.
 
     ``plain`` is the compiler of the plain build, ``pointers`` the flag that keeps frame pointers.
     """
@@ -78,29 +58,28 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of benchmarks.toml, and the rivals that this project knows."""
+    """All of benchmarks.toml."""
 
     rounds: Rounds
     sample: Sample
-    package: tuple[Target, ...]
-    grid: Grid
+    package: tuple[Selection, ...]
+    parallel: Selection
     library: Library
-    rival: tuple[HostAllocator, ...]
     workload: tuple[Workload, ...]
 
-    def sampled(self) -> Settings:
-        """One round of the smallest work: no figure of it means anything."""
-        chosen = [each for each in self.workload if each.name in self.sample.workloads]
+    def sampled(self) -> Self:
+        """One round of the smallest work: its numbers mean nothing."""
+        workloads = [item for item in self.workload if item.name in self.sample.workloads]
         return replace(
             self,
             rounds=Rounds(1, 1, 1, 1),
             package=self.package[: self.sample.packages],
-            grid=self.sample.grid,
+            parallel=self.sample.parallel,
             library=replace(self.library, releases=self.sample.releases),
-            workload=tuple(replace(each, size=each.counted) for each in chosen),
+            workload=tuple(replace(item, size=item.counted) for item in workloads),
         )
 
 
 def load(file: Path = FILE) -> Settings:
     """The settings. Raises RecipeError with every complaint at once."""
-    return toml.load(file, Settings, extra=toml.read(ROOT / allocators.FILE))
+    return toml.load(file, Settings)

@@ -1,32 +1,33 @@
-"""Tasks about packages: built, step by step or as a whole, held to what they should be, listed."""
+"""Tasks about packages: build them, as a whole or step by step, check them, list them."""
 
 from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
-from invoke.tasks import Task, task
+from invoke.tasks import Task
 
 from cli.command import FLAGS, PACKAGE_FLAGS, ROOT, command
 
-BUILD = "Make packages: every step, every check, then the RPM in dist/<dist>/<arch>/."
-
-SRPM = "Make source packages, which mock, COPR and Koji build by themselves."
-
-# The names are those of pipeline.build.order.STEPS; a unit test holds the two together.
+# A unit test holds that the steps are those of pipeline.build.order, which takes time to import.
 STEPS = {
     "fetch": "Fetch and verify the release's source.",
-    "unpack": "Unpack it safely, and hold it to its identity.",
+    "unpack": "Unpack it safely, and verify its identity.",
     "patch": "Apply our patches.",
     "configure": "Configure with cmake.",
     "compile": "Compile and link.",
-    "stage": "Install below a root of our own.",
-    "package": "Wrap up the staged files with rpmbuild -bb.",
-    "check": "Hold the RPM to its recipe and build root.",
+    "stage": "Install into a staging folder.",
+    "package": "Package the staged files with rpmbuild -bb.",
+    "check": "Check the RPM against its recipe and build root.",
+}
+BUILD_TASKS = {
+    "build": "Build packages: every step, every check, then the RPM in dist/<dist>/<arch>/.",
+    "srpm": "Build source packages, for mock, COPR and Koji.",
+    **STEPS,
 }
 
 
 def build_task(name: str, purpose: str) -> Task[Any]:
-    """The task that makes packages as far as ``name``: ``build``, ``srpm``, or a step."""
+    """The task that builds packages up to ``name``: ``build``, ``srpm``, or a step."""
 
     def body(
         c: Context,
@@ -47,12 +48,10 @@ def build_task(name: str, purpose: str) -> Task[Any]:
         build.run(ROOT, selection, name, Options(offline, jobs))
 
     body.__doc__ = purpose
-    made: Task[Any] = task(command(body), name=name, help=FLAGS)  # type: ignore[assignment]
-    return made
+    return command(name=name, help=FLAGS)(body)
 
 
-@task(help=PACKAGE_FLAGS)
-@command
+@command(help=PACKAGE_FLAGS)
 def smoke(c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = "") -> None:
     """Run real programs on the library of a built package."""
     from pipeline.build.selection import Selection
@@ -61,29 +60,26 @@ def smoke(c: Context, version: str = "", dist: str = "", arch: str = "", flavor:
     smoke.run(ROOT, Selection(version, dist, arch, flavor))
 
 
-@task(help=PACKAGE_FLAGS)
-@command
+@command(help=PACKAGE_FLAGS)
 def manifest(
     c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = ""
 ) -> None:
-    """Hold `rpm -qlp` of built packages to their manifests."""
+    """Compare `rpm -qlp` of built packages with their manifests."""
     from pipeline.build.selection import Selection
     from pipeline.commands import manifest
 
     manifest.run(ROOT, Selection(version, dist, arch, flavor))
 
 
-@task(positional=["rpm"], help={"rpm": "the file to verify", "offline": FLAGS["offline"]})
-@command
+@command(positional=["rpm"], help={"rpm": "the file to verify", "offline": FLAGS["offline"]})
 def verify(c: Context, rpm: str, offline: bool = False) -> None:
-    """Make a published package anew, and compare: identical, or what differs."""
+    """Build a published package again, and compare: identical, or what differs."""
     from pipeline.commands import verify
 
     verify.run(ROOT, Path(rpm), offline=offline)
 
 
-@task(name="list")
-@command
+@command(name="list")
 def list_(c: Context) -> None:
     """Show recipes by dists, and which packages are built."""
     from pipeline.commands import listing
@@ -91,8 +87,7 @@ def list_(c: Context) -> None:
     listing.run(ROOT)
 
 
-@task
-@command
+@command()
 def doctor(c: Context) -> None:
     """Show each program that is needed, its version, and what to install."""
     from pipeline.commands import doctor
@@ -100,8 +95,7 @@ def doctor(c: Context) -> None:
     doctor.run(ROOT)
 
 
-@task(help={"everything": "also the finished packages and the user's cache of sources"})
-@command
+@command(help={"everything": "also the finished packages and the user's cache of sources"})
 def clean(c: Context, everything: bool = False) -> None:
     """Remove the work folder."""
     from pipeline.commands import clean

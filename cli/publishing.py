@@ -1,13 +1,11 @@
-"""Tasks about what others get: signatures, and repositories."""
+"""The tasks that sign packages and make repositories."""
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from cli.command import ROOT, command
 
 
-@task(help={"key": "ID, fingerprint or address of a secret key that gpg knows"})
-@command
+@command(help={"key": "ID, fingerprint or address of a secret key that gpg knows"})
 def sign(c: Context, key: str) -> None:
     """Sign every finished package."""
     from pipeline.publish import signing
@@ -15,16 +13,15 @@ def sign(c: Context, key: str) -> None:
     signing.run(ROOT, key)
 
 
-@task(
+@command(
     help={
         "key": "the key that the packages are signed with",
-        "url": "where the tree will be found, such as https://packages.example.org/mimalloc",
+        "url": "where the tree will be served, such as https://packages.example.org/mimalloc",
         "keep": "how many versions of each package stay (default: all)",
     }
 )
-@command
 def repo(c: Context, key: str, url: str, keep: str = "") -> None:
     """Lay out signed packages as repositories for dnf and yum, with a page on top."""
-    from pipeline.publish import serving
+    from pipeline.publish import repository
 
-    serving.run(ROOT, key, url, keep)
+    repository.run(ROOT, key, url, keep)

@@ -1,12 +1,11 @@
-"""Tasks about releases: one that is pinned, and one whose package is made anew."""
+"""Tasks about releases: pin a new one, or raise the release number of a pinned one."""
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from cli.command import FLAGS, ROOT, command
 
 
-@task(
+@command(
     help={
         "version": "the release to pin",
         "line": "pin the newest release of a line, such as v2",
@@ -15,14 +14,13 @@ from cli.command import FLAGS, ROOT, command
         "accept": "what may change: a comma list of soname, files, licence, cmake, libraries, "
         "source, tag",
         "draft": "a recipe to begin with, instead of the nearest release's",
-        "released": "time of the tagged commit, where no source tells it",
-        "dry-run": "show the plan, and touch nothing",
-        "force": "write the recipe of a pinned release anew",
+        "released": "time of the tagged commit, where the source has none",
+        "dry-run": "show the plan, and write nothing",
+        "force": "write the recipe of a pinned release again",
         "offline": FLAGS["offline"],
         "jobs": FLAGS["jobs"],
     }
 )
-@command
 def bump(
     c: Context,
     version: str = "",
@@ -37,30 +35,28 @@ def bump(
     offline: bool = False,
     jobs: int = 0,
 ) -> None:
-    """Pin a new release: recipe, manifests, texts, tried as a whole; or nothing."""
-    from pipeline.bump import listing, pin
+    """Pin a new release: recipe, manifests, README, CHANGELOG, once every package is tried."""
+    from pipeline.bump import pin, upstream_tags
     from pipeline.model import Options
 
     if list:
-        listing.run(ROOT, source)
+        upstream_tags.show(ROOT, source)
         return
-    pin.run(
-        ROOT,
-        pin.Request(
-            version=version,
-            line=line,
-            source=source,
-            draft=draft,
-            released=released,
-            accept=accept,
-            force=force,
-            dry_run=dry_run,
-            options=Options(offline, jobs),
-        ),
+    request = pin.Request(
+        version=version,
+        line=line,
+        source=source,
+        draft=draft,
+        released=released,
+        accept=accept,
+        force=force,
+        dry_run=dry_run,
+        options=Options(offline, jobs),
     )
+    pin.run(ROOT, request)
 
 
-@task(
+@command(
     help={
         "version": "a pinned release",
         "release": "its next release number",
@@ -70,7 +66,6 @@ def bump(
         "jobs": FLAGS["jobs"],
     }
 )
-@command
 def release(
     c: Context,
     version: str = "",
@@ -80,7 +75,7 @@ def release(
     offline: bool = False,
     jobs: int = 0,
 ) -> None:
-    """Raise the release number of a pinned release, with a reason; all of it, or nothing."""
+    """Raise the release number of a pinned release, once every package is tried."""
     from pipeline.bump import release_number
     from pipeline.model import Options
 

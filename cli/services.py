@@ -4,13 +4,11 @@ import sys
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
 from cli.command import FLAGS, PACKAGE_FLAGS, ROOT, command
 
 
-@task(help={"unit": "the service (default: nginx)", "version": "release", "flavor": "or secure"})
-@command
+@command(help={"unit": "the service (default: nginx)", "version": "release", "flavor": "or secure"})
 def dropin(c: Context, unit: str = "nginx", version: str = "", flavor: str = "") -> None:
     """Print the systemd drop-in that starts a service on the library."""
     from pipeline.build.selection import Selection
@@ -19,8 +17,7 @@ def dropin(c: Context, unit: str = "nginx", version: str = "", flavor: str = "")
     dropin.run(ROOT, unit, Selection(version=version, flavor=flavor))
 
 
-@task(help=PACKAGE_FLAGS)
-@command
+@command(help=PACKAGE_FLAGS)
 def run(c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = "") -> None:
     """Run a program on a built library: `invoke run -- PROGRAM ARGUMENT ...`."""
     from pipeline.build.selection import Selection
@@ -31,8 +28,7 @@ def run(c: Context, version: str = "", dist: str = "", arch: str = "", flavor: s
     raise Exit(code=run.run(ROOT, Selection(version, dist, arch, flavor), argv))
 
 
-@task(help={"pid": "a process, and all that it has started", "name": "processes of this name"})
-@command
+@command(help={"pid": "a process, and all that it has started", "name": "processes of this name"})
 def status(c: Context, pid: str = "", name: str = "nginx") -> None:
     """Show whether live processes run on mimalloc, on which file, and how large they are."""
     from pipeline.service import status
@@ -40,7 +36,7 @@ def status(c: Context, pid: str = "", name: str = "nginx") -> None:
     status.run(ROOT, pid, name)
 
 
-@task(
+@command(
     iterable=["allocator"],
     help={
         "dist": FLAGS["dist"],
@@ -55,7 +51,6 @@ def status(c: Context, pid: str = "", name: str = "nginx") -> None:
         "sample": "one short round of few allocators: does it work?",
     },
 )
-@command
 def compare(
     c: Context,
     version: str = "",

@@ -1,7 +1,7 @@
-"""Changes the checks, one place at a time, and counts the changes that no test of them notices.
+"""Mutate the checks with mutmut, and count the mutants that no test of them detects.
 
-Run as ``python -m tests.mutation``, which ends with 1 where there is one. Names and numbers at the
-top of a module are not changed, only what stands in functions.
+Run as ``python -m tests.mutation``; the exit code is 1 if there is one. Only functions are mutated,
+not the constants of a module.
 """
 
 from __future__ import annotations
@@ -11,30 +11,29 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 from tests.build.conftest import ROOT
 
-# What the tests of the checks need, and the setting of mutmut.
-NEEDED = ("buildroot", "doors", "patches", "pipeline", "recipes", "tests", "tasks.py")
+# What the tests of the checks need, and the file with the settings of mutmut.
+NEEDED = ("buildroot", "cli", "patches", "pipeline", "recipes", "tests", "tasks.py")
 SETTINGS = "pyproject.toml"
 
-# A function that nobody tries: were its changes not found, the count would mean nothing.
+# A function without a test: if its mutants are not reported, the count is meaningless.
 CANARY = '''
 
 def canary(number: int) -> int:
-    """Nobody tries this."""
+    """No test calls this."""
     return number + 1
 '''
 
-# A change and what became of it, as mutmut tells them.
+# A mutant and its outcome, in the output of mutmut.
 RESULT = re.compile(r"^ *(\S+): (.+)$", re.MULTILINE)
-NOTICED = ("killed", "timeout")
+DETECTED = ("killed", "timeout")
 
 
 def mutmut(folder: Path, *arguments: str) -> str:
-    """What mutmut says, at work in a copy of the project."""
+    """The output of mutmut in a copy of the project."""
     command = [sys.executable, "-m", "mutmut", *arguments]
     done = subprocess.run(
         command,
@@ -50,7 +49,7 @@ def mutmut(folder: Path, *arguments: str) -> str:
 
 
 def copy(folder: Path) -> None:
-    """The project, with something in it that no test tries."""
+    """Copy the project, and add the function without a test."""
     ignored = shutil.ignore_patterns("__pycache__")
     for name in NEEDED:
         source, target = ROOT / name, folder / name
@@ -64,22 +63,22 @@ def copy(folder: Path) -> None:
 
 
 def main() -> int:
-    """Prints how many changes were noticed, and each one that was not."""
+    """Print the number of detected mutants, and every one that is not."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as name:
         folder = Path(name)
         copy(folder)
         mutmut(folder, "run")
-        found = dict(RESULT.findall(mutmut(folder, "results", "--all", "true")))
-        canaries = {change for change in found if ".x_canary__" in change}
-        unseen = {change for change, outcome in found.items() if outcome not in NOTICED}
-        if not canaries or not canaries <= unseen:
-            sys.exit(f"a change that no test can notice was not found: {sorted(canaries)}")
-        changes = Counter(outcome for change, outcome in found.items() if change not in canaries)
-        for change in sorted(unseen - canaries):
-            print(f"{change}: {found[change]}\n{mutmut(room, 'show', change)}")
-    total, noticed = changes.total(), sum(changes[outcome] for outcome in NOTICED)
-    print(f"{noticed} of {total} changes of the checks were noticed: {noticed / total:.1%}")
-    return int(noticed < total)
+        outcomes = dict(RESULT.findall(mutmut(folder, "results", "--all", "true")))
+        canaries = {mutant for mutant in outcomes if ".x_canary__" in mutant}
+        survivors = {mutant for mutant, outcome in outcomes.items() if outcome not in DETECTED}
+        if not canaries or not canaries <= survivors:
+            sys.exit(f"a mutant that no test can detect was not reported: {sorted(canaries)}")
+        for mutant in sorted(survivors - canaries):
+            print(f"{mutant}: {outcomes[mutant]}\n{mutmut(folder, 'show', mutant)}")
+    total = len(outcomes) - len(canaries)
+    detected = len(outcomes) - len(survivors)
+    print(f"{detected} of {total} mutants of the checks were detected: {detected / total:.1%}")
+    return int(detected < total)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,21 @@
-/* Threads in a ring: each allocates batches for its neighbour, and frees what it is given. */
+/* Threads in a ring: each allocates batches for its neighbour, and frees what it receives. */
 
 #include <pthread.h>
 
 #include "workload.h"
 
-enum { THREADS = 4, BATCH = 256, ROOM = 4 };
+enum { THREADS = 4, BATCH = 256, CAPACITY = 4 };
 
 struct block {
     struct block *next;
     uint64_t value;
 };
 
-/* Batches on their way to one thread. With room for one or more the ring cannot come to a stop. */
+/* Batches on their way to one thread. A capacity of one or more keeps the ring moving. */
 struct inbox {
     pthread_mutex_t lock;
     pthread_cond_t moved;
-    struct block *batches[ROOM];
+    struct block *batches[CAPACITY];
     uint32_t first, count;
 };
 
@@ -25,8 +25,8 @@ static uint32_t rounds;
 
 static void hand_over(struct inbox *inbox, struct block *batch) {
     pthread_mutex_lock(&inbox->lock);
-    while (inbox->count == ROOM) pthread_cond_wait(&inbox->moved, &inbox->lock);
-    inbox->batches[(inbox->first + inbox->count++) % ROOM] = batch;
+    while (inbox->count == CAPACITY) pthread_cond_wait(&inbox->moved, &inbox->lock);
+    inbox->batches[(inbox->first + inbox->count++) % CAPACITY] = batch;
     pthread_cond_signal(&inbox->moved);
     pthread_mutex_unlock(&inbox->lock);
 }
@@ -35,7 +35,7 @@ static struct block *taken(struct inbox *inbox) {
     pthread_mutex_lock(&inbox->lock);
     while (inbox->count == 0) pthread_cond_wait(&inbox->moved, &inbox->lock);
     struct block *batch = inbox->batches[inbox->first];
-    inbox->first = (inbox->first + 1) % ROOM;
+    inbox->first = (inbox->first + 1) % CAPACITY;
     inbox->count--;
     pthread_cond_signal(&inbox->moved);
     pthread_mutex_unlock(&inbox->lock);

@@ -6,15 +6,15 @@ enum { TEXTS = 128, LONG_ENOUGH = 6000 };
 
 struct text {
     char *letters;
-    uint32_t length, room;
+    uint32_t length, capacity;
 };
 
 /* Half of the programs are thrifty, and half are in a hurry. */
 static void make_room(struct text *text, uint32_t more, int thrifty) {
     uint32_t wanted = text->length + more + 1;
-    if (wanted <= text->room) return;
-    text->room = thrifty ? wanted : 2 * wanted;
-    text->letters = needed(realloc(text->letters, text->room));
+    if (wanted <= text->capacity) return;
+    text->capacity = thrifty ? wanted : 2 * wanted;
+    text->letters = needed(realloc(text->letters, text->capacity));
 }
 
 static void append(struct text *text, uint64_t *numbers, int thrifty) {

@@ -1,4 +1,4 @@
-"""The finished package: its final name, and beside it what it was made from and what is in it."""
+"""The checked package gets its final name in ``dist/``, with its statement and its bill."""
 
 import json
 from collections.abc import Mapping
@@ -6,120 +6,123 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.artifact import provenance, statement
-from pipeline.artifact.provenance import SOURCE, Making, descriptor
+from pipeline.artifact.provenance import Artifact, descriptor
 from pipeline.model import Built, Plan
 from pipeline.model.errors import CheckError
 from pipeline.steps import srpm
+from pipeline.system import locks
 from pipeline.system.checksum import sha256_of
-from pipeline.system.locks import locked
 from pipeline.system.workspace import StepDirs, Workspace, place, place_text
 from pipeline.toolchain import cmake, compiler, rpmbuild
 
-# The keys of what is placed: that of the last step, and of the code that accounts for it.
+# The names of the artifacts' keys, each of the last step's key and the code of this module.
 PACKAGE, SOURCE_PACKAGE = "artifact", "source-artifact"
 
 
-def finished(plan: Plan, dirs: StepDirs) -> Built | None:
-    """The package in ``dist/``, where it is whole and made of just what the plan asks for."""
-    target = destination(plan, dirs.workspace)
-    files = [target.with_name(name) for name in plan.file_names]
-    if not all(statement.accounted(file, dirs.keys[PACKAGE]) for file in files):
-        return None
-    return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=False)
-
-
-def settled(plan: Plan, dirs: StepDirs) -> Built | None:
-    """The same, for those who hold the package's lock: also what a killed signing has signed."""
-    target = destination(plan, dirs.workspace)
-    for name in plan.file_names:
-        statement.settle(target.with_name(name))
-    return finished(plan, dirs)
-
-
 def destination(plan: Plan, workspace: Workspace, *, source: bool = False) -> Path:
-    """The final name of a plan's package, or of the package that it is built from."""
+    """The final name of a plan's package, or of its source package."""
     if source:
         return workspace.dist / plan.root.dist / "source" / plan.source_name
     return workspace.dist / plan.root.dist / plan.arch / plan.file_name
 
 
-def publish(plan: Plan, dirs: StepDirs) -> Built:
-    """Give the checked package its final name, and put beside it what accounts for it.
+def finished(plan: Plan, dirs: StepDirs, *, locked: bool = False) -> Built | None:
+    """The package in ``dist/``, if it is complete and up to date.
 
-    The same is done for its sub-package: in the folder of the machine, where a repository of that
-    machine looks for packages of no machine, too.
+    With ``locked``, the caller holds the package's lock, and an interrupted signing is finished
+    first.
     """
-    target, rpm = destination(plan, dirs.workspace), {"rpmbuild": rpmbuild.version()}
-    making = Making(
+    target = destination(plan, dirs.workspace)
+    files = [target.with_name(name) for name in plan.file_names]
+    for file in files if locked else ():
+        statement.finish_interrupted_signing(file)
+    if not all(statement.matches(file, key=dirs.keys[PACKAGE]) for file in files):
+        return None
+    return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=False)
+
+
+def place_package(plan: Plan, dirs: StepDirs) -> Built:
+    """Give the checked package and its sub-package their final names.
+
+    The sub-package goes into the same folder, where a repository of that architecture takes
+    packages of no architecture from, too.
+    """
+    target, rpm_tools = destination(plan, dirs.workspace), {"rpmbuild": rpmbuild.version()}
+    package = Artifact(
+        plan=plan,
         name=plan.name,
         arch=plan.arch,
         key=dirs.keys[PACKAGE],
         origin=json.loads(dirs.origin.read_text(encoding="utf-8")),
         options=cmake.options(plan),
-        tools={**compiler.versions(plan), **rpm},
+        tools={**compiler.versions(plan), **rpm_tools},
+        files=_regular_files(dirs.unpacked),
     )
-    _publish(plan, making, _checked(plan.file_name, dirs), target, _regular(dirs.unpacked), dirs)
-    if subpackage := plan.subpackage:
-        beside = replace(making, name=subpackage.name, arch=subpackage.arch, options={}, tools=rpm)
-        made, files = _checked(subpackage.file_name, dirs), _regular(dirs.unpacked_subpackage)
-        _publish(plan, beside, made, target.with_name(subpackage.file_name), files, dirs)
+    _place(package, _checked(plan.file_name, dirs), target, dirs.workspace.root)
+    if planned := plan.subpackage:
+        subpackage = replace(
+            package,
+            name=planned.name,
+            arch=planned.arch,
+            options={},
+            tools=rpm_tools,
+            files=_regular_files(dirs.unpacked_subpackage),
+        )
+        made = _checked(planned.file_name, dirs)
+        _place(subpackage, made, target.with_name(planned.file_name), dirs.workspace.root)
     return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=True)
 
 
-def publish_source(plan: Plan, dirs: StepDirs) -> Path:
-    """Do the same for the source package, where it is not there already."""
-    target = destination(plan, dirs.workspace, source=True)
-    with locked(dirs.workspace.locks, plan.source_name):
-        statement.settle(target)
-        if not statement.accounted(target, dirs.keys[SOURCE_PACKAGE]):
-            _publish_source(plan, target, dirs)
+def place_source_package(plan: Plan, dirs: StepDirs) -> Path:
+    """Give the source package its final name, if it is not up to date there."""
+    target, key = destination(plan, dirs.workspace, source=True), dirs.keys[SOURCE_PACKAGE]
+    with locks.locked(dirs.workspace.locks, plan.source_name):
+        statement.finish_interrupted_signing(target)
+        if not statement.matches(target, key=key):
+            made, files = srpm.results(plan, dirs)
+            package = Artifact(
+                plan=plan,
+                name=plan.name,
+                arch="src",
+                key=key,
+                origin=json.loads(dirs.fetched.read_text(encoding="utf-8")),
+                options=plan.options,
+                tools={"rpmbuild": rpmbuild.version()},
+                files=files,
+            )
+            _place(package, made, target, dirs.workspace.root)
     return target
 
 
-def _publish_source(plan: Plan, target: Path, dirs: StepDirs) -> None:
-    making = Making(
-        name=plan.name,
-        arch=SOURCE,
-        key=dirs.keys[SOURCE_PACKAGE],
-        origin=json.loads(dirs.fetched.read_text(encoding="utf-8")),
-        options=plan.options,
-        tools={"rpmbuild": rpmbuild.version()},
-    )
-    files = {file.name: file for file in srpm.contents(plan, dirs)}
-    _publish(plan, making, srpm.made(plan, dirs), target, files, dirs)
-
-
 def _checked(name: str, dirs: StepDirs) -> Path:
-    """A package that was made. Raises CheckError where it is not the one that was checked."""
+    """The package that rpmbuild wrote. Raises CheckError if it is not the one that was checked."""
     made = dirs.packages / name
     if f"{sha256_of(made)}  {name}" not in dirs.checked.read_text().splitlines():
         raise CheckError(f"{name} is not the file that was checked", file=made, hint="invoke clean")
     return made
 
 
-def _publish(
-    plan: Plan, making: Making, made: Path, target: Path, files: Mapping[str, Path], dirs: StepDirs
-) -> None:
-    """Package, bill and statement get their names in turn: the last vouches for the others.
+def _place(artifact: Artifact, made: Path, target: Path, root: Path) -> None:
+    """Place package, bill and statement, in this order: the statement names the other two.
 
-    A signed file with just this content stays: its signature is good, and is nobody's to lose.
+    A signed file with the same content stays in place, with its signature.
     """
     from pipeline.artifact import sbom
 
-    file, bill = statement.beside(target)
-    text = sbom.bill(plan, making, files, dirs.workspace.root)
+    statement_file, bill = statement.accompanying_files(target)
+    bill_text = sbom.bill(artifact, root)
     signer = statement.signer(target, made)
     if not signer:
         place(made, target)
-    place_text(text, bill)
+    place_text(bill_text, bill)
     subject = descriptor(target.name, sha256_of(made))
-    content = provenance.statement(plan, making, subject, [descriptor(bill.name, sha256_of(bill))])
+    content = provenance.statement(artifact, subject, [descriptor(bill.name, sha256_of(bill))])
     if signer:
-        content = statement.resigned(content, target, sha256_of(target), signer)
-    place_text(statement.text(content), file)
+        content = statement.with_signer(content, target, sha256_of(target), signer)
+    place_text(statement.text(content), statement_file)
 
 
-def _regular(root: Path) -> dict[str, Path]:
-    """The regular files of an unpacked package, by the paths that they are installed as."""
+def _regular_files(root: Path) -> Mapping[str, Path]:
+    """The regular files of an unpacked package, by their installed paths."""
     files = (file for file in sorted(root.rglob("*")) if file.is_file() and not file.is_symlink())
     return {f"/{file.relative_to(root)}": file for file in files}

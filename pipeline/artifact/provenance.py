@@ -1,101 +1,122 @@
-"""What a package was made from, in a form that others' tools read: in-toto, SLSA provenance."""
+"""What a package is made from, as an in-toto statement with SLSA provenance."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from pipeline.artifact import purl
+from packageurl import PackageURL
+
 from pipeline.model import Plan
 
-# in-toto's Statement, version 1, with SLSA's predicate, version 1; the names of all fields are
-# theirs (in-toto/attestation: spec/v1/statement.md, slsa.dev/spec/v1.0/provenance).
+# The names of all fields are those of in-toto's Statement and SLSA's predicate, both version 1
+# (in-toto/attestation: spec/v1/statement.md, slsa.dev/spec/v1.0/provenance).
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 
-# The architecture of source packages, in rpm's words.
-SOURCE = "src"
+# The Python packages that contain these programs; all other programs are the host's.
+_PYTHON_PACKAGES = {"zig": "ziglang", "cmake": "cmake", "ninja": "ninja"}
 
 Descriptor = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """How one package of a plan was made: the package itself, its sub-package, or its source.
+class Artifact:
+    """A package of a plan (main package, sub-package or source package) and its inputs.
 
     ``arch`` is ``src`` for a source package. ``key`` is the digest of everything that the package
-    depends on, our code among it; ``origin`` says where the source came from, ``options`` are those
-    of cmake, and ``tools`` the programs that took part, with their versions.
+    depends on, our code included. ``origin`` says where the source came from, ``options`` are those
+    of cmake, ``tools`` are the programs used and their versions, and ``files`` maps the paths in
+    the package to files on disk.
     """
 
+    plan: Plan
     name: str
     arch: str
     key: str
     origin: Mapping[str, str]
     options: Mapping[str, str]
     tools: Mapping[str, str]
+    files: Mapping[str, Path]
 
 
 def statement(
-    plan: Plan, making: Making, subject: Descriptor, byproducts: list[Descriptor]
+    artifact: Artifact, subject: Descriptor, byproducts: list[Descriptor]
 ) -> dict[str, Any]:
-    """The statement about a package; the same for the same package, whoever made it, and when."""
-    about = plan.package.provenance
+    """The statement about a package; equal for equal packages, whoever builds them, and when."""
+    plan, recipe = artifact.plan, artifact.plan.recipe
+    internal = {
+        "key": artifact.key,
+        "tree": recipe.tree,
+        "released": recipe.released.isoformat(),
+        "options": dict(artifact.options),
+    }
+    if artifact.arch == plan.arch:
+        compiler = {"name": plan.compiler.name, "target": plan.target}
+        internal |= {"compiler": compiler, "glibc": plan.root.glibc, "isa": plan.machine.isa}
+    definition = {
+        "buildType": plan.package.provenance.build_type,
+        "externalParameters": {
+            "version": recipe.version,
+            "release": recipe.release,
+            "dist": plan.root.dist,
+            "arch": artifact.arch,
+            "flavor": plan.variant,
+        },
+        "internalParameters": internal,
+        "resolvedDependencies": list(_dependencies(artifact)),
+    }
+    details = {"builder": {"id": plan.package.provenance.builder}, "byproducts": byproducts}
     return {
         "_type": STATEMENT,
         "subject": [subject],
         "predicateType": PREDICATE,
-        "predicate": {
-            "buildDefinition": {
-                "buildType": about.build_type,
-                "externalParameters": {
-                    "version": plan.recipe.version,
-                    "release": plan.recipe.release,
-                    "dist": plan.root.dist,
-                    "arch": making.arch,
-                    "flavor": plan.variant,
-                },
-                "internalParameters": {
-                    "key": making.key,
-                    "tree": plan.recipe.tree,
-                    "released": plan.recipe.released.isoformat(),
-                    "options": dict(making.options),
-                    **(_compiled(plan) if making.arch == plan.arch else {}),
-                },
-                "resolvedDependencies": [*_materials(plan, making.origin), *_tools(making.tools)],
-            },
-            "runDetails": {"builder": {"id": about.builder}, "byproducts": byproducts},
-        },
+        "predicate": {"buildDefinition": definition, "runDetails": details},
     }
 
 
-def _compiled(plan: Plan) -> Mapping[str, Any]:
-    compiler = {"name": plan.compiler.name, "target": plan.target}
-    return {"compiler": compiler, "glibc": plan.root.glibc, "isa": plan.machine.isa}
+def descriptor(name: str, sha256: str, **fields: Any) -> Descriptor:
+    """What in-toto calls a resource descriptor: a name, a checksum, and further fields."""
+    return {"name": name, "digest": {"sha256": sha256}, **fields}
 
 
-def descriptor(name: str, sha256: str, **more: Any) -> Descriptor:
-    """What in-toto calls a resource: its name and its checksum."""
-    return {"name": name, "digest": {"sha256": sha256}, **more}
+def tool_purl(name: str, version: str) -> PackageURL:
+    """The package URL of a program that took part in the build."""
+    if name in _PYTHON_PACKAGES:
+        return PackageURL("pypi", None, _PYTHON_PACKAGES[name], version)
+    return PackageURL("generic", None, name, version)
 
 
-def _materials(plan: Plan, origin: Mapping[str, str]) -> Iterator[Descriptor]:
+def _dependencies(artifact: Artifact) -> Iterator[Descriptor]:
+    """The source, our patches, and the programs used."""
+    recipe, origin = artifact.plan.recipe, artifact.origin
+    source: Descriptor = {"name": f"mimalloc-{recipe.version}", "digest": _digest(origin)}
     kind, reference = origin["kind"], origin["reference"]
-    source: Descriptor = {"name": f"mimalloc-{plan.recipe.version}", "digest": _digest(origin)}
-    if uri := purl.of_source(kind, reference):
+    if uri := _source_uri(kind, reference):
         source["uri"] = uri
     yield source | {"annotations": {"kind": kind, "reference": reference}}
-    for change in plan.recipe.patch:
-        name = f"patches/{plan.recipe.version}/{change.file}"
-        yield descriptor(name, change.sha256, annotations={"why": change.why})
+    for patch in recipe.patch:
+        name = f"patches/{recipe.version}/{patch.file}"
+        yield descriptor(name, patch.sha256, annotations={"why": patch.why})
+    for name, version in artifact.tools.items():
+        yield {"name": name, "uri": tool_purl(name, version).to_string()}
 
 
-def _tools(tools: Mapping[str, str]) -> Iterator[Descriptor]:
-    for name, version in tools.items():
-        yield {"name": name, "uri": purl.of_tool(name, version)}
+def _source_uri(kind: str, reference: str) -> str:
+    """Where a source can be downloaded; empty if it is not public."""
+    if kind == "url":
+        return reference
+    if kind == "sdist":
+        name, _, version = reference.partition("==")
+        return PackageURL("pypi", None, name, version).to_string()
+    if kind == "debian":
+        name, _, version = reference.partition("=")
+        return PackageURL("deb", "debian", name, version, {"arch": "source"}).to_string()
+    return ""
 
 
 def _digest(origin: Mapping[str, str]) -> dict[str, str]:
-    """What identifies the source; in-toto calls `dirHash` what is the identity of a tree here."""
+    """The digests that identify the source; `dirHash` is in-toto's name for that of a folder."""
     if origin["kind"] == "folder":
         return {"dirHash": origin["reference"].removeprefix("sha256:")}
     if origin["kind"] == "git":

@@ -1,125 +1,110 @@
-"""A package's bill of materials, in CycloneDX: the release, our changes to it, every file."""
+"""The bill of materials of a package, in CycloneDX: the release, our patches, every file."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
+from cyclonedx import model
 from cyclonedx.contrib.license.factories import LicenseFactory
-from cyclonedx.model import (
-    AttachedText,
-    ExternalReference,
-    ExternalReferenceType,
-    HashAlgorithm,
-    HashType,
-    XsUri,
-)
+from cyclonedx.model import component
 from cyclonedx.model.bom import Bom, BomMetaData
-from cyclonedx.model.component import (
-    Component,
-    ComponentScope,
-    ComponentType,
-    Diff,
-    Patch,
-    PatchClassification,
-    Pedigree,
-)
 from cyclonedx.model.contact import OrganizationalEntity
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from pipeline.artifact import purl
-from pipeline.artifact.provenance import Making
+from pipeline.artifact.provenance import Artifact, tool_purl
 from pipeline.config import load
 from pipeline.model import Plan
 from pipeline.system.checksum import sha256_of
 from pipeline.toolchain import compiler
 
 
-def bill(plan: Plan, making: Making, files: Mapping[str, Path], root: Path) -> str:
-    """The bill of a package as JSON; the same text for the same package.
+def bill(artifact: Artifact, root: Path) -> str:
+    """The bill of a package as JSON; equal for equal packages. ``root`` is the checkout.
 
-    ``files`` are its paths and where they are now, ``root`` is the checkout. What the compiler
-    brings itself (start files, runtime) has no part in a library that zig links.
+    What the compiler contributes itself (start files, runtime) is not part of a library that zig
+    links.
     """
-    package = _package(plan, making)
-    # A sub-package has nothing of the release in it, and needs the package that has.
-    whole = replace(making, name=plan.name, arch=plan.arch)
-    main = _release(plan, root) if making.name == plan.name else _package(plan, whole)
-    support = compiler.support(plan, root) if making.arch == plan.arch else []
+    plan, package = artifact.plan, _package(artifact)
+    if artifact.name == plan.name:
+        main = _release(plan, root)
+    else:  # a sub-package contains no part of the release, and requires the main package
+        main = _package(replace(artifact, name=plan.name, arch=plan.arch))
+    support = compiler.support(plan, root) if artifact.arch == plan.arch else []
     linked = {str(file.relative_to(root)): file for file in support}
-    hashes = _files({**files, **linked})
-    content = "".join(f"{file.name} {file.hashes[0].content}\n" for file in hashes)
+    files = [
+        component.Component(
+            type=component.ComponentType.FILE,
+            bom_ref=f"file:{path}",
+            name=path,
+            hashes=[_hash(sha256_of(file))],
+        )
+        for path, file in sorted({**artifact.files, **linked}.items())
+    ]
+    content = "".join(f"{file.name} {file.hashes[0].content}\n" for file in files)
     bom = Bom(
         serial_number=uuid5(NAMESPACE_URL, f"{package.purl} {plan.recipe.tree} {content}"),
         metadata=BomMetaData(component=package, timestamp=plan.recipe.released),
-        components=[main, *hashes, *_tools(making.tools)],
+        components=[main, *files, *(_tool(*tool) for tool in artifact.tools.items())],
     )
-    bom.register_dependency(package, [main, *hashes])
-    return f"{json.dumps(json.loads(JsonV1Dot6(bom).output_as_string()), indent=2)}\n"
+    bom.register_dependency(package, [main, *files])
+    return JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
 
 
-def _package(plan: Plan, making: Making) -> Component:
+def _package(artifact: Artifact) -> component.Component:
+    plan, subpackage = artifact.plan, artifact.plan.subpackage
     version = f"{plan.recipe.version}-{plan.release}"
-    qualifiers = {"arch": making.arch, "distro": plan.root.dist}
-    named = PackageURL("rpm", None, making.name, version, qualifiers).to_string()
-    summaries = {plan.subpackage.name: plan.subpackage.summary} if plan.subpackage else {}
-    return Component(
-        type=ComponentType.LIBRARY,
-        bom_ref=named,
-        name=making.name,
+    qualifiers = {"arch": artifact.arch, "distro": plan.root.dist}
+    purl = PackageURL("rpm", None, artifact.name, version, qualifiers)
+    summary = plan.summary
+    if subpackage and artifact.name == subpackage.name:
+        summary = subpackage.summary
+    return component.Component(
+        type=component.ComponentType.LIBRARY,
+        bom_ref=purl.to_string(),
+        name=artifact.name,
         version=version,
-        purl=PackageURL.from_string(named),
-        description=summaries.get(making.name, plan.summary),
+        purl=purl,
+        description=summary,
         supplier=OrganizationalEntity(name=plan.package.vendor),
         licenses=[LicenseFactory().make_from_string(plan.package.license)],
     )
 
 
-def _tools(tools: Mapping[str, str]) -> list[Component]:
-    """What took part in the build, and is not in the package; `metadata.tools` made the bill."""
-    named = {name: purl.of_tool(name, version) for name, version in tools.items()}
-    return [
-        Component(
-            type=ComponentType.APPLICATION,
-            bom_ref=named[name],
-            name=name,
-            version=version,
-            purl=PackageURL.from_string(named[name]),
-            scope=ComponentScope.EXCLUDED,
-        )
-        for name, version in tools.items()
-    ]
+def _tool(name: str, version: str) -> component.Component:
+    """A program used in the build, and not in the package; `metadata.tools` made the bill."""
+    purl = tool_purl(name, version)
+    return component.Component(
+        type=component.ComponentType.APPLICATION,
+        bom_ref=purl.to_string(),
+        name=name,
+        version=version,
+        purl=purl,
+        scope=component.ComponentScope.EXCLUDED,
+    )
 
 
-def _release(plan: Plan, root: Path) -> Component:
+def _release(plan: Plan, root: Path) -> component.Component:
     recipe = plan.recipe
-    named = plan.package.provenance.upstream.format(version=recipe.version)
-    changes = [
-        Patch(
-            type=PatchClassification.UNOFFICIAL,
-            diff=Diff(
-                text=AttachedText(
-                    content=load.patch_file(root, recipe, change).read_text(encoding="utf-8")
-                ),
-                url=XsUri(f"patches/{recipe.version}/{change.file}"),
-            ),
-        )
-        for change in recipe.patch
-    ]
-    return Component(
-        type=ComponentType.LIBRARY,
-        bom_ref=named,
+    purl = PackageURL.from_string(plan.package.provenance.upstream.format(version=recipe.version))
+    patches = []
+    for patch in recipe.patch:
+        text = load.patch_file(root, recipe, patch).read_text(encoding="utf-8")
+        url = model.XsUri(f"patches/{recipe.version}/{patch.file}")
+        diff = component.Diff(text=model.AttachedText(content=text), url=url)
+        patches.append(component.Patch(type=component.PatchClassification.UNOFFICIAL, diff=diff))
+    return component.Component(
+        type=component.ComponentType.LIBRARY,
+        bom_ref=purl.to_string(),
         name="mimalloc",
         version=recipe.version,
-        purl=PackageURL.from_string(named),
+        purl=purl,
         licenses=[LicenseFactory().make_from_string(plan.package.license)],
-        pedigree=Pedigree(patches=changes) if changes else None,
+        pedigree=component.Pedigree(patches=patches) if patches else None,
         external_references=[
-            ExternalReference(
-                type=ExternalReferenceType.SOURCE_DISTRIBUTION,
-                url=XsUri(source.url),
+            model.ExternalReference(
+                type=model.ExternalReferenceType.SOURCE_DISTRIBUTION,
+                url=model.XsUri(source.url),
                 hashes=[_hash(source.sha256)],
             )
             for source in recipe.source
@@ -128,17 +113,5 @@ def _release(plan: Plan, root: Path) -> Component:
     )
 
 
-def _files(files: Mapping[str, Path]) -> list[Component]:
-    return [
-        Component(
-            type=ComponentType.FILE,
-            bom_ref=f"file:{path}",
-            name=path,
-            hashes=[_hash(sha256_of(file))],
-        )
-        for path, file in sorted(files.items())
-    ]
-
-
-def _hash(sha256: str) -> HashType:
-    return HashType(alg=HashAlgorithm.SHA_256, content=sha256)
+def _hash(sha256: str) -> model.HashType:
+    return model.HashType(alg=model.HashAlgorithm.SHA_256, content=sha256)

@@ -1,4 +1,4 @@
-"""What a signature of a package is about: all that stays when it is signed, or signed anew."""
+"""The part of an RPM file that its signature covers; it stays the same when the file is signed."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ _MAGIC = b"\x8e\xad\xe8\x01"
 _INTRO, _ENTRY, _PADDING = 16, 16, 8
 
 
-def signed(rpm: Path) -> bytes:
-    """What a signature of an RPM file is about: its header and its payload.
+def read(rpm: Path) -> bytes:
+    """The header and the payload of an RPM file, without its signatures.
 
-    Raises CheckError where the file does not begin as an RPM does.
+    Raises CheckError if the file does not begin as an RPM does.
     """
     content = rpm.read_bytes()
     intro = content[_LEAD : _LEAD + _INTRO]

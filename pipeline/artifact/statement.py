@@ -1,9 +1,9 @@
-"""The statement beside a package: which file it is about, and whether that is there."""
+"""The statement beside a package: whether the package matches it, and how signing changes it."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.artifact import signed_content
 from pipeline.artifact.provenance import PREDICATE, STATEMENT, descriptor
@@ -11,36 +11,86 @@ from pipeline.model.errors import CheckError
 from pipeline.system.checksum import sha256_of
 from pipeline.system.workspace import place, place_text
 
-_PROVENANCE, _BILL = ".provenance.json", ".cdx.json"
+
+class _Fields(NamedTuple):
+    """What a statement says: the key, the checksums of package and bill, the signing key if any."""
+
+    key: object
+    sha256: object
+    bill_sha256: object
+    signer: str
 
 
-def beside(rpm: Path) -> tuple[Path, Path]:
-    """What accounts for a package: what it was made from, and its bill of materials."""
+def accompanying_files(rpm: Path) -> tuple[Path, Path]:
+    """The files beside a package: its statement, and its bill of materials."""
     stem = rpm.name.removesuffix(".rpm")
-    return rpm.with_name(stem + _PROVENANCE), rpm.with_name(stem + _BILL)
+    return rpm.with_name(f"{stem}.provenance.json"), rpm.with_name(f"{stem}.cdx.json")
 
 
-def vouches(rpm: Path) -> bool:
-    """Whether a package is the file that its statement names, with its bill of materials."""
-    statement = _statement(rpm)
-    return statement is not None and _agree(statement, rpm)
+def matches(rpm: Path, *, key: str | None = None, statement: Path | None = None) -> bool:
+    """Whether a package and its bill are the files that its statement names.
 
-
-def resign(rpm: Path, signed: Path, signer: str) -> None:
-    """Put a signed file in a package's place, and make its statement one about the signed file.
-
-    ``signer`` is the key's fingerprint. The checksum that the package was built with stays in the
-    statement. Whoever is stopped in between leaves the new statement beside the old one, and
-    ``settle`` finds which of the two the package is for.
+    With ``key``: and whether the package was made with this key. ``statement`` is its file, if it
+    is not the one beside the package.
     """
-    statement = json.loads(beside(rpm)[0].read_text(encoding="utf-8"))
-    place_text(text(resigned(statement, rpm, sha256_of(signed), signer)), _upcoming(rpm))
+    file, bill = accompanying_files(rpm)
+    fields = _read(rpm, statement or file)
+    if fields is None or key not in (None, fields.key) or not (rpm.is_file() and bill.is_file()):
+        return False
+    return (sha256_of(rpm), sha256_of(bill)) == (fields.sha256, fields.bill_sha256)
+
+
+def _read(rpm: Path, statement: Path) -> _Fields | None:
+    """The fields of a statement about a package; None if the file is no such statement."""
+    try:
+        if not statement.is_file():  # opening a named pipe would block
+            return None
+        content = json.loads(statement.read_text(encoding="utf-8"))
+        (subject,), predicate = content["subject"], content["predicate"]
+        names = (content["_type"], content["predicateType"], subject["name"])
+        if names != (STATEMENT, PREDICATE, rpm.name):
+            return None
+        return _Fields(
+            key=predicate["buildDefinition"]["internalParameters"]["key"],
+            sha256=subject["digest"]["sha256"],
+            bill_sha256=predicate["runDetails"]["byproducts"][0]["digest"]["sha256"],
+            signer=str(subject.get("annotations", {}).get("signer", "")),
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def signer(rpm: Path, unsigned: Path) -> str:
+    """The key that signed the package ``rpm``, if it matches its statement; else empty.
+
+    Also empty if its signed content differs from that of ``unsigned``.
+    """
+    fields = _read(rpm, accompanying_files(rpm)[0])
+    if fields is None or not rpm.is_file() or sha256_of(rpm) != fields.sha256:
+        return ""
+    try:
+        same = signed_content.read(rpm) == signed_content.read(unsigned)
+    except CheckError:
+        return ""
+    return fields.signer if same else ""
+
+
+def replace_with_signed(rpm: Path, signed: Path, signer: str) -> None:
+    """Replace a package by its signed file, and its statement by one about the signed file.
+
+    ``signer`` is the key's fingerprint. The new statement is written first, under a temporary name:
+    if the process is killed, ``finish_interrupted_signing`` finds out which of the two statements
+    the package matches.
+    """
+    current, upcoming = accompanying_files(rpm)[0], _upcoming(rpm)
+    statement = json.loads(current.read_text(encoding="utf-8"))
+    place_text(text(with_signer(statement, rpm, sha256_of(signed), signer)), upcoming)
     place(signed, rpm)
-    _upcoming(rpm).replace(beside(rpm)[0])
+    upcoming.replace(current)
 
 
-def resigned(statement: dict[str, Any], rpm: Path, sha256: str, signer: str) -> dict[str, Any]:
-    """A statement about a package, made one about the signed file."""
+def with_signer(statement: dict[str, Any], rpm: Path, sha256: str, signer: str) -> dict[str, Any]:
+    """Change a statement into one about the signed file, which keeps the checksum as built."""
     (before,) = statement["subject"]
     statement["subject"] = [descriptor(rpm.name, sha256, annotations={"signer": signer})]
     if "annotations" not in before:
@@ -49,83 +99,21 @@ def resigned(statement: dict[str, Any], rpm: Path, sha256: str, signer: str) -> 
     return statement
 
 
-def settle(rpm: Path) -> None:
-    """End a signing of a package that was stopped, if it was: forwards, else backwards."""
+def finish_interrupted_signing(rpm: Path) -> None:
+    """Complete the signing of a package that was interrupted, or undo it if nothing is replaced."""
     upcoming = _upcoming(rpm)
-    if not upcoming.exists():
-        return
-    statement = _statement(rpm, upcoming)
-    if statement is not None and _agree(statement, rpm):
-        upcoming.replace(beside(rpm)[0])
-    else:
+    if matches(rpm, statement=upcoming):
+        upcoming.replace(accompanying_files(rpm)[0])
+    elif upcoming.exists():
         upcoming.unlink()
 
 
 def _upcoming(rpm: Path) -> Path:
-    """The statement of a signed file that is about to take the package's place."""
-    statement = beside(rpm)[0]
+    """The temporary name of the statement about the signed file."""
+    statement = accompanying_files(rpm)[0]
     return statement.with_name(f".{statement.name}.next")
 
 
-def signer(signed: Path, made: Path) -> str:
-    """Whose signature the package in ``dist/`` has, if it has one, and is what was made otherwise.
-
-    Empty where it is another package, or is not the file that its statement names.
-    """
-    statement = _statement(signed)
-    if statement is None or not signed.is_file() or sha256_of(signed) != _sum(statement):
-        return ""
-    try:
-        signer = statement["subject"][0]["annotations"]["signer"]
-        same = signed_content.signed(signed) == signed_content.signed(made)
-    except (KeyError, TypeError, CheckError):
-        return ""
-    return str(signer) if same else ""
-
-
 def text(statement: Mapping[str, Any]) -> str:
-    """A statement as it is written."""
+    """The JSON text of a statement."""
     return json.dumps(statement, indent=2) + "\n"
-
-
-def _statement(rpm: Path, file: Path | None = None) -> Mapping[str, Any] | None:
-    """The statement beside a package, where it can be read and has what we look for in it."""
-    file = file or beside(rpm)[0]
-    try:
-        if not file.is_file():  # a pipe would be waited at
-            return None
-        statement = json.loads(file.read_text(encoding="utf-8"))
-        _key(statement), _sum(statement), _bill_sum(statement)
-        (subject,) = statement["subject"]
-        is_ours = (statement["_type"], statement["predicateType"]) == (STATEMENT, PREDICATE)
-        if not is_ours or subject["name"] != rpm.name:
-            return None
-    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return None
-    return dict(statement)
-
-
-def accounted(rpm: Path, key: str) -> bool:
-    """Whether a package is whole, and its statement has this key."""
-    statement = _statement(rpm)
-    return statement is not None and _key(statement) == key and _agree(statement, rpm)
-
-
-def _agree(statement: Mapping[str, Any], rpm: Path) -> bool:
-    files = (rpm, beside(rpm)[1])
-    if not all(file.is_file() for file in files):
-        return False
-    sums = tuple(sha256_of(file) for file in files)
-    return sums == (_sum(statement), _bill_sum(statement))
-
-
-def _key(statement: Mapping[str, Any]) -> str:
-    return str(statement["predicate"]["buildDefinition"]["internalParameters"]["key"])
-
-
-def _sum(statement: Mapping[str, Any]) -> str:
-    return str(statement["subject"][0]["digest"]["sha256"])
-
-
-def _bill_sum(statement: Mapping[str, Any]) -> str:
-    return str(statement["predicate"]["runDetails"]["byproducts"][0]["digest"]["sha256"])

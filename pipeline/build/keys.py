@@ -12,13 +12,15 @@ from pipeline.system.checksum import digest
 def of(plan: Plan, root: Path) -> dict[str, str]:
     """The keys by step name, 64 hex digits each, and those of the two kinds of artifact.
 
-    A key is made of the key of the step before, what the step says that its result depends on, and
-    the code that the step runs. ``root`` is the checkout. Same key, nothing to do.
+    A key is made of the key of the step before, the step's inputs, and the code that the step
+    runs. ``root`` is the checkout. Where the key is the same, the result is up to date.
     """
     keys: dict[str, str] = {}
     for step in (*STEPS, SRPM):
         before = keys[step.after] if step.after else ""
-        keys[step.name] = digest(before, code.digest_of(step.module), step.inputs(plan, root))
+        keys[step.name] = digest(
+            before, code.digest_of(step.run.__module__), step.inputs(plan, root)
+        )
     for artifact, step in ((placement.PACKAGE, STEPS[-1]), (placement.SOURCE_PACKAGE, SRPM)):
         keys[artifact] = digest(keys[step.name], code.digest_of(placement.__name__))
     return keys

@@ -1,11 +1,6 @@
-"""Packages made, step by step: what is up to date, what is to be done, the way into ``dist/``."""
+"""Make packages step by step: do what is not up to date, then place the result in ``dist/``."""
 
-import importlib
-import sysconfig
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +10,7 @@ from pipeline.build import keys
 from pipeline.build.order import SRPM, STEPS, Step
 from pipeline.model import Built, Options, Plan
 from pipeline.model.errors import UnpackError, VerifyError
-from pipeline.system.disk import guarded, suspecting
+from pipeline.system.disk import guarded
 from pipeline.system.locks import in_use, locked
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs, Workspace, place_text, remove
@@ -23,58 +18,30 @@ from pipeline.toolchain import emulator
 
 _DEFAULT = Options()
 
+# Why a run waits.
+_LOCKED = "another run is building it"
+
 
 def step_dirs(plan: Plan, workspace: Workspace, options: Options = _DEFAULT) -> StepDirs:
     """The folders of a plan's steps."""
     return StepDirs(workspace, keys.of(plan, workspace.root), options)
 
 
-def advance(plan: Plan, dirs: StepDirs, report: Report, last: str) -> None:
-    """Do what is missing up to the step ``last``, and nothing that a later result makes needless.
-
-    A source of the user is always looked at, up to its identity.
-    """
-    names = [step.name for step in STEPS]
-    end = names.index(last)
-    first = end
-    while first >= 0 and not dirs.done(names[first]).exists():
-        first -= 1
-    for index, step in enumerate(STEPS[: end + 1]):
-        wanted = index > first or (plan.user_source and step.name in ("fetch", "unpack"))
-        if wanted or index == end:
-            with _distrust(plan, dirs):
-                _perform(step, plan, dirs, report)
-
-
 def package(plan: Plan, workspace: Workspace, report: Report, options: Options = _DEFAULT) -> Built:
-    """Make a package, or find that it is there: the file in ``dist/`` and what it was made from."""
+    """Make a package, or find that it is up to date."""
     with guarded(), in_use(workspace):
         dirs = step_dirs(plan, workspace, options)
-        with locked(workspace.locks, plan.nevra, waiting=lambda: _wait(plan.nevra, report)):
+        waiting = partial(report.wait, plan.nevra, _LOCKED)
+        with locked(workspace.locks, plan.nevra, waiting=waiting):
             if plan.user_source:
-                advance(plan, dirs, report, "unpack")
-            if found := placement.settled(plan, dirs):
-                return found
-            # It could not be tried in the end: better said before a minute of compiling.
+                _advance(plan, dirs, report, "unpack")
+            if built := placement.finished(plan, dirs, locked=True):
+                return built
+            # The check needs it: better to fail before a minute of compiling.
             emulator.runner(plan)
-            # Filled in by Python without a lock: ninja's module, asking meanwhile, got half of it.
-            sysconfig.get_config_vars()
-            threading.Thread(target=import_later_modules, daemon=True).start()
-            # The user's source has been looked at, and from here on it is just the tree.
-            advance(replace(plan, user_source=None), dirs, report, STEPS[-1].name)
-            return placement.publish(plan, dirs)
-
-
-def import_later_modules() -> None:
-    """Import what the later steps need, while the compiler runs or before workers are forked."""
-    for module in (
-        "jinja2",
-        "pipeline.checks",
-        "pipeline.inspect",
-        "pipeline.artifact.sbom",
-        "pipeline.smoke.trials",
-    ):
-        importlib.import_module(module)
+            # The user's source is verified by now, and is the same tree as a pinned one.
+            _advance(replace(plan, user_source=None), dirs, report, STEPS[-1].name)
+            return placement.place_package(plan, dirs)
 
 
 def source_package(
@@ -83,9 +50,9 @@ def source_package(
     """Make a source package, and give it its final name."""
     with guarded(), in_use(workspace):
         dirs = step_dirs(plan, workspace, options)
-        advance(plan, dirs, report, "unpack")
+        _advance(plan, dirs, report, "unpack")
         _perform(SRPM, plan, dirs, report)
-        return placement.publish_source(plan, dirs)
+        return placement.place_source_package(plan, dirs)
 
 
 def step(
@@ -94,38 +61,45 @@ def step(
     """Do one step and what is missing before it; the answer is the step's folder."""
     with guarded(), in_use(workspace):
         dirs = step_dirs(plan, workspace, options)
-        advance(plan, dirs, report, last)
+        _advance(plan, dirs, report, last)
         return dirs.folder(last)
 
 
-@contextmanager
-def _distrust(plan: Plan, dirs: StepDirs) -> Iterator[None]:
-    """A source of the user that was refused is fetched anew: its URL may be right the next time."""
-    try:
-        yield
-    except (UnpackError, VerifyError):
-        if plan.user_source:
-            dirs.done("fetch").unlink(missing_ok=True)
-        raise
+def _advance(plan: Plan, dirs: StepDirs, report: Report, last: str) -> None:
+    """Do the step ``last`` and those before it that are not up to date.
+
+    What comes before the last result that is there is not needed. But a source of the user is
+    fetched and verified in every run.
+    """
+    steps = STEPS[: [step.name for step in STEPS].index(last) + 1]
+    finished = [step for step in steps if dirs.done(step.name).exists()]
+    needed = steps[steps.index(finished[-1]) + 1 :] if finished else steps
+    for step in steps:
+        verifies = plan.user_source and step.name in ("fetch", "unpack")
+        if not (step in needed or step.name == last or verifies):
+            continue
+        try:
+            _perform(step, plan, dirs, report)
+        except (UnpackError, VerifyError):
+            # Fetched again the next time: the same URL may give the right source by then.
+            if plan.user_source:
+                dirs.done("fetch").unlink(missing_ok=True)
+            raise
 
 
 def _perform(step: Step, plan: Plan, dirs: StepDirs, report: Report) -> None:
-    """Run a step in an empty folder, alone; the stamp that it is done comes last."""
-    lock = f"{step.name}-{dirs.folder(step.name).name}"
-    waiting = partial(_wait, step.name, report)
+    """Run a step in an empty folder, under its lock; the stamp that it is done comes last."""
+    folder = dirs.folder(step.name)
+    lock, waiting = f"{step.name}-{folder.name}", partial(report.wait, step.name, _LOCKED)
     with locked(dirs.workspace.locks, lock, inherited=True, waiting=waiting):
         if dirs.done(step.name).exists():
             report.step(step.name, None)
             return
-        remove(dirs.folder(step.name))
-        dirs.folder(step.name).mkdir(parents=True)
+        remove(folder)
+        folder.mkdir(parents=True)
         began = time.monotonic()
         report.begin(step.name)
-        with suspecting(dirs.folder(step.name), dirs.workspace.cache):
+        with guarded(folder, dirs.workspace.cache):
             step.run(plan, dirs, report)
         place_text("", dirs.done(step.name))
         report.step(step.name, time.monotonic() - began)
-
-
-def _wait(name: str, report: Report) -> None:
-    report.wait(name, "another run is at it")

@@ -23,11 +23,6 @@ class Step:
     run: Callable[[Plan, StepDirs, Report], None]
     after: str = ""
 
-    @property
-    def module(self) -> str:
-        """The module of the step."""
-        return self.run.__module__
-
 
 STEPS = (
     Step("fetch", fetch.inputs, fetch.run),
@@ -41,5 +36,5 @@ STEPS = (
     Step("check", check.inputs, check.run, after="package"),
 )
 
-# Not on the way to a package: what a source package holds is there once it is unpacked.
+# Not one of the steps to a package: a source package is made of the unpacked tree.
 SRPM = Step("srpm", srpm.inputs, srpm.run, after="unpack")

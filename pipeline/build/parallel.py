@@ -1,56 +1,45 @@
-"""Many packages at once: each in a process of its own, with its news on a pipe to ours."""
+"""Build several packages at once, each in a process of its own.
+
+An executor of processes does not serve: when one of its workers is killed, all that it has still
+to do fails, and with the wrong error.
+"""
 
 import multiprocessing
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from pipeline.build.progress import Progress, Result
+from pipeline.build.progress import Outcome, Progress, Result
 from pipeline.model import Built, Plan
 from pipeline.model.errors import HostError, PackagingError
 from pipeline.system import process
 from pipeline.system.report import Report
 from pipeline.toolchain import emulator
 
-# What is done for one plan: a package is made, or a step's room; news go to the report.
-Act = Callable[[Plan, Report], Built | Path]
+# What is done for one plan: a package is made, or a step.
+Action = Callable[[Plan, Report], Built | Path]
 
-# Seconds after which what is shown of running builds is drawn anew.
-_BEAT = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one plan, after how many seconds."""
-
-    plan: Plan
-    seconds: float
-    result: Result
-
-    @property
-    def problem(self) -> PackagingError | None:
-        """What went wrong, if anything did."""
-        return self.result if isinstance(self.result, PackagingError) else None
+_REFRESH_SECONDS = 0.25
 
 
 @dataclass(slots=True)
 class _Worker:
-    """A plan in the making."""
+    """The process that works on a plan."""
 
     plan: Plan
     process: BaseProcess
-    began: float = field(default_factory=time.monotonic)
+    began: float
+    step: str = ""
 
 
-class _Relay(Report):
-    """Sends the news of one package to the process that shows them all."""
+class _PipeReport(Report):
+    """Sends the messages about a package to the process that shows them."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -59,109 +48,95 @@ class _Relay(Report):
         self._pipe.send(("line", text.strip()))
 
     def begin(self, name: str) -> None:
-        self._pipe.send(("begin", name))
-
-    def step(self, name: str, seconds: float | None, note: str = "") -> None:
-        """Told in the line of the whole package."""
+        self._pipe.send(("step", name))
 
     def wait(self, name: str, reason: str) -> None:
-        self._pipe.send(("begin", f"{name}, waiting"))
+        self._pipe.send(("step", f"{name}, waiting"))
+
+    def step(self, name: str, seconds: float | None, note: str = "") -> None:
+        """Not shown: a package has one line."""
 
     @contextmanager
     def download(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield lambda _: None
 
 
-def run(plans: Sequence[Plan], act: Act, jobs: int, progress: Progress) -> list[Outcome]:
-    """Act on every plan, ``jobs`` at a time, whatever becomes of the others; outcomes as planned.
+def run(plans: Sequence[Plan], action: Action, jobs: int, progress: Progress) -> list[Outcome]:
+    """Do the action for every plan, ``jobs`` at a time; the outcomes are in the plans' order.
 
-    However it ends, no process that was started is left.
+    A failure does not stop the others. No process outlives this function, however it ends.
     """
-    waiting, crew, outcomes = deque(order(plans)), dict[Connection, _Worker](), list[Outcome]()
+    # First what is emulated, which takes longest. Then dist by dist: packages of one release and
+    # two dists may share a library, and the second would wait for the first.
+    waiting = sorted(plans, key=lambda plan: (emulator.runs_here(plan), plan.root.dist, plan.arch))
+    workers, outcomes = dict[Connection, _Worker](), dict[str, Outcome]()
     try:
-        while waiting or crew:
-            while waiting and len(crew) < jobs:
-                pipe, worker = _start(waiting.popleft(), act)
-                crew[pipe] = worker
-                progress.begin(worker.plan)
-            ready = wait(list(crew), timeout=_BEAT)
-            for pipe in [pipe for pipe in crew if pipe in ready]:
-                outcome = _listen(pipe, crew[pipe], progress)
-                if outcome:
-                    del crew[pipe]
-                    outcomes.append(outcome)
-                    progress.end(outcome.plan, outcome.seconds, outcome.result)
-            progress.draw()
+        while waiting or workers:
+            while waiting and len(workers) < jobs:
+                pipe, worker = _start(waiting.pop(0), action)
+                workers[pipe] = worker
+            ready = wait(list(workers), timeout=_REFRESH_SECONDS)
+            for pipe in [pipe for pipe in workers if pipe in ready]:
+                if result := _receive(pipe, workers[pipe], progress):
+                    worker = workers.pop(pipe)
+                    outcome = Outcome(worker.plan, time.monotonic() - worker.began, result)
+                    outcomes[worker.plan.nevra] = outcome
+                    progress.end(outcome)
+            now = time.monotonic()
+            progress.draw((w.plan.nevra, w.step, now - w.began) for w in workers.values())
     finally:
-        for worker in crew.values():
+        for worker in workers.values():
             worker.process.terminate()
-        for worker in crew.values():
+        for worker in workers.values():
             worker.process.join()
-    places = [plan.nevra for plan in plans]
-    return sorted(outcomes, key=lambda outcome: places.index(outcome.plan.nevra))
+    return [outcomes[plan.nevra] for plan in plans]
 
 
-def order(plans: Sequence[Plan]) -> list[Plan]:
-    """The longest first, and apart from each other those that share what is compiled.
-
-    Packages whose trials are emulated take longest. Those of one release and two dists may share
-    a library, and the second would wait for the first; so all releases of one dist come before the
-    next dist.
-    """
-    dists = list(dict.fromkeys(plan.root.dist for plan in plans))
-    return sorted(
-        plans,
-        key=lambda plan: (emulator.runs_here(plan), dists.index(plan.root.dist), plan.arch),
-    )
-
-
-def _start(plan: Plan, act: Act) -> tuple[Connection, _Worker]:
-    # Forked, so that what we have read and imported needs no second reading.
+def _start(plan: Plan, action: Action) -> tuple[Connection, _Worker]:
+    # Forked: what we have read and imported is there already.
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    started = context.Process(target=_work, args=(plan, act, theirs, os.getpid()))
-    started.start()
+    child = context.Process(target=_work, args=(plan, action, theirs, os.getpid()))
+    child.start()
     theirs.close()
-    return ours, _Worker(plan, started)
+    return ours, _Worker(plan, child, time.monotonic())
 
 
-def _work(plan: Plan, act: Act, pipe: Connection, parent: int) -> None:
-    """The life of a worker; its last news is the result or the problem."""
+def _work(plan: Plan, action: Action, pipe: Connection, parent: int) -> None:
+    """The whole of a worker's process; its last message is the result."""
     try:
         process.tie(parent)
-        pipe.send(("end", act(plan, _Relay(pipe))))
+        pipe.send(("end", action(plan, _PipeReport(pipe))))
     except PackagingError as problem:
         pipe.send(("end", problem))
     except (KeyboardInterrupt, BrokenPipeError):
         return
 
 
-def _listen(pipe: Connection, worker: _Worker, progress: Progress) -> Outcome | None:
-    """Pass on a piece of news; the answer is the outcome, where that was the last."""
+def _receive(pipe: Connection, worker: _Worker, progress: Progress) -> Result | None:
+    """Show a message of a worker; the answer is the result, once it has ended."""
     try:
-        kind, news = pipe.recv()
-    except EOFError:
-        kind, news = "end", _lost(worker)
-    if kind == "begin":
-        progress.step(worker.plan, news)
-        return None
-    if kind == "line":
-        progress.line(worker.plan, news)
-        return None
-    pipe.close()
-    worker.process.join()
-    return Outcome(worker.plan, time.monotonic() - worker.began, news)
+        kind, message = pipe.recv()
+    except (EOFError, OSError):
+        kind, message = "end", _killed(worker)
+    if kind == "step":
+        worker.step = message
+    elif kind == "line":
+        progress.line(f"{worker.plan.nevra}: {message}")
+    else:
+        pipe.close()
+        worker.process.join()
+        result: Result = message
+        return result
+    return None
 
 
-def _lost(worker: _Worker) -> HostError:
-    """A worker that ended without a word."""
+def _killed(worker: _Worker) -> HostError:
+    """The error for a worker that has sent no result."""
     worker.process.join()
     code = worker.process.exitcode or 0
-    got = f"exit code {code}"
-    if code < 0:
-        got = f"ended by {signal.Signals(-code).name}"
     return HostError(
-        f"the process that made {worker.plan.nevra} is gone",
-        got=got,
-        hint="see above, and whether the machine has run out of memory: invoke build --jobs 1 ...",
+        f"the process that built {worker.plan.nevra} has ended without a result",
+        got=f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}",
+        hint="see the lines above; if memory has run out: invoke build --jobs 1 ...",
     )

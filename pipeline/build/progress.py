@@ -1,90 +1,80 @@
-"""Many builds at once, as the user sees them: a living table or plain lines, then a summary."""
+"""Several builds as the user sees them: a live table or plain lines, then a summary."""
 
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.model import PLAIN, Built, Plan
 from pipeline.model.errors import PackagingError
+from pipeline.system.report import Report
 
 if TYPE_CHECKING:
     from rich.live import Live
-    from rich.table import Table
 
-# What becomes of a plan.
+# The result of a plan: a package, the folder of a step, or an error.
 Result = Built | Path | PackagingError
 
 # The width of a column of the summary: that of the longest architecture, and a gap.
 _WIDTH = 11
 
 
+class Outcome(NamedTuple):
+    """The result of one plan, and how long it took."""
+
+    plan: Plan
+    seconds: float
+    result: Result
+
+
 class Progress:
-    """Prints a line for every package that is done; on a terminal, those in the making below it."""
+    """Prints a line for each package that is done; on a terminal, a live table of the others."""
 
     def __init__(self, live: "Live | None" = None) -> None:
         self._live = live
-        self._running: dict[str, tuple[str, float]] = {}
 
-    def begin(self, plan: Plan) -> None:
-        """Somebody is at this package now."""
-        self._running[plan.nevra] = ("", time.monotonic())
-
-    def step(self, plan: Plan, name: str) -> None:
-        """A step of it has begun."""
-        self._running[plan.nevra] = (name, self._running[plan.nevra][1])
-
-    def line(self, plan: Plan, text: str) -> None:
-        """A line of news about it."""
-        self._print(f"{plan.nevra}: {text}")
-
-    def end(self, plan: Plan, seconds: float, result: Result) -> None:
-        """It is done, or has failed."""
-        del self._running[plan.nevra]
-        self._print(f"{plan.nevra:<52} {verdict(result):<10} {seconds:7.1f} s")
-        if isinstance(result, PackagingError):
-            self._print(str(result))
-        elif isinstance(result, Path):
-            self._print(f"  {result}")
-
-    def draw(self) -> None:
-        """Show how far the running ones are."""
-        if self._live:
-            self._live.update(self._table(), refresh=True)
-
-    def _print(self, text: str) -> None:
+    def line(self, text: str) -> None:
+        """Print a line; on a terminal, above the table."""
         if self._live:
             self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            sys.stdout.write(f"{text}\n")
-            sys.stdout.flush()
+            Report().line(text)
 
-    def _table(self) -> "Table":
+    def end(self, outcome: Outcome) -> None:
+        """Print the outcome of a package."""
+        plan, seconds, result = outcome
+        self.line(f"{plan.nevra:<52} {verdict(result):<10} {seconds:7.1f} s")
+        if isinstance(result, PackagingError):
+            self.line(str(result))
+        elif isinstance(result, Path):
+            self.line(f"  {result}")
+
+    def draw(self, rows: Iterable[tuple[str, str, float]]) -> None:
+        """Draw the table of running builds: package, step, seconds."""
+        if not self._live:
+            return
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2))
-        for nevra, (step, began) in self._running.items():
-            table.add_row(nevra, step, f"{time.monotonic() - began:.0f} s")
-        return table
+        for nevra, step, seconds in rows:
+            table.add_row(nevra, step, f"{seconds:.0f} s")
+        self._live.update(table, refresh=True)
 
 
-@contextmanager
-def progress() -> Iterator[Progress]:
-    """The progress of many builds, as fits where our output goes."""
+def live_table() -> "AbstractContextManager[Live | None]":
+    """The live table for a terminal; none for other outputs."""
     if not sys.stdout.isatty():
-        yield Progress()
-        return
+        return nullcontext()
     from rich.live import Live
 
-    # No thread of its own: workers are forked while it shows.
-    with Live(auto_refresh=False, transient=True) as live:
-        yield Progress(live)
+    # Without a thread of its own, since workers are forked while it is shown.
+    return Live(auto_refresh=False, transient=True)
 
 
 def verdict(result: Result) -> str:
-    """What became of a plan, in a word or two."""
+    """The result of a plan in a word or two."""
     if isinstance(result, PackagingError):
         return "FAILED"
     if isinstance(result, Built):
@@ -93,17 +83,14 @@ def verdict(result: Result) -> str:
 
 
 def matrix(cells: Iterable[tuple[Plan, str]]) -> list[str]:
-    """Releases by machines: a line for each release, a column for each dist and architecture.
-
-    They come in the order of the cells.
-    """
-    found = {(_row(plan), (plan.root.dist, plan.arch)): text for plan, text in cells}
-    rows = list(dict.fromkeys(row for row, _ in found))
-    columns = list(dict.fromkeys(column for _, column in found))
+    """A line for each release, a column for each dist and architecture, in the cells' order."""
+    texts = {(_row(plan), (plan.root.dist, plan.arch)): text for plan, text in cells}
+    rows = list(dict.fromkeys(row for row, _ in texts))
+    columns = list(dict.fromkeys(column for _, column in texts))
     return [
         _line("", (dist for dist, _ in columns)),
         _line("mimalloc", (arch for _, arch in columns)),
-        *(_line(row, (found.get((row, column), "") for column in columns)) for row in rows),
+        *(_line(row, (texts.get((row, column), "") for column in columns)) for row in rows),
     ]
 
 
@@ -117,7 +104,6 @@ def _line(head: str, cells: Iterable[str]) -> str:
 
 
 def totals(results: Sequence[Result]) -> str:
-    """How many packages there were, and what became of them."""
-    words = [verdict(result) for result in results]
-    counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
-    return f"{len(words)} packages: {', '.join(counts)}"
+    """How many packages there are of each verdict."""
+    counts = Counter(verdict(result) for result in results)
+    return f"{len(results)} packages: " + ", ".join(f"{n} {word}" for word, n in counts.items())

@@ -1,4 +1,4 @@
-"""What the user selects, as plans: defaults, comma lists and ``all``, every name looked up."""
+"""What the user selects, as plans: defaults, comma lists and ``all``; every name is checked."""
 
 import platform
 from collections.abc import Iterable
@@ -11,7 +11,6 @@ from pipeline.model.errors import RecipeError, RequestError
 from pipeline.sources import user
 
 EVERY = "all"
-_ZIG = "zig"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Selection:
     dist: str = ""
     arch: str = ""
     flavor: str = ""
-    toolchain: str = _ZIG
+    toolchain: str = "zig"
     source: str = ""
 
 
@@ -56,28 +55,47 @@ def plans(root: Path, selection: Selection) -> list[Plan]:
 
 
 def plan(root: Path, version: str, dist: str, arch: str, flavor: str = PLAIN) -> Plan:
-    """One plan, of pinned sources. Raises RequestError for a name that is none, also for a list."""
+    """One plan, of pinned sources. Raises RequestError for an unknown name, also for a list."""
     return _plan(root, Selection(version, dist, arch, flavor))
 
 
-def one(root: Path, selection: Selection, what: str) -> Plan:
-    """The one plan of a selection. Raises RequestError with ``what`` where there are several."""
-    chosen = plans(root, selection)
-    if len(chosen) > 1:
-        got = ", ".join(each.label for each in chosen)
-        raise RequestError(what, expected="one package", got=got)
-    return chosen[0]
+def single(root: Path, selection: Selection, message: str) -> Plan:
+    """The only plan of a selection. Raises RequestError with ``message`` if there are several."""
+    selected = plans(root, selection)
+    if len(selected) > 1:
+        labels = ", ".join(plan.label for plan in selected)
+        raise RequestError(message, expected="one package", got=labels)
+    return selected[0]
+
+
+def by_nevra(root: Path, name: str, version: str, release: str, arch: str) -> Plan:
+    """The plan that makes a package or sub-package, by the fields of its header.
+
+    A sub-package is the same for all architectures: its plan is that of this host's, where there
+    is one. Raises RequestError if no recipe makes the package.
+    """
+    dist, file_name = release.partition(".")[2], f"{name}-{version}-{release}.{arch}.rpm"
+    candidates = plans(root, Selection(version or "none", dist or "none", EVERY, EVERY))
+    for plan in sorted(candidates, key=lambda plan: plan.arch != platform.machine()):
+        if file_name in plan.file_names:
+            return plan
+    raise RequestError(
+        "no recipe makes this package",
+        expected=", ".join(plan.file_name for plan in candidates),
+        got=file_name,
+        hint="git log: an older commit of this project may have made it",
+    )
 
 
 def _plan(root: Path, selection: Selection) -> Plan:
-    """The plan of a selection of one package. RecipeError is raised for unusable data."""
-    version = load.known("version", selection.version, load.versions(root))
-    dist = load.known("dist", selection.dist, load.dists(root))
+    """The plan of a selection of one package. Raises RecipeError for unusable data."""
+    version = load.checked_name("version", selection.version, load.versions(root))
+    dist = load.checked_name("dist", selection.dist, load.dists(root))
     package, build_root = load.package(root), load.build_root(root, dist)
-    arch = load.known("arch", selection.arch, build_root.machine)
-    machine = build_root.machine[arch]
+    arch = load.checked_name("arch", selection.arch, build_root.machine)
+    variant = load.checked_name("flavor", selection.flavor, package.flavor)
+    machine, source = build_root.machine[arch], selection.source
     processor = load.processor(root, machine.processor or arch)
-    source, variant = selection.source, load.known("flavor", selection.flavor, package.flavor)
     return Plan(
         package=package,
         recipe=load.recipe(root, version),
@@ -93,8 +111,8 @@ def _plan(root: Path, selection: Selection) -> Plan:
 
 
 def _compiler(root: Path, selection: Selection, machine: Machine, processor: Processor) -> Compiler:
-    """The compiler that is selected, where it makes code for the machine."""
-    name = load.known("toolchain", selection.toolchain, load.toolchains(root))
+    """The compiler of a selection. Raises an error if it cannot compile for the machine."""
+    name = load.checked_name("toolchain", selection.toolchain, load.toolchains(root))
     compiler = load.compiler(root, name)
     if machine.isa not in compiler.isa:
         raise RecipeError(
@@ -114,49 +132,21 @@ def _compiler(root: Path, selection: Selection, machine: Machine, processor: Pro
     return compiler
 
 
-def named(root: Path, name: str, version: str, release: str, arch: str) -> Plan:
-    """The plan of a package, by what its header says. Raises RequestError for one of no recipe.
-
-    A sub-package is of no machine, and the same with the package of each: it stands for that of
-    this host's, where the dist has it.
-    """
-    package = load.package(root)
-    names, parts = dict[str, str](), set[str]()
-    for variant, flavor in package.flavor.items():
-        own = f"{package.name}{flavor.suffix}"
-        names[own] = variant
-        if flavor.subpackage:
-            names[f"{own}{flavor.subpackage.suffix}"] = variant
-            parts.add(f"{own}{flavor.subpackage.suffix}")
-    variant = names[load.known("package", name, names)]
-    number, _, dist = release.partition(".")
-    if name in parts:
-        build_root = load.build_root(root, load.known("dist", dist, load.dists(root)))
-        here = platform.machine()
-        arch = here if here in build_root.machine else next(iter(build_root.machine))
-    found = plan(root, version, dist, arch, variant)
-    if number != str(found.recipe.release):
-        raise RequestError(
-            f"the recipe of {version} is at another release",
-            expected=str(found.recipe.release),
-            got=number,
-            hint="git log: an older state of this project has made it",
-        )
-    return found
-
-
 def _architectures(root: Path, dist: str, selection: Selection) -> list[str]:
-    """The architectures of a dist that are meant; of every dist, those that it has."""
+    """The selected architectures of a dist; where all dists are selected, those that it has."""
     machines, arch = load.build_root(root, dist).machine, selection.arch or platform.machine()
     if selection.dist != EVERY or arch == EVERY:
         return _names("arch", arch, machines)
-    roots = (load.build_root(root, name) for name in load.dists(root))
-    asked = _names("arch", arch, {name: None for each in roots for name in each.machine})
-    return [name for name in asked if name in machines]
+    build_roots = (load.build_root(root, name) for name in load.dists(root))
+    everywhere = dict.fromkeys(name for build_root in build_roots for name in build_root.machine)
+    return [name for name in _names("arch", arch, everywhere) if name in machines]
 
 
-def _names(kind: str, asked: str, names: Iterable[str]) -> list[str]:
+def _names(kind: str, text: str, names: Iterable[str]) -> list[str]:
+    """The names that a comma list or ``all`` stands for."""
     names = list(names)
-    if asked == EVERY:
+    if text == EVERY:
         return names
-    return list(dict.fromkeys(load.known(kind, name.strip(), names) for name in asked.split(",")))
+    return list(
+        dict.fromkeys(load.checked_name(kind, name.strip(), names) for name in text.split(","))
+    )

@@ -1,31 +1,40 @@
-"""Changes that a release brings for its users, and that somebody must have accepted by name."""
+"""Changes that a release brings for its users, each of which must be accepted by name."""
 
 import difflib
+import re
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.version import Version
 
-from pipeline.model import Recipe
-from pipeline.model.errors import BumpError, RequestError
+from pipeline.build import make
+from pipeline.bump import source_tree, trial_build
+from pipeline.bump.scratch import ScratchCheckout
+from pipeline.config import load
+from pipeline.inspect import elf
+from pipeline.model import PLAIN, Plan, Recipe
+from pipeline.model.errors import BumpError, RequestError, SmokeError
+from pipeline.system import process
+from pipeline.toolchain import emulator
 
 # What can be accepted, and what follows from it for those who use the packages.
 FOLLOWS = {
-    "soname": "whoever names the old library, in LD_PRELOAD or by linking with it, runs on without "
-    "mimalloc or does not start: every drop-in and every program must be changed with the update",
-    "files": "after an update other paths are there: who includes, links or copies one that goes "
-    "does not find it, and one that comes may be another package's",
-    "licence": "the packages say what package.toml has for a licence, and users rely on it: read "
-    "the new text, and correct it there if it is another licence",
+    "soname": "a program that names the old library, in LD_PRELOAD or by linking with it, runs "
+    "without mimalloc or does not start: drop-ins and programs must change with the update",
+    "files": "after the update other paths are there: a program that includes, links or copies a "
+    "removed one does not find it, and an added one may belong to another package",
+    "licence": "the packages state the licence of package.toml: read the new text, and correct it "
+    "there if it is another licence",
     "cmake": "source packages need a newer cmake: where a dist has none, mock, COPR and "
     "`rpmbuild --rebuild` fail",
-    "libraries": "a program on the library does not start where these are missing: rpm brings "
+    "libraries": "a program on the library does not start where these are missing: rpm installs "
     "them, or refuses the update where no repository has them",
-    "source": "users get a tree for which upstream does not vouch, or about which those who "
-    "package it do not agree: compare the trees before you trust one",
-    "tag": "packages of the same name, version and release would differ: whoever has the old one "
-    "keeps it, unless the release number rises too; and why upstream moved a tag is a question",
+    "source": "the tree is not confirmed by upstream, or those who package it have different "
+    "ones: compare the trees before you trust one",
+    "tag": "packages of the same name, version and release would differ: an installed old one is "
+    "not replaced unless the release number rises; and ask upstream why the tag was moved",
 }
 
 
@@ -38,35 +47,94 @@ class Change:
 
 
 def names(text: str) -> frozenset[str]:
-    """The names of a comma list. Raises RequestError for one that is none."""
+    """The names of a comma list. Raises RequestError for an unknown one."""
     accepted = frozenset(name.strip() for name in text.split(",") if name.strip())
-    strange = sorted(accepted - FOLLOWS.keys())
-    if strange:
+    unknown = sorted(accepted - FOLLOWS.keys())
+    if unknown:
         raise RequestError(
-            f"--accept: unknown {', '.join(strange)}", expected=f"some of {', '.join(FOLLOWS)}"
+            f"--accept: unknown {', '.join(unknown)}", expected=f"some of {', '.join(FOLLOWS)}"
         )
     return accepted
 
 
-def refuse(version: str, found: Iterable[Change], accepted: Collection[str]) -> None:
-    """Raise BumpError for the changes that nobody has accepted, with what follows from each."""
-    found = list(found)
-    left = [change for change in found if change.name not in accepted]
-    if not left:
+def refuse(version: str, changes: Collection[Change], accepted: Collection[str]) -> None:
+    """Raise BumpError for the changes that are not accepted, with what follows from each."""
+    refused = [change for change in changes if change.name not in accepted]
+    if not refused:
         return
     lines = []
-    for change in left:
+    for change in refused:
         lines += [f"{change.name}:", *(f"  {line}" for line in change.evidence.splitlines())]
         lines += textwrap.wrap(
             FOLLOWS[change.name], 96, initial_indent="  so: ", subsequent_indent="      "
         )
-    names = sorted({change.name for change in found} | set(accepted), key=list(FOLLOWS).index)
+    needed = {change.name for change in changes} | set(accepted)
     raise BumpError(
-        f"mimalloc {version} brings what nobody has accepted yet: "
-        + ", ".join(change.name for change in left),
+        f"mimalloc {version} has changes that are not accepted: "
+        + ", ".join(change.name for change in refused),
         detail="\n".join(lines),
-        hint=f"the same command with --accept {','.join(names)}, if that is what you want",
+        hint=f"the same command with --accept {','.join(filter(needed.__contains__, FOLLOWS))}, "
+        "if you want them",
     )
+
+
+def with_other(
+    scratch: ScratchCheckout, other: str, plans: Sequence[Plan], source: str
+) -> Iterator[Change]:
+    """The changes from the release ``other`` to the new one, of which ``plans`` are built.
+
+    The other release is built from ``source``, else from where it is pinned. Also prints the memory
+    of a process on both libraries.
+    """
+    new, old = load.recipe(scratch.root, scratch.version), load.recipe(scratch.root, other)
+    old_plans = trial_build.stage_other(other, scratch, source)
+    libraries = trial_build.libraries(plans, scratch)
+    old_libraries = trial_build.libraries(old_plans, scratch)
+    needed = {dist: elf.read(file).needed for dist, file in libraries.items()}
+    old_needed = {dist: elf.read(file).needed for dist, file in old_libraries.items()}
+    cmake, licence = source_tree.cmake_and_licence(_tree(plans[0], scratch))
+    old_cmake = old_licence = None
+    if old_plans:
+        old_cmake, old_licence = source_tree.cmake_and_licence(_tree(old_plans[0], scratch))
+    yield from of_soname(old, new)
+    yield from _files(old, new, plans, scratch)
+    yield from of_licence(old_licence, licence)
+    yield from of_cmake(old_cmake, cmake)
+    yield from of_libraries(old_needed or None, needed)
+    dist = next((plan.root.dist for plan in plans if emulator.runs_here(plan)), "")
+    for version, files in ((other, old_libraries), (scratch.version, libraries)):
+        if dist in files:
+            scratch.report.line(f"  cat on {version:<8} {_memory(files[dist])}")
+
+
+def _tree(plan: Plan, scratch: ScratchCheckout) -> Path:
+    return make.step_dirs(plan, scratch.workspace).tree
+
+
+def _memory(library: Path) -> str:
+    """The memory that ``cat`` reserves and uses on a library. Raises SmokeError."""
+    # It prints its sizes, and which files it has loaded.
+    argv = ("cat", "/proc/self/status", "/proc/self/maps")
+    code, output, errors = process.attempt(argv, env={"LD_PRELOAD": str(library)})
+    sizes = dict(re.findall(r"^(VmSize|VmRSS):\s+(\d+) kB$", output, re.MULTILINE))
+    if code or str(library) not in output or len(sizes) < 2:
+        raise SmokeError(f"cat does not run on {library.name}", detail=errors, file=library)
+    return f"VSZ {sizes['VmSize']:>9} KiB   RSS {sizes['VmRSS']:>7} KiB"
+
+
+def _files(
+    old: Recipe, new: Recipe, plans: Sequence[Plan], scratch: ScratchCheckout
+) -> Iterator[Change]:
+    """The changes of the manifests; for a dist that the other release has none for, all is new."""
+    old_lists, new_lists = dict[str, list[str]](), dict[str, list[str]]()
+    for plan in plans:
+        name = f"{plan.root.dist} {plan.variant}" if plan.variant != PLAIN else plan.root.dist
+        file = load.manifest_file(scratch.root, plan)
+        old_file = file.with_name(file.name.replace(new.version, old.version, 1))
+        old_paths = old_file.read_text(encoding="utf-8") if old_file.is_file() else ""
+        old_lists[name] = neutral(old_paths.splitlines(), old)
+        new_lists[name] = neutral(file.read_text(encoding="utf-8").splitlines(), new)
+    yield from of_files(old_lists, new_lists)
 
 
 def of_soname(old: Recipe, new: Recipe) -> Iterator[Change]:
@@ -78,49 +146,43 @@ def of_soname(old: Recipe, new: Recipe) -> Iterator[Change]:
 def of_files(
     old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
 ) -> Iterator[Change]:
-    """The paths of packages, by the name of their list; versions in them are left out of it."""
-    told = difference(old, new)
-    if told:
-        yield Change("files", "\n".join(told))
-
-
-def difference(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> list[str]:
-    """The lines that go and come, each with the names of the lists that are concerned."""
-    found: dict[str, list[str]] = {}
-    for name, lines in new.items():
-        for line in difflib.ndiff(list(old.get(name, ())), list(lines)):
+    """The paths of packages, by the name of their list; a line names all lists that it is in."""
+    lists: dict[str, list[str]] = {}
+    for name, paths in new.items():
+        for line in difflib.ndiff(list(old.get(name, ())), list(paths)):
             if line.startswith(("+ ", "- ")):
-                found.setdefault(line, []).append(name)
-    return [f"{line}    ({', '.join(names)})" for line, names in found.items()]
+                lists.setdefault(line, []).append(name)
+    if lists:
+        yield Change("files", "\n".join(f"{k}    ({', '.join(v)})" for k, v in lists.items()))
 
 
 def neutral(paths: Iterable[str], recipe: Recipe) -> list[str]:
-    """Paths with words in place of the release's own numbers, to be compared with another's."""
+    """Paths with words in place of the release's own numbers, to compare releases."""
     line = ".".join(recipe.version.split(".")[:2])
-    numbers = recipe.library.rpartition(".so")[2], recipe.soname.rpartition(".so")[2]
-    shown = []
+    numbers = {
+        recipe.library.rpartition(".so")[2]: ".{library}",
+        recipe.soname.rpartition(".so")[2]: ".{soname}",
+    }
+    lines = []
     for path in paths:
-        path = path.replace(f"mimalloc-{line}", "mimalloc-{line}")
-        for number, word in zip(numbers, ("{library}", "{soname}"), strict=True):
-            if path.endswith(f".so{number}"):
-                path = path.removesuffix(number) + f".{word}"
-        shown.append(path)
-    return shown
+        stem, mark, number = path.replace(f"mimalloc-{line}", "mimalloc-{line}").rpartition(".so")
+        lines.append(stem + mark + numbers.get(number, number))
+    return lines
 
 
 def of_licence(old: str | None, new: str) -> Iterator[Change]:
     """The text of the licence; ``old`` is None where it could not be read."""
     if old is None:
-        yield Change("licence", "that of the previous release could not be read, to compare")
+        yield Change("licence", "that of the other release could not be read")
     elif old.split() != new.split():
         diff = difflib.unified_diff(old.splitlines(), new.splitlines(), "old", "new", "", "", 0, "")
         yield Change("licence", "\n".join(diff))
 
 
 def of_cmake(old: str | None, new: str) -> Iterator[Change]:
-    """The version of cmake that a build needs at least."""
+    """The version of cmake that a build needs at least; ``old`` is None where it is unknown."""
     if old is None:
-        yield Change("cmake", "that of the previous release could not be read, to compare")
+        yield Change("cmake", "that of the other release could not be read")
     elif Version(new) > Version(old):
         yield Change("cmake", f"{old} or newer before, {new} or newer now")
 
@@ -128,14 +190,11 @@ def of_cmake(old: str | None, new: str) -> Iterator[Change]:
 def of_libraries(
     old: Mapping[str, Sequence[str]] | None, new: Mapping[str, Sequence[str]]
 ) -> Iterator[Change]:
-    """The libraries that the library needs, by dist; ``old`` is None where it was not built."""
+    """The libraries that the library needs, by dist; ``old`` is None where they are unknown."""
     if old is None:
-        yield Change("libraries", "those of the previous release are not known, to compare")
+        yield Change("libraries", "those of the other release are unknown")
         return
-    lines = []
-    for dist, needed in new.items():
-        come = sorted(set(needed) - set(old.get(dist, ())))
-        if come:
-            lines.append(f"{dist}: {', '.join(come)}")
+    added = {dist: sorted(set(needed) - set(old.get(dist, ()))) for dist, needed in new.items()}
+    lines = [f"{dist}: {', '.join(names)}" for dist, names in added.items() if names]
     if lines:
         yield Change("libraries", "\n".join(lines))

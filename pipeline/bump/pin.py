@@ -1,46 +1,41 @@
-"""A new release, from what upstream tagged to all of it in place; or nothing."""
+"""Pin a new release: recipe, patches, manifests, README and CHANGELOG, once all is tried."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pipeline.bump import (
     changes,
-    comparison,
-    converge,
     documents,
     inspection,
     patches,
     recipe_writer,
-    sources,
-    state,
-    transaction,
     trial_build,
     upstream_tags,
 )
 from pipeline.bump.inspection import Release
-from pipeline.bump.state import Piece
-from pipeline.bump.trial_build import ScratchCheckout
+from pipeline.bump.scratch import ScratchCheckout, place_files, scratch_checkout
 from pipeline.config import load
-from pipeline.model import Options, Patch
+from pipeline.model import Options, Patch, errors
 from pipeline.model.errors import BumpError, RequestError
 from pipeline.system import workspace
-from pipeline.system.disk import guarded
 from pipeline.system.report import Report
-from pipeline.system.workspace import Workspace, place_text, remove
+from pipeline.system.workspace import place_text
 
-_VERSION = re.compile(r"\d+(\.\d+)+[A-Za-z0-9.-]*")
+# Failures that a corrected recipe may resolve.
+_RECIPE_ERRORS = (
+    *(errors.RecipeError, errors.ConfigureError, errors.CompileError, errors.StageError),
+    *(errors.PackageError, errors.CheckError, errors.SmokeError),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is wanted: a release by its version, or the newest of a line.
+    """The release to pin: by its version, or the newest of a line.
 
-    ``source`` is a git repository or upstream's tarball; ``draft`` a recipe that somebody wrote
-    for this release; ``released`` the time of the tagged commit, for sources that do not know it;
-    ``accept`` a comma list of the changes that are meant.
+    ``source`` is a git repository or upstream's tarball; ``draft`` is a recipe to begin with;
+    ``released`` is the time of the tagged commit, for sources that do not contain it; ``accept``
+    is a comma list of accepted changes.
     """
 
     version: str = ""
@@ -55,170 +50,112 @@ class Request:
 
 
 def run(root: Path, request: Request) -> None:
-    """Pin a release, or find that it is. Raises PackagingError, and then nothing has changed."""
-    report = Report()
+    """Pin a release, unless it is pinned already. Raises PackagingError; then it is not pinned."""
     changes.names(request.accept)
-    request = replace(request, version=_version(root, request, report))
-    upstream_tags.line(request.version)
-    if not _VERSION.fullmatch(request.version):
-        raise RequestError("not a release", expected="such as 2.4.1", got=request.version)
-    place = workspace.locate(root)
-    if request.dry_run:
-        if transaction.unfinished(root):
-            report.line("a bump was ended while it put its files in place; the next puts them back")
-        with guarded(), TemporaryDirectory(prefix="mimalloc-bump-") as scratch:
-            _bump(place, request, Path(scratch), report)
-        return
-    with converge.alone(place, report):
-        folder = place.work / "bump" / request.version
-        folder.mkdir(parents=True, exist_ok=True)
-        _bump(place, request, folder, report)
-
-
-def _version(root: Path, request: Request, report: Report) -> str:
-    """The version that is wanted. Raises RequestError where none or more than one is named."""
     if bool(request.version) == bool(request.line):
         raise RequestError(
             "which release?", expected="--version or --line, or --list", got="both or neither"
         )
-    if request.version:
-        return request.version
-    released = upstream_tags.versions(load.package(root), request.source, report)
-    return upstream_tags.newest(request.line, released)
+    version, place = request.version, workspace.locate(root)
+    if request.line:
+        versions = upstream_tags.versions(load.package(root), request.source, Report())
+        version = upstream_tags.newest(request.line, versions)
+    upstream_tags.line(version)
+    with scratch_checkout(place, version, "", request.options, dry_run=request.dry_run) as scratch:
+        _bump(scratch, request)
 
 
-def _bump(place: Workspace, request: Request, folder: Path, report: Report) -> None:
-    pieces = converge.show(place.root, request.version, report)
-    pinned = state.is_pinned(place.root, request.version)
-    if pinned and not request.force and not request.source:
-        _nothing_to_do(request.version, pieces, report)
-        return
-    other = recipe_writer.nearest(request.version, load.versions(place.root))
-    if not other:
-        raise BumpError("there is no recipe that this release could take after")
-    own = place.root / "recipes" / f"{request.version if pinned else other}.toml"
-    base = Path(request.draft).expanduser().absolute() if request.draft else own
-    release = _release(place.root, request, base, other, folder, report)
+def _bump(scratch: ScratchCheckout, request: Request) -> None:
+    version, report, versions = scratch.version, scratch.report, load.versions(scratch.root)
+    pinned = version in versions
+    report.line(f"mimalloc {version} {'is' if pinned else 'is not'} pinned")
     if pinned and not request.force:
-        _refuse_moved(place.root, release)
-        _nothing_to_do(request.version, pieces, report)
+        if request.source:
+            _refuse_moved(scratch, _inspect(scratch, request, version))
+        report.line("nothing to do")
         return
-    text = recipe_writer.recipe(
-        base,
-        request.version,
-        release.tree,
-        release.released,
-        sources.to_pin(release.origin, release.opinions),
-        converge.today(),
-    )
-    _tell(base, other, text, request, report)
-    if not request.dry_run:
-        file = folder / f"{request.version}.toml"
-        place_text(text, file)
-        with converge.hinting(
-            f"correct {file}, then\n"
-            f"invoke bump --version {request.version} --draft {file} and what else was given"
-        ):
-            _act(place, request, release, other, text, folder, report)
-
-
-def _nothing_to_do(version: str, pieces: Sequence[Piece], report: Report) -> None:
-    """Say so. Raises BumpError where somebody has pinned the release, but not all of it."""
-    left = [piece for piece in pieces if not piece.there]
-    if left:
-        raise BumpError(
-            f"mimalloc {version} is pinned, but not all of it is there",
-            detail="\n".join(f"{piece.name}: {piece.fault}" for piece in left),
-            hint=f"invoke bump --version {version} --force, which writes its recipe anew",
+    other = recipe_writer.nearest(version, versions)
+    if not other:
+        raise BumpError("there is no recipe of another release to begin with")
+    base = version if pinned else other
+    release = _inspect(scratch, request, base)
+    text = _draft(scratch, request, base, release)
+    if request.dry_run:
+        report.line("nothing was written")
+        return
+    draft = scratch.folder / f"{version}.toml"
+    place_text(text, draft)
+    scratch.recipe.write_text(text, encoding="utf-8")
+    scratch = replace(scratch, source=str(release.archive))
+    try:
+        _try_and_place(scratch, request, release, base, other)
+    except _RECIPE_ERRORS as problem:
+        problem.hint = (
+            f"correct {draft}, then\n"
+            f"invoke bump --version {version} --draft {draft} and the other flags"
         )
-    report.line("nothing to do")
+        raise
 
 
-def _release(
-    root: Path, request: Request, base: Path, other: str, folder: Path, report: Report
-) -> Release:
-    converge.heading(report, "source")
-    fetched = folder / "source"
-    remove(fetched)
-    fetched.mkdir()
-    return inspection.inspect(
-        request.version,
-        load.package(root),
-        fetched,
-        report,
-        stem=recipe_writer.stem(base),
-        other=load.recipe(root, other),
-        source=request.source,
-        released=request.released,
-        offline=request.options.offline,
-    )
+def _inspect(scratch: ScratchCheckout, request: Request, base: str) -> Release:
+    scratch.report.line("source")
+    recipe = load.recipe(scratch.root, base)
+    return inspection.inspect(scratch, request.source, request.released, recipe)
 
 
-def _refuse_moved(root: Path, release: Release) -> None:
-    moved = inspection.difference(release, load.recipe(root, release.version))
+def _refuse_moved(scratch: ScratchCheckout, release: Release) -> None:
+    moved = inspection.difference(release, load.recipe(scratch.root, scratch.version))
     if moved:
         raise BumpError(
-            f"the tag of mimalloc {release.version} has moved, or this is not what it was put on",
+            f"the tag of mimalloc {scratch.version} has moved, or this is not what it was put on",
             detail=moved,
-            hint="ask upstream; --force --accept tag pins what was found",
+            hint="ask upstream; --force --accept tag pins this source",
         )
 
 
-def _tell(base: Path, other: str, text: str, request: Request, report: Report) -> None:
-    converge.heading(report, "plan")
-    report.line(f"  recipe      as {base.name}, but for what follows; compared with {other}")
-    for line in recipe_writer.difference(base, text):
-        report.line(f"    {line}")
-    report.line("  then        patches, manifests, every package, checks, smoke, README, CHANGELOG")
-    if request.dry_run:
-        report.line("nothing was touched")
+def _draft(scratch: ScratchCheckout, request: Request, base: str, release: Release) -> str:
+    """The new recipe; how it differs from the one that it was made from is printed."""
+    file = scratch.root / "recipes" / f"{base}.toml"
+    if request.draft:
+        file = Path(request.draft).expanduser().absolute()
+    text = recipe_writer.recipe(file, scratch.version, release, recipe_writer.today())
+    scratch.report.line("plan")
+    scratch.report.line(f"  recipe      as {file.name}, with these differences")
+    for line in recipe_writer.difference(file, text):
+        scratch.report.line(f"    {line}")
+    scratch.report.line(
+        "  then        patches, manifests, packages, checks, smoke, README, CHANGELOG"
+    )
+    return text
 
 
-def _act(
-    place: Workspace,
-    request: Request,
-    release: Release,
-    other: str,
-    text: str,
-    folder: Path,
-    report: Report,
+def _try_and_place(
+    scratch: ScratchCheckout, request: Request, release: Release, base: str, other: str
 ) -> None:
-    root, version = place.root, request.version
-    pinned = state.is_pinned(root, version)
-    fingerprint = state.fingerprint(root)
-    where = Workspace(folder / "checkout", place.cache)
-    bench = ScratchCheckout(where, str(release.origin.archive), request.options)
-    trial_build.checkout(root, bench.root)
-    base = version if pinned else other
-    converge.heading(report, "patches")
-    text, dropped = patches.settle(text, version, base, root, bench, report)
-    converge.heading(report, "file lists")
-    found = trial_build.lists(text, version, bench, report)
-    converge.heading(report, f"comparison with {other}")
-    given = request.source if release.origin.kind == "git" else ""
-    former = load.recipe(root, version) if pinned else None
-    told = [
+    """Try the recipe that is in the scratch checkout, and place it with all that belongs to it."""
+    version, report = scratch.version, scratch.report
+    report.line("patches")
+    dropped = patches.select(scratch, base)
+    report.line("file lists")
+    plans = trial_build.write_manifests(scratch)
+    report.line(f"comparison with {other}")
+    former = load.recipe(scratch.checkout, version) if base == version else None
+    differences = [
         *inspection.changes(release, former),
-        *comparison.with_other(version, other, found, bench, given, report),
+        *changes.with_other(scratch, other, plans, request.source),
     ]
-    changes.refuse(version, told, changes.names(request.accept))
-    converge.heading(report, "packages")
-    trial_build.everything(version, bench, report)
-    converge.heading(report, "texts")
-    _write_texts(bench.root, version, base, dropped)
-    converge.settle(root, bench.root, version, fingerprint, report)
+    changes.refuse(version, differences, changes.names(request.accept))
+    report.line("packages")
+    trial_build.every_package(scratch)
+    report.line("documents")
+    _write_documents(scratch, base, dropped)
+    place_files(scratch)
 
 
-def _write_texts(root: Path, version: str, base: str, dropped: Sequence[Patch]) -> None:
-    """README's row and the changelog's entry, in the bench."""
-    readme, changelog = root / documents.README, root / documents.CHANGELOG
-    recipe = load.recipe(root, version)
-    text = readme.read_text(encoding="utf-8")
-    changed = documents.changed(text, base) if recipe.patch else ""
-    readme.write_text(documents.with_row(text, recipe, changed), encoding="utf-8")
-    text = changelog.read_text(encoding="utf-8")
-    if documents.announces(text, version):
-        return
-    entry = f"- {documents.PACKAGES} {version}"
-    entry += "".join(f"; without {patch.file}, as its fault is gone" for patch in dropped)
-    changelog.write_text(documents.with_entry(text, "Added", f"{entry}."), encoding="utf-8")
+def _write_documents(scratch: ScratchCheckout, base: str, dropped: Collection[Patch]) -> None:
+    """Write README's row, and for a new release the CHANGELOG entry."""
+    documents.add_row(scratch.root, load.recipe(scratch.root, scratch.version), base)
+    if base != scratch.version:
+        entry = f"- {documents.PACKAGES} {scratch.version}"
+        entry += "".join(f"; without {patch.file}, as its fault is gone" for patch in dropped)
+        documents.add_entry(scratch.root, "Added", f"{entry}.")

@@ -1,4 +1,4 @@
-"""Which releases upstream has: the tags of its host or of a repository, told by line."""
+"""The releases that upstream has: the tags of its host or of a repository, by line."""
 
 import json
 import re
@@ -6,64 +6,66 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from pipeline.config import load
 from pipeline.model import Package
 from pipeline.model.errors import BumpError, FetchError, RequestError
 from pipeline.system import process
 from pipeline.system.report import Report, without_password
 
-# Tags that are asked for at once, and pages after which nobody has that many.
+# Tags of one page, and pages that are read at most.
 COUNT, PAGES = 100, 50
 
 _PLAIN = re.compile(r"\d+(\.\d+)+")
+_VERSION = re.compile(rf"{_PLAIN.pattern}(-?(a|alpha|b|beta|rc)\d*)?")
+
+
+def show(root: Path, source: str) -> None:
+    """Print for each line what is pinned and what is newer; ``source`` may be a repository."""
+    report, pinned = Report(), load.versions(root)
+    released = versions(load.package(root), source, report)
+    report.line(f"{'line':<6}{'pinned':<10}newer")
+    for name in sorted({line(version) for version in [*released, *pinned]}):
+        newest = next((version for version in reversed(pinned) if line(version) == name), "")
+        newer = [v for v in released if line(v) == name and Version(v) > Version(newest or "0")]
+        text = ", ".join(newer) or "-"
+        if not newest:
+            text = f"{newer[-1]} is the newest; none is pinned"
+        report.line(f"{name:<6}{newest or '-':<10}{text}")
 
 
 def versions(package: Package, source: str, report: Report) -> list[str]:
     """The plain releases that upstream has tagged, oldest first; ``source`` may be a repository.
 
-    What is no plain release, such as an alpha, is left out. Raises FetchError.
+    Pre-releases, such as an alpha, are left out. Raises FetchError.
     """
     names = _of_repository(source) if source else _of_host(package, report)
     before, after = package.upstream.tag.split("{version}")
-    ours = (name for name in names if name.startswith(before) and name.endswith(after))
-    found = {name.removeprefix(before).removesuffix(after) for name in ours}
-    return sorted(filter(_PLAIN.fullmatch, found), key=Version)
+    tags = (name for name in names if name.startswith(before) and name.endswith(after))
+    released = {name.removeprefix(before).removesuffix(after) for name in tags}
+    return sorted(filter(_PLAIN.fullmatch, released), key=Version)
 
 
 def line(version: str) -> str:
     """The line that a version belongs to. Raises RequestError for what is no version."""
-    try:
-        return f"v{Version(version).major}"
-    except InvalidVersion as problem:
-        raise RequestError(
-            f"{version!r} is not a version", expected="such as 2.4.1", got=version
-        ) from problem
+    if not _VERSION.fullmatch(version):
+        raise RequestError("not a version", expected="such as 2.4.1", got=version)
+    return f"v{version.partition('.')[0]}"
 
 
 def newest(name: str, released: Iterable[str]) -> str:
     """The newest release of a line. Raises BumpError where it has none."""
-    of = [version for version in released if line(version) == name]
-    if not of:
+    of_line = [version for version in released if line(version) == name]
+    if not of_line:
         raise BumpError(f"upstream has no release of the line {name}", hint="invoke bump --list")
-    return of[-1]
-
-
-def newer(released: Iterable[str], pinned: Iterable[str]) -> Iterator[tuple[str, str, list[str]]]:
-    """For each line its name, the newest pinned version, and the releases that are newer."""
-    released, pinned = list(released), list(pinned)
-    for name in sorted({line(version) for version in [*released, *pinned]}):
-        ours = [version for version in pinned if line(version) == name]
-        theirs = [version for version in released if line(version) == name]
-        newest = max(ours, key=Version) if ours else ""
-        later = [each for each in theirs if not newest or Version(each) > Version(newest)]
-        yield name, newest, later
+    return of_line[-1]
 
 
 def _of_repository(source: str) -> list[str]:
     path = Path(source).expanduser().absolute()
     what = f"{source} is no git repository, or git cannot read it"
-    return process.read(["git", "-C", path, "tag", "--list"], error=FetchError, what=what).split()
+    return process.read(["git", "-C", path, "tag", "--list"], error=FetchError(what)).split()
 
 
 def _of_host(package: Package, report: Report) -> Iterator[str]:
@@ -83,11 +85,10 @@ def _of_host(package: Package, report: Report) -> Iterator[str]:
 
 def _names(url: str, answer: Path) -> list[str]:
     try:
-        names = [entry["name"] for entry in json.loads(answer.read_bytes())]
+        return [str(entry["name"]) for entry in json.loads(answer.read_bytes())]
     except (ValueError, TypeError, KeyError) as problem:
         raise FetchError(
             f"{without_password(url)}: not a list of tags",
             got=answer.read_text(encoding="utf-8", errors="replace")[:200],
-            hint="hand over a repository: invoke bump --source GIT-REPOSITORY ...",
+            hint="name a repository: invoke bump --source GIT-REPOSITORY ...",
         ) from problem
-    return [name for name in names if isinstance(name, str)]

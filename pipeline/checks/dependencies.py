@@ -1,4 +1,4 @@
-"""What a package needs of the system that it is installed on: symbols, libraries, capabilities."""
+"""Checks of what a package needs of its system: symbol versions, libraries, capabilities."""
 
 import re
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from pipeline.model import Facts, Finding, Plan, VersionedSymbol
 _GLIBC = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
 _CAPABILITY = re.compile(r"(?P<library>[^()\s]+)\((?P<version>[^()]*)\)\(64bit\)")
 
-# Capabilities that the loader and rpm themselves provide; `features` judges those of rpm.
+# Capabilities that the loader and rpm provide; the check `features` compares those of rpm.
 _LOADER = "rtld(GNU_HASH)"
 RPMLIB = re.compile(r"rpmlib\([A-Za-z]+\)( <= \S+)?")
 
-# Other ways in which one package can ask something of others.
-_BONDS = ("CONFLICT", "OBSOLETE", "RECOMMEND", "SUGGEST", "SUPPLEMENT", "ENHANCE", "ORDER")
+# Kinds of dependencies besides Requires.
+_OTHER_KINDS = ("CONFLICT", "OBSOLETE", "RECOMMEND", "SUGGEST", "SUPPLEMENT", "ENHANCE", "ORDER")
 
-# Where installed files tell other builds what to link with, and the one name that upstream's own
-# probe puts there although the library does not need it, and a base installation does not have it.
+# Where pkg-config and cmake files name the libraries to link with. libatomic is what upstream's
+# probe adds: the library does not need it, and a base installation does not have it.
 _PKG_CONFIG = re.compile(r"^Libs(?:\.private)?:(.*)$", re.MULTILINE)
 _CMAKE = re.compile(r'INTERFACE_LINK_LIBRARIES\s+"([^"]*)"')
 _LINK_ONLY = re.compile(r"\\?\$<LINK_ONLY:(.*)>")
@@ -30,43 +30,42 @@ def floor(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Findi
     ceiling = plan.root.glibc
     expected = f"GLIBC_{ceiling} or older ({plan.root.dist})"
     for symbol in facts.library.symbols if facts.library else ():
-        if not _within(symbol.version, ceiling):
-            got = symbol.version or "no version: no library that was linked with defines it"
+        if not _is_within(symbol.version, ceiling):
+            got = symbol.version or "no version: no linked library defines it"
             yield Finding("floor", _label(symbol), expected, got)
     for capability in facts.header.requires:
-        found = _CAPABILITY.fullmatch(capability)
-        if found and found["version"] and not _within(found["version"], ceiling):
-            yield Finding("floor", f"Requires: {capability}", expected, found["version"])
+        match = _CAPABILITY.fullmatch(capability)
+        if match and match["version"] and not _is_within(match["version"], ceiling):
+            yield Finding("floor", f"Requires: {capability}", expected, match["version"])
 
 
-def _within(version: str, ceiling: str) -> bool:
-    found = _GLIBC.fullmatch(version)
-    return found is not None and Version(found[1]) <= Version(ceiling)
+def _is_within(version: str, ceiling: str) -> bool:
+    match = _GLIBC.fullmatch(version)
+    return match is not None and Version(match[1]) <= Version(ceiling)
 
 
 def _label(symbol: VersionedSymbol) -> str:
-    """The symbol as binary tools write it, and the file that defines it."""
+    """The symbol in the notation of binutils, and the file that defines it."""
     name = "@".join(part for part in (symbol.name, symbol.version) if part)
     return f"{name} from {symbol.file}" if symbol.file else name
 
 
 def libraries(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The library needs no other than a base installation has, and tells builds of no other."""
-    allowed = plan.libraries
+    """The package needs only libraries of a base installation, and names only those to others."""
     for name in facts.library.needed if facts.library else ():
-        if name not in allowed:
+        if name not in plan.libraries:
             subject = f"DT_NEEDED of {plan.library.name}"
-            yield Finding("libraries", subject, f"one of {', '.join(allowed)}", name)
+            yield Finding("libraries", subject, f"one of {', '.join(plan.libraries)}", name)
     for path, text in facts.texts.items():
         for name in _linked(path, text):
             if name.startswith("/"):
-                yield Finding("libraries", path, "libraries by name, not by a host's path", name)
+                yield Finding("libraries", path, "the name of a library, not a path", name)
             elif _UNWANTED.fullmatch(name):
-                yield Finding("libraries", path, "only libraries that a base install has", name)
+                yield Finding("libraries", path, "only libraries of a base installation", name)
 
 
 def _linked(path: str, text: str) -> Iterator[str]:
-    """What an installed file tells other builds to link with."""
+    """The libraries that an installed file names to the linker of other programs."""
     if path.endswith(".pc"):
         for line in _PKG_CONFIG.findall(text):
             yield from line.split()
@@ -76,30 +75,26 @@ def _linked(path: str, text: str) -> Iterator[str]:
 
 
 def requires(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The package asks rpm for what its library needs and for its own soname: no more, no less."""
-    own = f"{plan.soname}()(64bit)"
+    """The package requires its own soname, what its library needs, and nothing else."""
+    soname = f"{plan.soname}()(64bit)"
     needed = facts.library.needed if facts.library else ()
-    for capability in (own, *(f"{name}()(64bit)" for name in needed)):
+    for capability in (soname, *(f"{name}()(64bit)" for name in needed)):
         if capability not in facts.header.requires:
             yield Finding("requires", plan.nevra, f"Requires: {capability}", "none")
     for capability in facts.header.requires:
-        if not _is_known(capability, plan, own):
-            expected = f"the C library's, rpm's, or {own}"
+        match = _CAPABILITY.fullmatch(capability)
+        is_library = match is not None and match["library"] in plan.libraries
+        is_own = capability in (_LOADER, soname) or RPMLIB.fullmatch(capability)
+        if not is_library and not is_own:
+            expected = f"the C library's, rpm's, or {soname}"
             yield Finding("requires", plan.nevra, expected, f"Requires: {capability}")
-    yield from bonds(facts)
+    yield from other_kinds(facts)
 
 
-def bonds(facts: Facts) -> Iterator[Finding]:
-    """Beside what it requires, a package has no bond with another."""
-    for bond in _BONDS:
-        if names := facts.header.tags.get(f"{bond}NAME"):
-            got = f"{bond.capitalize()}s: {', '.join(names.splitlines())}"
+def other_kinds(facts: Facts) -> Iterator[Finding]:
+    """A package has no dependencies of other kinds than Requires."""
+    for kind in _OTHER_KINDS:
+        if names := facts.header.tags.get(f"{kind}NAME"):
+            got = f"{kind.capitalize()}s: {', '.join(names.splitlines())}"
             subject = facts.file_name.removesuffix(".rpm")
-            yield Finding("requires", subject, "no bond with other packages", got)
-
-
-def _is_known(capability: str, plan: Plan, own: str) -> bool:
-    if capability in (_LOADER, own) or RPMLIB.fullmatch(capability):
-        return True
-    found = _CAPABILITY.fullmatch(capability)
-    return found is not None and found["library"] in plan.libraries
+            yield Finding("requires", subject, "no dependency but Requires", got)

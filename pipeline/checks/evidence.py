@@ -1,18 +1,18 @@
-"""What was seen when a package was searched and tried: words of the host, programs run on it."""
+"""Checks of what a search and test programs showed: names of the build host, failed programs."""
 
 from collections.abc import Iterator
 
 from pipeline.model import Facts, Finding, Plan
 
 
-def traces(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """No word of the host that built it is in the package: anyone can build the same bytes."""
-    for place, word in facts.traces:
-        yield Finding("traces", place, "no word of the building host", word)
+def host_names(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
+    """The package contains no path or name of the build host."""
+    for place, name in facts.host_names:
+        yield Finding("host_names", place, "no path or name of the build host", name)
 
 
 def trials(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """Programs ran on the package, all that must were among them, and all was right."""
+    """All required programs ran on the package, and all programs passed."""
     for trial in facts.trials:
         if not trial.passed:
             yield Finding("trials", trial.name, "passed", trial.output.strip() or "failed")
@@ -21,4 +21,4 @@ def trials(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Find
         if name not in names:
             yield Finding("trials", name, "passed", "did not run")
     if not names:
-        yield Finding("trials", facts.file_name, "programs run on it", "none")
+        yield Finding("trials", facts.file_name, "programs that ran on it", "none")

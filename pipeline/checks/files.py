@@ -1,4 +1,4 @@
-"""The files of a package: which, whose, how old, and where its links lead."""
+"""Checks of the files of a package: paths, owners, modes, times, links."""
 
 import stat
 from collections.abc import Iterator
@@ -12,27 +12,24 @@ _LINK_MODE = 0o777
 
 
 def manifest(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The package lists the paths of its manifest, in that order, and no other.
+    """The package lists exactly the paths of its manifest, in that order.
 
     ``{build_id[:2]}`` and ``{build_id[2:]}`` stand for the two parts of the library's build-id.
     """
     build_id = facts.library.build_id if facts.library else ""
-    parts = {"{build_id[:2]}": build_id[:2], "{build_id[2:]}": build_id[2:]}
-    expected = [_filled(line, parts) for line in manifest]
-    if expected != list(facts.listing):
-        diff = unified_diff(expected, facts.listing, "manifest", "package", lineterm="")
+    expected = [
+        line.replace("{build_id[:2]}", build_id[:2]).replace("{build_id[2:]}", build_id[2:])
+        for line in manifest
+    ]
+    paths = facts.header.paths
+    if expected != list(paths):
+        diff = unified_diff(expected, paths, "manifest", "package", lineterm="")
         message = f"the {len(expected)} paths of the manifest of {plan.label}"
         yield Finding("manifest", facts.file_name, message, "\n".join(diff))
 
 
-def _filled(line: str, parts: dict[str, str]) -> str:
-    for name, value in parts.items():
-        line = line.replace(name, value)
-    return line
-
-
 def modes(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """Every path belongs to root, is as old as the release, and has the mode of its kind."""
+    """Every path belongs to root, has the time of the release, and the mode of its kind."""
     released = plan.recipe.moment
     for entry in facts.header.files:
         owner = f"{entry.user}:{entry.group}"
@@ -41,42 +38,41 @@ def modes(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Findi
         if entry.mtime != released:
             expected = f"{released} (the time of the release)"
             yield Finding("modes", f"time of {entry.path}", expected, str(entry.mtime))
-        wanted = _mode(entry, plan)
-        if wanted is None:
+        mode = _mode(entry, plan)
+        if mode is None:
             got = stat.filemode(entry.mode)
             yield Finding("modes", f"kind of {entry.path}", "a file, a folder or a link", got)
-        elif stat.S_IMODE(entry.mode) != wanted:
+        elif stat.S_IMODE(entry.mode) != mode:
             got = f"{stat.S_IMODE(entry.mode):04o}"
-            yield Finding("modes", f"mode of {entry.path}", f"{wanted:04o}", got)
+            yield Finding("modes", f"mode of {entry.path}", f"{mode:04o}", got)
 
 
 def _mode(entry: FileEntry, plan: Plan) -> int | None:
-    """The permission bits that a path of this kind must have; None for a kind we do not ship."""
+    """The expected permission bits of a path; None for a kind that no package may contain."""
     if stat.S_ISLNK(entry.mode):
         return _LINK_MODE
-    wanted = plan.package.modes
+    modes = plan.package.modes
     if stat.S_ISDIR(entry.mode):
-        return int(wanted.folder, 8)
+        return int(modes.folder, 8)
     if not stat.S_ISREG(entry.mode):
         return None
-    return int(wanted.library if entry.path == str(plan.library) else wanted.file, 8)
+    return int(modes.library if entry.path == str(plan.library) else modes.file, 8)
 
 
 def links(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The library's links are there and lead on as they should; every other leads to the library.
+    """The library's links have their targets, and every other link resolves to the library.
 
-    No link is absolute, so a package can be tried below any folder, and none dangles.
+    Links are relative, so that a package can be used below any folder, and none dangles.
     """
-    found = {entry.path: entry.link for entry in facts.header.files if stat.S_ISLNK(entry.mode)}
+    targets = {entry.path: entry.link for entry in facts.header.files if stat.S_ISLNK(entry.mode)}
     for path, target in plan.links.items():
-        if found.get(path) != target:
-            yield Finding("links", path, f"a link to {target}", found.get(path, "no link"))
-    paths = {entry.path for entry in facts.header.files}
-    for path, target in found.items():
+        if targets.get(path) != target:
+            yield Finding("links", path, f"a link to {target}", targets.get(path, "no link"))
+    for path, target in targets.items():
         end = normpath(join(dirname(path), target))
         if isabs(target):
             yield Finding("links", path, "a relative link", target)
-        elif end not in paths:
+        elif end not in facts.header.paths:
             yield Finding("links", path, "a link to a path of the package", f"{target} ({end})")
         elif path not in plan.links and end != str(plan.library):
             yield Finding("links", path, f"a link to {plan.library}", f"{target} ({end})")

@@ -1,16 +1,16 @@
-"""The shared library of a package: what it says of itself, and how it was compiled and linked."""
+"""Checks of the shared library: its identity, and how it was compiled and linked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from pipeline.model import Facts, Finding, Isa, Plan
 
-# How many instructions of a group a finding names.
+# The number of instructions of a group that a finding names.
 _SHOWN = 5
 
 
 def soname(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The library is there, for this machine, under the recipe's soname, and searches no folder."""
+    """The library exists, has the planned machine and soname, and no search path."""
     library, subject = facts.library, str(plan.library)
     if library is None:
         yield Finding("soname", subject, "a shared library", "no such file")
@@ -25,7 +25,7 @@ def soname(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Find
 
 
 def exports(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The library defines every symbol that it must take over from the C library."""
+    """The library defines every symbol that it must override."""
     if facts.library is None:
         return
     missing = [name for name in plan.package.overrides if name not in facts.library.exports]
@@ -36,37 +36,41 @@ def exports(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Fin
 
 
 def hardening(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The library has every trait that the build root demands, on this machine.
+    """The library has every hardening trait that the build root requires on this machine.
 
-    Left out are traits that leave no mark in the release at hand; its recipe names them.
+    Exceptions are the traits that cannot be seen in this release, according to its recipe.
     """
     if facts.library is None:
         return
-    demanded = (*plan.root.hardening, *plan.machine.hardening)
-    wanted = [trait for trait in demanded if trait not in plan.recipe.unmarked]
-    missing = [trait for trait in wanted if trait not in facts.library.hardening]
+    required = (*plan.root.hardening, *plan.machine.hardening)
+    expected = [trait for trait in required if trait not in plan.recipe.unmarked]
+    missing = [trait for trait in expected if trait not in facts.library.hardening]
     if missing:
         got = f"without {', '.join(missing)}"
-        yield Finding("hardening", str(plan.library), ", ".join(wanted), got)
+        yield Finding("hardening", str(plan.library), ", ".join(expected), got)
 
 
 def instructions(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """No instruction is one that the oldest processors of the dist lack.
+    """The oldest processors of the dist can execute every instruction.
 
-    ``harmless``, ``known`` and ``foreign`` may hold patterns, such as ``ldadd*``. They are matched
-    with each word of an instruction: ``lock cmpxchg16b`` has two. The last two are about
-    instructions of no group.
+    ``harmless``, ``known`` and ``foreign`` of the instruction set may contain patterns, such as
+    ``ldadd*``. A pattern matches any word of an instruction: ``lock cmpxchg16b`` has two.
     """
     for group, counts in facts.library.instructions.items() if facts.library else ():
-        refused = {name: count for name, count in counts.items() if _lacking(group, name, plan.isa)}
-        if refused:
+        names = [name for name in counts if _is_missing(group, name, plan.isa)]
+        if names:
+            names.sort(key=lambda name: (-counts[name], name))
+            shown = [f"{name} ({counts[name]})" for name in names[:_SHOWN]]
+            if rest := sum(counts[name] for name in names[_SHOWN:]):
+                shown.append(f"{rest} more")
             subject = f"instructions of {group or 'no group'} in {plan.library.name}"
             expected = f"only those of {plan.machine.isa}: {', '.join(plan.isa.groups)}"
-            yield Finding("instructions", subject, expected, _told(refused))
+            yield Finding("instructions", subject, expected, ", ".join(shown))
 
 
-def _lacking(group: str, mnemonic: str, isa: Isa) -> bool:
-    words = mnemonic.split()
+def _is_missing(group: str, instruction: str, isa: Isa) -> bool:
+    """Whether the processors of a level lack an instruction."""
+    words = instruction.split()
     if group:
         return group not in isa.groups and not _any_match(words, isa.harmless)
     known = (*isa.known, *isa.harmless)
@@ -77,15 +81,8 @@ def _any_match(words: list[str], patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
 
 
-def _told(counts: Mapping[str, int]) -> str:
-    often = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    told = [f"{name} ({count})" for name, count in often[:_SHOWN]]
-    left = sum(count for _, count in often[_SHOWN:])
-    return ", ".join([*told, f"{left} more"] if left else told)
-
-
 def pages(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """Every kernel of the dist can load the library, also one with large pages."""
+    """Kernels with the largest page size of the processor can load the library."""
     if facts.library is None:
         return
     page, got = plan.processor.page, facts.library.load_alignment
@@ -95,10 +92,9 @@ def pages(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Findi
 
 
 def tls(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """Thread-local storage is small, and there from the start: no allocation to reach it.
+    """Thread-local storage is small and static, so that no access to it allocates memory.
 
-    An allocator that is called by the loader, while the loader makes room for its thread-local
-    storage, never returns.
+    With dynamic storage, the loader may call the allocator, which calls the loader, without end.
     """
     if facts.library is None:
         return
@@ -106,11 +102,11 @@ def tls(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding
     if facts.library.tls > ceiling:
         yield Finding("tls", subject, f"{ceiling} bytes or less", f"{facts.library.tls} bytes")
     if not facts.library.static_tls:
-        yield Finding("tls", subject, "the initial-exec model", "a model that asks the loader")
+        yield Finding("tls", subject, "the initial-exec model", "a dynamic model")
 
 
 def stripped(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The library carries nothing that only a debugger reads."""
+    """The library has no section that only a debugger reads."""
     if facts.library and facts.library.leftovers:
         got = ", ".join(facts.library.leftovers)
         yield Finding("stripped", f"sections of {plan.library}", "no debug sections", got)

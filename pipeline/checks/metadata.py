@@ -1,4 +1,4 @@
-"""The header of a package: its names, texts and times, and whether the dist's rpm can read it."""
+"""Checks of the header: names, texts and times, and whether the rpm of the dist can read it."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,23 +7,23 @@ from pipeline.model import Facts, Finding, Plan
 
 _FEATURE = re.compile(r"rpmlib\((\w+)\)")
 
-# rpm's notation of a payload: `w`, flags such as the level, a dot, the kind of stream.
+# rpm's notation of a payload: `w`, flags such as the level, a dot, the compressor.
 _PAYLOAD = re.compile(r"w(?P<flags>\w*)\.(?P<stream>xz|gz|bz|lz|zst)dio")
 _COMPRESSORS = {"xz": "xz", "gz": "gzip", "bz": "bzip2", "lz": "lzma", "zst": "zstd"}
 _ARCHIVE = "cpio"
 
-# rpm writes no tag for the digest that it started with, MD5 (pgpHashAlgo_e).
+# rpm writes no tag for its first digest, MD5 (pgpHashAlgo_e).
 _OLDEST_DIGEST = "1"
 
 _SWEEP = "postun"
 _LUA = "<lua>"
 
-# What other builds may find the package by, beside its names and its soname.
+# What other builds may require of the package, besides its name and its soname.
 _DEVELOPMENT = re.compile(r"(pkgconfig|cmake)\(\w+\)( = \S+)?")
 
 
 def nevra(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The file is named by what is in it, and both are what was planned."""
+    """The file name and the header have the planned NEVRA."""
     if facts.file_name != plan.file_name:
         yield Finding("nevra", "file name", plan.file_name, facts.file_name)
     tags = facts.header.tags
@@ -33,25 +33,24 @@ def nevra(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Findi
 
 
 def metadata(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """Every tag says what recipe and package say; nothing comes from the host or its clock."""
+    """Every tag has the value from recipe and package, and none comes from the build host."""
     yield from tags(facts, expected(plan))
     yield from changelog(facts, plan)
     yield from _provides(facts, plan)
 
 
 def tags(facts: Facts, expected: Mapping[str, str]) -> Iterator[Finding]:
-    """Tags have the values that they should; and no epoch ever overrules a version."""
-    found = facts.header.tags
+    """Tags have their expected values, and there is no epoch."""
     for tag, value in expected.items():
-        got = found.get(tag, "").rstrip("\n")
+        got = facts.header.tags.get(tag, "").rstrip("\n")
         if got != value:
             yield Finding("metadata", tag, value, got or "none")
-    if "EPOCH" in found:
-        yield Finding("metadata", "EPOCH", "none", found["EPOCH"])
+    if "EPOCH" in facts.header.tags:
+        yield Finding("metadata", "EPOCH", "none", facts.header.tags["EPOCH"])
 
 
 def expected(plan: Plan) -> dict[str, str]:
-    """The tags of a plan's package, and their values."""
+    """The expected tags of a package."""
     package, recipe = plan.package, plan.recipe
     return {
         "NAME": plan.name,
@@ -68,30 +67,29 @@ def expected(plan: Plan) -> dict[str, str]:
         "PACKAGER": package.packager,
         "BUILDHOST": package.build_host,
         "BUILDTIME": str(recipe.moment),
-        "SOURCERPM": f"{plan.name}-{recipe.version}-{plan.release}.src.rpm",
+        "SOURCERPM": plan.source_name,
     }
 
 
 def changelog(facts: Facts, plan: Plan) -> Iterator[Finding]:
-    """The newest entry tells of this release, whose it is, and what changed."""
+    """The newest entry has the date, the author, the release and the notes of the recipe."""
     change = plan.recipe.changelog[0]
     author = f"{plan.package.packager} - {plan.recipe.version}-{change.release}"
-    expected = f"{change.date} {author}: {'; '.join(change.notes)}"
+    first = f"{change.date} {author}"
+    expected = f"{first}: {'; '.join(change.notes)}"
     if not facts.header.changelog:
         yield Finding("metadata", "newest changelog entry", expected, "none")
         return
-    newest = facts.header.changelog[0]
-    notes = [line.removeprefix("-").strip() for line in newest.text.splitlines()]
-    by = newest.author.removesuffix(f".{plan.root.dist}")
-    if (newest.day, by) != (change.date, author) or not set(change.notes) <= set(notes):
-        got = f"{newest.day} {newest.author}: {'; '.join(notes)}"
-        yield Finding("metadata", "newest changelog entry", expected, got)
+    got, *lines = facts.header.changelog[0].splitlines()
+    notes = [line.removeprefix("-").strip() for line in lines]
+    if got.removesuffix(f".{plan.root.dist}") != first or not set(change.notes) <= set(notes):
+        yield Finding("metadata", "newest changelog entry", expected, f"{got}: {'; '.join(notes)}")
 
 
 def _provides(facts: Facts, plan: Plan) -> Iterator[Finding]:
-    """It can be found by its name, its name with the machine, and its soname; by hardly more."""
+    """The package provides its name, its name with the machine, its soname, and little else."""
     name, version = plan.name, f"{plan.recipe.version}-{plan.release}"
-    # rpm's way to say a machine: the name, a dash, the bits.
+    # rpm's notation of a machine: the name, a dash, the bits.
     machine = re.sub(r"_?64$", "-64", plan.processor.name)
     soname = f"{plan.soname}()(64bit)"
     expected = (f"{name} = {version}", f"{name}({machine}) = {version}", soname)
@@ -100,44 +98,42 @@ def _provides(facts: Facts, plan: Plan) -> Iterator[Finding]:
             yield Finding("metadata", plan.nevra, f"Provides: {capability}", "none")
     for capability in facts.header.provides:
         if capability not in expected and not _DEVELOPMENT.fullmatch(capability):
-            names = ", ".join(expected)
-            yield Finding("metadata", plan.nevra, names, f"Provides: {capability}")
+            got = f"Provides: {capability}"
+            yield Finding("metadata", plan.nevra, ", ".join(expected), got)
 
 
 def features(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
     """The rpm of the dist can read the package: its features, its payload, its file digests."""
     rpm, tags = plan.root.rpm, facts.header.tags
     for capability in facts.header.requires:
-        found = _FEATURE.match(capability)
-        if found and found[1] not in rpm.features:
+        match = _FEATURE.match(capability)
+        if match and match[1] not in rpm.features:
             expected = f"a feature that rpm {rpm.version} of {plan.root.dist} has"
             yield Finding("features", "Requires", expected, capability)
     if tags.get("PAYLOADFORMAT") != _ARCHIVE:
         yield Finding("features", "payload format", _ARCHIVE, tags.get("PAYLOADFORMAT", "none"))
-    if asked := rpm.macros.get("_binary_payload"):
+    if macro := rpm.macros.get("_binary_payload"):
         got = f"{tags.get('PAYLOADCOMPRESSOR', 'none')} {tags.get('PAYLOADFLAGS', 'at no level')}"
-        if got != _payload(asked):
-            yield Finding("features", "payload", _payload(asked), got)
+        if got != _payload(macro):
+            yield Finding("features", "payload", _payload(macro), got)
     digest = rpm.macros.get("_binary_filedigest_algorithm")
     got = tags.get("FILEDIGESTALGO", _OLDEST_DIGEST)
     if digest and got != digest:
         yield Finding("features", "file digest algorithm", digest, got)
 
 
-def _payload(asked: str) -> str:
-    """What rpm's tags call a payload that is asked for; what we do not know is no package's."""
-    found = _PAYLOAD.fullmatch(asked)
-    return f"{_COMPRESSORS[found['stream']]} {found['flags']}" if found else f"that of {asked}"
+def _payload(macro: str) -> str:
+    """The tags of a payload, from the macro that requests it; no tags match an unknown macro."""
+    match = _PAYLOAD.fullmatch(macro)
+    return f"{_COMPRESSORS[match['stream']]} {match['flags']}" if match else f"that of {macro}"
 
 
 def scriptlets(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """Nothing of ours is run by rpm, but for Lua that sweeps empty folders after a removal."""
+    """The package has no scriptlet, except Lua that removes empty folders after an erasure."""
     swept = plan.recipe.folders == "swept"
     for name, scriptlet in facts.header.scriptlets.items():
         if not swept or name != _SWEEP:
-            got = scriptlet.body or f"-p {scriptlet.program}"
-            yield Finding("scriptlets", f"%{name}", "none", got)
-    sweep = facts.header.scriptlets.get(_SWEEP)
-    if swept and (sweep is None or sweep.program != _LUA):
-        got = sweep.program if sweep else "none"
-        yield Finding("scriptlets", f"%{_SWEEP}", f"a scriptlet run by {_LUA}", got)
+            yield Finding("scriptlets", f"%{name}", "none", scriptlet)
+    sweep = facts.header.scriptlets.get(_SWEEP, "none")
+    if swept and not sweep.startswith(f"{_LUA}:"):
+        yield Finding("scriptlets", f"%{_SWEEP}", f"a scriptlet run by {_LUA}", sweep)

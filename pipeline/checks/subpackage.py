@@ -1,25 +1,25 @@
-"""The sub-package that switches a service on: its header, its scriptlets, its drop-in."""
+"""The checks of the sub-package with the drop-in: its header, its scriptlets, its drop-in."""
 
 from collections.abc import Iterator
 
 from pipeline.checks import dependencies, evidence, files, metadata
-from pipeline.checks.verdict import Check
+from pipeline.checks.package import Check
 from pipeline.model import Facts, Finding, Plan, PlannedSubpackage
 
 _SHELL = "/bin/sh"
 _SECTION = "[Service]"
 
-# All that a scriptlet of ours may do, where systemd's own package does not do it: have systemd read
-# its files. To restart a service is for its administrator.
+# The only scriptlet, for dists where systemd's own package does not do it: systemd reads its unit
+# files. Administrators restart the service.
 _RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&1 || :"
 _EVENTS = ("post", "postun")
 
-# What holds for it as it does for the package.
-_SHARED: tuple[Check, ...] = (metadata.features, files.manifest, files.modes, evidence.traces)
+# The checks that it has in common with the package.
+_SHARED: tuple[Check, ...] = (metadata.features, files.manifest, files.modes, evidence.host_names)
 
 
-def judge(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> list[Finding]:
-    """Everything that is wrong with a sub-package; empty where it is as it was meant to be."""
+def check_subpackage(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> list[Finding]:
+    """Everything that is wrong with a sub-package."""
     subpackage = plan.subpackage
     if subpackage is None:
         return [Finding("nevra", facts.file_name, "no sub-package of this flavor", "one")]
@@ -33,7 +33,7 @@ def judge(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> list[Finding]:
 
 
 def _header(facts: Facts, plan: Plan, subpackage: PlannedSubpackage) -> Iterator[Finding]:
-    """The names and texts are the sub-package's own; all else is as in the package."""
+    """Names and texts are those of the sub-package; the rest is the same as in the package."""
     if facts.file_name != subpackage.file_name:
         yield Finding("nevra", "file name", subpackage.file_name, facts.file_name)
     own = {
@@ -52,21 +52,18 @@ def _header(facts: Facts, plan: Plan, subpackage: PlannedSubpackage) -> Iterator
 
 
 def _scriptlets(facts: Facts, plan: Plan) -> Iterator[Finding]:
-    """systemd reads its files anew, once, and nothing else is done."""
-    ours = _EVENTS if plan.root.reload == "scriptlets" else ()
-    expected = dict.fromkeys(ours, f"{_SHELL}: {_RELOAD}")
-    found = {
-        name: f"{each.program}: {each.body.strip()}"
-        for name, each in facts.header.scriptlets.items()
-    }
-    for name in sorted({*expected, *found}):
-        wanted, got = expected.get(name, "none"), found.get(name, "none")
+    """The scriptlets reload systemd where the dist needs that, and there are no others."""
+    events = _EVENTS if plan.root.reload == "scriptlets" else ()
+    expected = dict.fromkeys(events, f"{_SHELL}: {_RELOAD}")
+    actual = facts.header.scriptlets
+    for name in sorted({*expected, *actual}):
+        wanted, got = expected.get(name, "none"), actual.get(name, "none")
         if wanted != got:
             yield Finding("scriptlets", f"%{name}", wanted, got)
 
 
 def _dropin(facts: Facts, plan: Plan, subpackage: PlannedSubpackage) -> Iterator[Finding]:
-    """The drop-in sets one variable: the loader is to preload this release's library."""
+    """The drop-in sets one variable, which makes the loader preload the library."""
     text = facts.texts.get(str(subpackage.dropin))
     lines = [line for line in (text or "").splitlines() if line and not line.startswith("#")]
     expected = [_SECTION, f"Environment=LD_PRELOAD={plan.preload}"]
@@ -76,14 +73,14 @@ def _dropin(facts: Facts, plan: Plan, subpackage: PlannedSubpackage) -> Iterator
 
 
 def _requires(facts: Facts, plan: Plan) -> Iterator[Finding]:
-    """The sub-package asks for the package of just this release, whose file the drop-in names."""
-    wanted = {f"{plan.name} = {plan.recipe.version}-{plan.release}"}
+    """The sub-package requires the package of the same version and release, for its library."""
+    expected = {f"{plan.name} = {plan.recipe.version}-{plan.release}"}
     if plan.root.reload == "scriptlets":
-        wanted |= {_SHELL, "systemd"}
-    found = {each for each in facts.header.requires if not dependencies.RPMLIB.fullmatch(each)}
-    for capability in sorted(wanted - found):
+        expected |= {_SHELL, "systemd"}
+    actual = {name for name in facts.header.requires if not dependencies.RPMLIB.fullmatch(name)}
+    for capability in sorted(expected - actual):
         yield Finding("requires", facts.file_name, f"Requires: {capability}", "none")
-    for capability in sorted(found - wanted):
-        expected = ", ".join(sorted(wanted))
-        yield Finding("requires", facts.file_name, expected, f"Requires: {capability}")
-    yield from dependencies.bonds(facts)
+    for capability in sorted(actual - expected):
+        names = ", ".join(sorted(expected))
+        yield Finding("requires", facts.file_name, names, f"Requires: {capability}")
+    yield from dependencies.other_kinds(facts)

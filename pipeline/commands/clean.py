@@ -1,9 +1,10 @@
-"""Remove what was made, once nobody uses it."""
+"""Remove what was built, once no other run uses it."""
 
+from functools import partial
 from pathlib import Path
 
 from pipeline.system.disk import guarded
-from pipeline.system.locks import CACHE, CHECKOUT, alone, cache_locks, locked
+from pipeline.system.locks import CACHE, CHECKOUT, cache_locks, locked
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace, locate, remove
 
@@ -11,11 +12,12 @@ from pipeline.system.workspace import Workspace, locate, remove
 def run(root: Path, *, everything: bool = False) -> None:
     """Remove the work folder, and with ``everything`` the finished packages and the cache too."""
     place, report = locate(root), Report()
-    with guarded(), alone(place, waiting=lambda: report.line("waiting for a build to end")):
-        for target in [place.work.parent, *([place.dist] if everything else [])]:
-            remove(target)
-            report.line(f"removed {target}")
-        # Nobody holds one of the others: who does, holds this one first.
+    waiting = partial(report.line, "waiting for a build to end")
+    with guarded(), locked(place.locks, CHECKOUT, waiting=waiting):
+        for folder in [place.work.parent, *([place.dist] if everything else [])]:
+            remove(folder)
+            report.line(f"removed {folder}")
+        # No run holds one of these: it would hold the lock of the checkout, too.
         for lock in place.locks.glob("*.lock"):
             if lock.stem != CHECKOUT:
                 lock.unlink()
@@ -24,9 +26,9 @@ def run(root: Path, *, everything: bool = False) -> None:
 
 
 def _empty_cache(place: Workspace, report: Report) -> None:
-    """Remove what is in the cache but for its locks, which other checkouts may be waiting at."""
-    waiting = "waiting for another checkout that uses the cache"
-    with locked(cache_locks(place), CACHE, waiting=lambda: report.line(waiting)):
+    """Remove the content of the cache, except its locks: other checkouts may wait for them."""
+    waiting = partial(report.line, "waiting for another checkout that uses the cache")
+    with locked(cache_locks(place), CACHE, waiting=waiting):
         for entry in place.cache.iterdir():
             if entry != cache_locks(place):
                 remove(entry)

@@ -1,4 +1,4 @@
-"""Which programs this host has and lacks."""
+"""List the programs of this host that a build needs, and those that are missing."""
 
 from pathlib import Path
 
@@ -8,15 +8,16 @@ from pipeline.toolchain import host_programs
 
 
 def run(root: Path) -> None:
-    """Needed programs, and what the environment pins. Raises HostError where one is missing."""
+    """List programs and pinned tools. Raises HostError if a needed program is missing."""
     report = Report()
-    found = host_programs.programs(root)
-    for program in found:
-        told = program.version if program.path else f"missing; in package {program.package}"
-        report.line(f"{program.name:<14} {told:<36} {program.need:<9} {program.purpose}")
+    programs = host_programs.programs(root)
+    for program in programs:
+        state = program.version if program.path else f"missing; in package {program.package}"
+        uses = "" if program.uses == ("-",) else f" ({', '.join(program.uses)})"
+        report.line(f"{program.name:<14} {state:<36} {program.purpose}{uses}")
     for name, version in host_programs.pinned().items():
-        report.line(f"{name:<14} {version:<36} {'needed':<9} pinned in requirements.txt")
-    missing = [program for program in found if program.missing and program.need == "needed"]
+        report.line(f"{name:<14} {version:<36} pinned in requirements/build.txt")
+    missing = [program for program in programs if not program.path and "build" in program.uses]
     if missing:
         raise HostError(
             "missing: " + ", ".join(program.name for program in missing),

@@ -1,4 +1,4 @@
-"""Which releases are built for which dist and machine."""
+"""List which releases are built for which dist and architecture."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pipeline.system.workspace import Workspace
 
 
 def run(root: Path) -> None:
-    """Print recipes by dists and machines: the release number of what is built, or a dash."""
+    """Print releases by dists and architectures: the release number of a package, or a dash."""
     place, report = workspace.locate(root), Report()
     for line in matrix((plan, _state(plan, place)) for plan in plans(root, ALL)):
         report.line(line)

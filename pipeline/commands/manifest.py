@@ -1,13 +1,13 @@
-"""Hold the file lists of built packages to their manifests."""
+"""Compare the file lists of built packages with their manifests."""
 
 import tempfile
 from pathlib import Path
 
-from pipeline import inspect
 from pipeline.build.selection import Selection, plans
 from pipeline.checks import files
-from pipeline.commands import each
+from pipeline.commands import sequential
 from pipeline.config import load
+from pipeline.inspect import package
 from pipeline.model import Plan
 from pipeline.model.errors import CheckError
 from pipeline.system import disk, workspace
@@ -15,27 +15,26 @@ from pipeline.system.report import Report
 
 
 def run(root: Path, selection: Selection) -> None:
-    """Hold `rpm -qlp` of every package to its manifest. Raises CheckError with the diff."""
+    """Compare `rpm -qlp` of every package with its manifest. Raises CheckError with the diff."""
     place, report = workspace.locate(root), Report()
 
-    def one(plan: Plan) -> None:
-        rpm = each.built_package(plan, place)
-        lists = {rpm: (load.manifest_file(root, plan), load.manifest(root, plan))}
-        file = load.subpackage_manifest_file(root, plan)
-        if plan.subpackage and file:
-            lines = load.subpackage_manifest(root, plan)
-            lists[rpm.with_name(plan.subpackage.file_name)] = file, lines
-        for package, (file, lines) in lists.items():
-            with disk.guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-") as folder:
-                facts = inspect.read(package, Path(folder), library=plan.library)
-            for finding in files.manifest(facts, plan, lines):
+    def compare(plan: Plan) -> None:
+        rpm = sequential.built_package(plan, place)
+        manifests = [
+            (load.manifest_file(root, plan), load.manifest(root, plan)),
+            (load.subpackage_manifest_file(root, plan), load.subpackage_manifest(root, plan)),
+        ]
+        # Without a sub-package there is one name, and the second manifest is not used.
+        for name, (file, paths) in zip(plan.file_names, manifests, strict=False):
+            with disk.guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-") as scratch:
+                facts = package.read(rpm.with_name(name), Path(scratch), library=plan.library)
+            for finding in files.manifest(facts, plan, paths):
                 raise CheckError(
-                    f"{package.name} lists other paths than its manifest",
+                    f"{name} lists other paths than its manifest",
                     detail=finding.got,
                     file=file,
                     hint="if the new list is meant, write it into the manifest",
                 )
-            of = "" if package == rpm else f" of {package.name}"
-            report.line(f"  {len(facts.listing)} paths, as in the manifest{of}")
+            report.line(f"  {name}: {len(paths)} paths, as in its manifest")
 
-    each.run(plans(root, selection), one, report, "as in their manifests")
+    sequential.run(plans(root, selection), compare, report, "as in their manifests")

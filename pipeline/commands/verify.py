@@ -1,34 +1,35 @@
-"""Make a published package anew, and compare the two byte for byte."""
+"""Build a published package again, and compare the two byte for byte."""
 
+import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.artifact import signed_content
 from pipeline.build import make, selection
 from pipeline.inspect import header, payload
-from pipeline.model import Header, Options, Plan
+from pipeline.model import Options
 from pipeline.model.errors import CheckError, RequestError
 from pipeline.system.checksum import sha256_of
 from pipeline.system.disk import guarded
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace, locate
 
-# What a checkout holds that decides what is built.
+# The data of a checkout that decide what is built.
 _DATA = ("recipes", "patches", "buildroot")
 
-# What follows from the rest of a package; a difference in it is never the only one.
-_DERIVED = ("SIGMD5", "SIGSIZE", "SHA1HEADER", "SHA256HEADER", "PAYLOADDIGEST", "PAYLOADDIGESTALT")
+# Tags of signatures and checksums: they differ only where something else does.
+_DERIVED = re.compile(r"(SIG|RSA|DSA|OPENPGP).*|FILEDIGESTS|SHA(1|256)HEADER|PAYLOADDIGEST(ALT)?")
 
-# Lines of a value that a difference shows.
-_SHOWN = 3
+# Lines of a tag that a difference shows.
+_SHOWN_LINES = 3
 
 
 def run(root: Path, rpm: Path, *, offline: bool) -> None:
-    """Make the package of an RPM file anew, with nothing of what was made before, and compare.
+    """Build the package of an RPM file in an empty work folder, and compare.
 
-    Signatures are left out of the comparison. Raises RequestError for a package that the recipes
-    do not make, CheckError with every difference.
+    Signatures are not compared. Raises RequestError if no recipe makes the package, CheckError
+    with every difference.
     """
     report = Report()
     with guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-verify-") as scratch:
@@ -37,18 +38,20 @@ def run(root: Path, rpm: Path, *, offline: bool) -> None:
 
 
 def _verify(rpm: Path, place: Workspace, scratch: Path, report: Report, options: Options) -> None:
-    tags = header.read(rpm, home=scratch).tags if rpm.is_file() else {}
-    plan = _plan(rpm, tags, place.root)
+    if not rpm.is_file():
+        raise RequestError("no such package", file=rpm)
+    tags = header.read(rpm, home=scratch).tags
+    fields = (tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH"))
+    plan = selection.by_nevra(place.root, *fields)
     checkout = _checkout(place, scratch)
+    report.line(rpm.name)
     if tags.get("SOURCEPACKAGE") == "1":
-        report.line(plan.source_name)
         again = make.source_package(plan, checkout, report, options)
     else:
-        report.line(plan.nevra)
         again = make.package(plan, checkout, report, options).rpm
-        if plan.subpackage and plan.subpackage.name == tags.get("NAME"):
+        if plan.subpackage and plan.subpackage.name == tags["NAME"]:
             again = again.with_name(plan.subpackage.file_name)
-    if signed_content.signed(rpm) != signed_content.signed(again):
+    if signed_content.read(rpm) != signed_content.read(again):
         lines = list(differences(rpm, again, scratch, plan.package.limits.unpacked))
         raise CheckError(
             f"{rpm.name} is not what its recipe makes: {len(lines)} difference(s)",
@@ -56,20 +59,12 @@ def _verify(rpm: Path, place: Workspace, scratch: Path, report: Report, options:
             got=f"sha256 {sha256_of(rpm)}",
             detail="\n".join(lines),
             file=rpm,
-            hint="git log: was it made from another state of this project?",
+            hint="git log: was it built from another commit of this project?",
         )
 
 
-def _plan(rpm: Path, tags: Mapping[str, str], root: Path) -> Plan:
-    """The plan of what a header tells of."""
-    if not tags:
-        raise RequestError("no such package", file=rpm)
-    fields = (tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH"))
-    return selection.named(root, *fields)
-
-
 def _checkout(place: Workspace, scratch: Path) -> Workspace:
-    """A checkout with the same data and the same cache of sources, in which nothing is made yet."""
+    """A checkout with the same data and cache, in which nothing is built yet."""
     root = scratch / "checkout"
     root.mkdir()
     for name in _DATA:
@@ -78,42 +73,33 @@ def _checkout(place: Workspace, scratch: Path) -> Workspace:
 
 
 def differences(old: Path, new: Path, scratch: Path, limit: int) -> Iterator[str]:
-    """What differs between two packages: tags, then files.
+    """The differences between two packages: tags, then files.
 
-    Raises CheckError for a package that cannot be read, or has more than ``limit`` bytes in it.
+    Raises CheckError for a package that cannot be read, or unpacks to more than ``limit`` bytes.
     """
-    tags = [header.read(rpm, home=scratch) for rpm in (old, new)]
-    yield from _of_tags(*tags)
-    contents = []
-    for name, rpm in (("old", old), ("new", new)):
-        folder = scratch / name
-        folder.mkdir()
-        files = payload.entries(payload.unpack(rpm, folder, limit=limit))
-        contents.append({path: _content(file) for path, file in files})
-    yield from _of_files(*contents)
-
-
-def _of_tags(old: Header, new: Header) -> Iterator[str]:
-    for tag in sorted({*old.tags, *new.tags} - set(_DERIVED)):
-        if tag.startswith(("SIG", "RSA", "DSA", "OPENPGP", "FILEDIGESTS")):
-            continue
-        values = (old.tags.get(tag, "none"), new.tags.get(tag, "none"))
+    got = _content(old, scratch / "old", limit)
+    expected = _content(new, scratch / "new", limit)
+    for name in {**got, **expected}:
+        values = expected.get(name, "none"), got.get(name, "none")
         if values[0] != values[1]:
-            lines = [
-                sorted(set(a.splitlines()) - set(b.splitlines()))[:_SHOWN] or [a]
-                for a, b in (values, values[::-1])
-            ]
-            yield f"{tag}: expected {'; '.join(lines[1])}, got {'; '.join(lines[0])}"
+            shown = [_other_lines(values[0], values[1]), _other_lines(values[1], values[0])]
+            yield f"{name}: expected {shown[0]}, got {shown[1]}"
 
 
-def _of_files(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    for path in sorted({*old, *new}):
-        values = (new.get(path, "no such path"), old.get(path, "no such path"))
-        if values[0] != values[1]:
-            yield f"{path}: expected {values[0]}, got {values[1]}"
+def _content(rpm: Path, scratch: Path, limit: int) -> dict[str, str]:
+    """The tags of a package by name, and its files by path, without what is derived from them."""
+    scratch.mkdir()
+    tags = header.read(rpm, home=scratch).tags
+    content = {tag: tags[tag] for tag in sorted(tags) if not _DERIVED.fullmatch(tag)}
+    for path, file in payload.entries(payload.unpack(rpm, scratch, limit=limit)):
+        if file.is_symlink():
+            content[path] = f"a link to {file.readlink()}"
+        else:
+            content[path] = f"sha256 {sha256_of(file)}" if file.is_file() else "a folder"
+    return content
 
 
-def _content(file: Path) -> str:
-    if file.is_symlink():
-        return f"a link to {file.readlink()}"
-    return f"sha256 {sha256_of(file)}" if file.is_file() else "a folder"
+def _other_lines(value: str, other: str) -> str:
+    """The first lines of a value that another one does not have."""
+    lines = sorted(set(value.splitlines()) - set(other.splitlines()))
+    return "; ".join(lines[:_SHOWN_LINES] or [value])

@@ -1,1 +1,1 @@
-"""Programs on the library, where they live: switched on, watched, run, compared."""
+"""One nginx on several allocators: load, measurement, statistics, listing, picture."""

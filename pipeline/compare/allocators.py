@@ -1,4 +1,4 @@
-"""The allocators that nginx is compared on: the C library's, all built ones of ours, the host's."""
+"""The allocators that are compared: the C library's, ours, the host's and those of the user."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,100 +6,109 @@ from pathlib import Path
 
 from pipeline.artifact import placement
 from pipeline.build import selection
-from pipeline.build.selection import Selection
+from pipeline.build.selection import EVERY, Selection
 from pipeline.compare.settings import Request
-from pipeline.config import allocators as host
+from pipeline.compare.statistics import C_LIBRARY, CONTROL
+from pipeline.config.allocators import host_allocators, library_file
 from pipeline.inspect import payload
 from pipeline.model import PLAIN, Plan
 from pipeline.model.errors import HostError, RequestError
 from pipeline.system.workspace import Workspace
 from pipeline.toolchain import emulator
 
-C_LIBRARY = "glibc"
-
-# The C library's a second time: what differs between it and the first is noise.
-CONTROL = "glibc again"
-
-OURS, HOSTS, GIVEN = "ours", "host", "given"
+_FORM = "NAME=PATH[,VARIABLE=VALUE...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Allocator:
-    """Something to run nginx on; ``library`` is None for the C library's own.
+    """What a program runs on; ``library`` is None for the C library's own allocator.
 
-    ``kind`` is where it comes from, ``env`` what it is told by variables.
+    ``ours``: it is out of a package of this project. ``env`` are the variables that set it up.
     """
 
     name: str
     library: Path | None = None
-    kind: str = ""
+    ours: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:
-        """The environment that nginx is started in."""
-        preloaded = {"LD_PRELOAD": str(self.library)} if self.library else {}
-        return {**preloaded, **self.env}
+        """The environment that a program is started in."""
+        preload = {"LD_PRELOAD": str(self.library)} if self.library else {}
+        return {**preload, **self.env}
 
 
 def gather(
-    place: Workspace, folder: Path, request: Request
+    workspace: Workspace, folder: Path, request: Request, limit: int = 0
 ) -> tuple[list[Allocator], dict[str, str]]:
-    """The allocators that are at hand, the C library's first, and why others are not."""
-    found, missing = [Allocator(C_LIBRARY), Allocator(CONTROL)], dict[str, str]()
-    found += _ours(place, folder, request.packages)
-    for known in host.known(place.root):
-        try:
-            file = host.on_host(known.library)
-            found.append(Allocator(known.name, file, HOSTS))
-        except HostError as problem:
-            missing[known.name] = f"{problem.what}; in package {known.package}"
-    found += [_given(text) for text in request.allocators]
-    names = [each.name for each in found]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise RequestError("two allocators of one name", got=", ".join(sorted(twice)))
-    return found, missing
+    """The allocators to compare, the C library's first; and why others are missing, by name.
 
-
-def _ours(place: Workspace, folder: Path, chosen: Selection) -> Iterator[Allocator]:
-    """The libraries of the packages in ``dist/``; those of the versions asked for must be there.
-
-    Raises RequestError where there are none.
+    Of those that the user has not named there are at most ``limit``, where that is not 0.
     """
-    every = selection.EVERY
-    version, flavor = chosen.version, chosen.flavor
-    wanted = replace(chosen, version=version or every, flavor=flavor or every)
-    plans = selection.plans(place.root, wanted)
-    there = [plan for plan in plans if placement.destination(plan, place).is_file()]
-    # Of a version that is asked for one flavor is enough, unless that is asked for, too.
-    found = {(plan.recipe.version, flavor and plan.variant) for plan in there}
-    asked = {(plan.recipe.version, flavor and plan.variant) for plan in plans} if version else set()
-    if asked - found or not there:
-        lacking = sorted(" ".join(filter(None, words)) for words in asked - found)
+    named = [parse(text) for text in request.allocators]
+    host, missing = of_host(workspace.root)
+    packages = _of_packages(workspace, folder, request.packages)
+    others = [Allocator(C_LIBRARY), Allocator(CONTROL), *packages, *host]
+    allocators = others[: limit or None] + named
+    names = [allocator.name for allocator in allocators]
+    duplicates = {name for name in names if names.count(name) > 1}
+    if duplicates:
+        raise RequestError("two allocators of one name", got=", ".join(sorted(duplicates)))
+    return allocators, missing
+
+
+def of_host(root: Path) -> tuple[list[Allocator], dict[str, str]]:
+    """The host's allocators, and why others are missing, by name."""
+    allocators, missing = list[Allocator](), dict[str, str]()
+    for item in host_allocators(root):
+        try:
+            allocators.append(Allocator(item.name, library_file(item.library)))
+        except HostError as problem:
+            missing[item.name] = f"{problem.what}; in package {item.package}"
+    return allocators, missing
+
+
+def _of_packages(workspace: Workspace, folder: Path, packages: Selection) -> Iterator[Allocator]:
+    """The libraries of the packages in ``dist/``.
+
+    Raises RequestError where there are none, or none of a version that the user has named.
+    """
+    version, flavor = packages.version, packages.flavor
+    every = replace(packages, version=version or EVERY, flavor=flavor or EVERY)
+    plans = selection.plans(workspace.root, every)
+    built = [plan for plan in plans if placement.destination(plan, workspace).is_file()]
+
+    def names(plans: list[Plan]) -> set[str]:
+        # One flavor of a version is enough, unless the user has named that, too.
+        return {f"{plan.recipe.version} {flavor and plan.variant}".strip() for plan in plans}
+
+    missing = names(plans) - names(built) if version else set()
+    if missing or not built:
         raise RequestError(
             "there is no package to compare yet",
-            expected=f"{', '.join(lacking) or 'any'} for {plans[0].root.dist} in {place.dist}",
-            hint=f"invoke build --version {version or every} --dist {plans[0].root.dist}",
+            expected=f"{', '.join(sorted(missing)) or 'any'} for {plans[0].root.dist} "
+            f"in {workspace.dist}",
+            hint=f"invoke build --version {every.version} --dist {plans[0].root.dist}",
         )
-    for plan in filter(emulator.runs_here, there):
-        files = payload.unpack(placement.destination(plan, place), folder / plan.nevra)
-        yield Allocator(_name(plan), payload.place(files, plan.preload), OURS)
+    for plan in filter(emulator.runs_here, built):
+        files = payload.unpack(placement.destination(plan, workspace), folder / plan.nevra)
+        name = f"mimalloc {plan.recipe.version} {plan.variant}".removesuffix(f" {PLAIN}")
+        yield Allocator(name, payload.place(files, plan.preload), ours=True)
 
 
-def _name(plan: Plan) -> str:
-    words = ("mimalloc", plan.recipe.version, *([] if plan.variant == PLAIN else [plan.variant]))
-    return " ".join(words)
+def parse(text: str) -> Allocator:
+    """An allocator in the words of ``--allocator``. Raises RequestError where they are invalid.
 
-
-def _given(text: str) -> Allocator:
-    """``NAME=PATH[,VARIABLE=VALUE...]``; an empty path is the C library's."""
+    The path ``glibc`` is the C library's own allocator, for comparing settings of that.
+    """
     name, _, rest = text.partition("=")
     path, *settings = rest.split(",")
     pairs = [setting.partition("=") for setting in settings]
-    if not name or not all(variable and equals for variable, equals, _ in pairs):
-        raise RequestError("--allocator", expected="NAME=PATH[,VARIABLE=VALUE...]", got=text)
-    file = Path(path).expanduser().absolute() if path else None
-    if file and not file.is_file():
-        raise RequestError(f"--allocator {name}: no such library", file=file)
+    if not (name and path and all(variable and equals for variable, equals, _ in pairs)):
+        raise RequestError("--allocator", expected=_FORM, got=text)
     env = {variable: value for variable, _, value in pairs}
-    return Allocator(name, file, GIVEN, env)
+    if path == C_LIBRARY:
+        return Allocator(name, env=env)
+    file = Path(path).expanduser().absolute()
+    if not file.is_file():
+        raise RequestError(f"--allocator {name}: no such library", expected=_FORM, file=file)
+    return Allocator(name, file, env=env)

@@ -1,4 +1,4 @@
-"""What the figures were measured on, in one line, without a name of the machine."""
+"""The host that is measured on, in two lines, without its name; a third where it is busy."""
 
 import os
 import platform
@@ -13,34 +13,29 @@ _BUSY = 0.5
 
 
 def lines() -> list[str]:
-    """Processor, memory, system and tools; and a warning where others are at work."""
-    cores, load = os.cpu_count() or 1, os.getloadavg()[0]
+    """Processor, memory, system and tools; and a warning where other programs keep it busy."""
+    load = os.getloadavg()[0]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
     tools = [f"{name} {version(name)}" for name in ("ziglang", "cmake", "ninja", "invoke")]
-    tools += [f"rpmbuild {rpmbuild.version()}", *filter(None, map(_told, ("gcc", "valgrind")))]
-    shown = [
-        f"{_processor()}, {cores} cores, {memory:.0f} GiB, {_system()}, "
-        f"Linux {platform.release().partition('-')[0]}, {' '.join(platform.libc_ver())}, "
-        f"Python {platform.python_version()}",
+    tools += [f"rpmbuild {rpmbuild.version()}", *filter(None, map(_tool, ("gcc", "valgrind")))]
+    description = [
+        f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
+        f"{system}, Linux {platform.release().partition('-')[0]}, "
+        f"{' '.join(platform.libc_ver())}, Python {platform.python_version()}",
         ", ".join(tools),
     ]
     if load > _BUSY:
-        shown.append(f"THE MACHINE IS BUSY: a load of {load:.1f} before anything was measured")
-    return shown
+        description.append(
+            f"THE MACHINE IS BUSY: a load of {load:.1f} before anything was measured"
+        )
+    return description
 
 
-def _processor() -> str:
-    told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
-    return found[1] if found else platform.machine()
-
-
-def _system() -> str:
-    return platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
-
-
-def _told(program: str) -> str:
-    """The program and the version in its first line; nothing where there is no such program."""
+def _tool(program: str) -> str:
+    """A program and the version in its first line; empty where the host has no such program."""
     code, output, _ = process.attempt(["env", program, "--version"])
-    found = re.findall(r"\d+(?:\.\d+)+", output.partition("\n")[0]) if code == 0 else []
-    return f"{program} {found[-1]}" if found else ""
+    numbers = re.findall(r"\d+(?:\.\d+)+", output.partition("\n")[0]) if code == 0 else []
+    return f"{program} {numbers[-1]}" if numbers else ""

@@ -1,134 +1,135 @@
-"""The comparison for a reader: listings in the manner of ps, what is noise, and all as JSON."""
+"""The results for a reader: aligned columns, what is more than noise, and everything as JSON."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from operator import attrgetter
 
-from pipeline.compare.allocators import C_LIBRARY, CONTROL, Allocator
-from pipeline.compare.measurement import Taken
-from pipeline.compare.results import FEWEST, LESS, MORE, NOISE, Measure, Results
+from pipeline.compare.allocators import Allocator
+from pipeline.compare.nginx import Measurement
 from pipeline.compare.settings import Load, Settings
-from pipeline.compare.statistics import Spread
+from pipeline.compare.statistics import C_LIBRARY, CONTROL, MINIMUM_ROUNDS, NOISE, Results, spread
 
-_MIB = 1024
 
-# Heading, measure, digits; sizes are those of the largest worker, in MiB.
-SPEED: tuple[tuple[str, Measure, int], ...] = (
-    ("REQ/S", lambda taken: taken.answers.rate, 0),
-    ("P50 MS", lambda taken: taken.answers.p50, 2),
-    ("P99 MS", lambda taken: taken.answers.p99, 2),
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A measure of a listing: its heading, its attribute, how it is shown.
+
+    ``label`` names it in verdicts, where ``more`` and ``less`` are the words for a difference.
+    """
+
+    heading: str
+    attribute: str
+    digits: int
+    unit: int = 1
+    label: str = ""
+    more: str = "larger"
+    less: str = "smaller"
+
+    def __call__(self, measurement: Measurement) -> float:
+        """The measure itself."""
+        return float(attrgetter(self.attribute)(measurement)) / self.unit
+
+
+RATE = Column("REQ/S", "answers.rate", 0, 1, "requests a second", "more", "fewer")
+P99 = Column("P99 MS", "answers.p99", 2, 1, "p99", "later", "sooner")
+RSS_PEAK = Column("RSS PEAK", "peak.rss", 1, 1024, "RSS at the most")
+RSS_IDLE = Column("RSS IDLE", "idle.rss", 1, 1024, "RSS at rest")
+
+SPEED = (RATE, Column("P50 MS", "answers.p50", 2), P99)
+
+# Of the largest worker, in MiB; measured in KiB.
+SIZES = (
+    *(Column(f"VSZ {at}", f"{at.lower()}.vsz", 0, 1024) for at in ("START", "PEAK", "IDLE")),
+    *(Column("RSS START", "start.rss", 1, 1024), RSS_PEAK, RSS_IDLE),
+    *(Column(f"PSS {at}", f"{at.lower()}.pss", 1, 1024) for at in ("START", "PEAK", "IDLE")),
 )
-SIZES: tuple[tuple[str, Measure, int], ...] = (
-    ("VSZ START", lambda taken: taken.start.vsz / _MIB, 0),
-    ("VSZ PEAK", lambda taken: taken.peak.vsz / _MIB, 0),
-    ("VSZ IDLE", lambda taken: taken.idle.vsz / _MIB, 0),
-    ("RSS START", lambda taken: taken.start.rss / _MIB, 1),
-    ("RSS PEAK", lambda taken: taken.peak.rss / _MIB, 1),
-    ("RSS IDLE", lambda taken: taken.idle.rss / _MIB, 1),
-    ("PSS START", lambda taken: taken.start.pss / _MIB, 1),
-    ("PSS PEAK", lambda taken: taken.peak.pss / _MIB, 1),
-    ("PSS IDLE", lambda taken: taken.idle.pss / _MIB, 1),
-)
-
-# What a verdict is told of, and in which words.
-_JUDGED: tuple[tuple[str, Measure, Mapping[str, str]], ...] = (
-    ("requests a second", SPEED[0][1], {MORE: "more", LESS: "fewer"}),
-    ("p99", SPEED[2][1], {MORE: "later", LESS: "sooner"}),
-    ("RSS at the most", SIZES[4][1], {MORE: "larger", LESS: "smaller"}),
-    ("RSS at rest", SIZES[5][1], {MORE: "larger", LESS: "smaller"}),
-)
 
 
-def lines(results: Results, chosen: Settings) -> Iterator[str]:
-    """A listing of speed and one of size for each load, and what of it is more than noise."""
-    rounds = f"{chosen.rounds} round{'s' if chosen.rounds > 1 else ''} of {chosen.seconds} s"
+def lines(results: Results[Measurement], settings: Settings) -> Iterator[str]:
+    """For each load a listing of speed, one of sizes, and what of it is more than noise."""
+    rounds = f"{settings.rounds} round{'s' if settings.rounds > 1 else ''} of {settings.seconds} s"
     yield f"Shown are the median and, in brackets, the least and the most of {rounds}."
     yield "Sizes are those of the largest worker, in MiB: before the load, at most, and at rest."
-    for load in results.loads:
-        yield ""
-        yield f"{load.name}: {load.title}; {load.connections} connections"
-        yield from _listing(results, load, SPEED)
-        yield from _listing(results, load, SIZES)
+    if settings.rounds < MINIMUM_ROUNDS:
+        yield f"With fewer than {MINIMUM_ROUNDS} rounds every difference counts as noise."
+    for load in settings.load:
+        yield from ("", f"{load.name}: {load.title}; {load.connections} connections")
+        for columns in (SPEED, SIZES):
+            rows = [["ALLOCATOR", *(column.heading for column in columns)]]
+            for name in results.subjects:
+                cells = (_cell(results, load, name, column) for column in columns)
+                rows.append([name, *cells])
+            yield from table(rows)
         yield from _verdicts(results, load)
 
 
-def _listing(
-    results: Results, load: Load, columns: Sequence[tuple[str, Measure, int]]
-) -> Iterator[str]:
-    rows = [["ALLOCATOR", *(heading for heading, _, _ in columns)]]
-    for name in results.allocators:
-        spreads = (
-            (results.spread(load.name, name, measure), digits) for _, measure, digits in columns
-        )
-        rows.append([name, *(_cell(spread, digits) for spread, digits in spreads)])
+def table(rows: Sequence[Sequence[str]], *, markdown: bool = False) -> list[str]:
+    """Aligned rows, the heading first: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
-        yield "  ".join([first.ljust(widths[0]), *cells])
+    aligned = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows]
+    if not markdown:
+        return ["  ".join(row) for row in aligned]
+    aligned.insert(1, ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])])
+    return [f"| {' | '.join(row)} |" for row in aligned]
 
 
-def _cell(spread: Spread, digits: int) -> str:
-    """The spread, or where it cannot be seen the one figure."""
-    low, high = (f"{value:.{digits}f}" for value in (spread.low, spread.high))
-    return low if low == high else spread.text(digits)
+def _cell(results: Results[Measurement], load: Load, allocator: str, column: Column) -> str:
+    """The spread of a measure; one number where all rounds show the same."""
+    shown = spread(results.values(load.name, allocator, column))
+    low, high = (f"{value:.{column.digits}f}" for value in (shown.low, shown.high))
+    return low if low == high else shown.text(column.digits)
 
 
-def _verdicts(results: Results, load: Load) -> Iterator[str]:
-    """Beside the C library's: what is more or less in every round, and what cannot be told."""
-    for name in results.allocators:
+def _verdicts(results: Results[Measurement], load: Load) -> Iterator[str]:
+    """What is more or less than on the C library's allocator in every round, and what is noise."""
+    for name in results.subjects:
         if name in (C_LIBRARY, CONTROL):
             continue
-        if len(results.taken[load.name, name]) < FEWEST:
-            yield f"{name}: {FEWEST} rounds are the fewest that tell a difference from noise"
-            continue
-        told, noise = list[str](), list[str]()
-        for what, measure, words in _JUDGED:
-            found = results.verdict(load.name, name, measure)
-            ratio = _middle(results.ratios(load.name, name, measure))
-            if found == NOISE:
-                noise.append(what)
+        differences, noise = list[str](), list[str]()
+        for column in (RATE, P99, RSS_PEAK, RSS_IDLE):
+            ratio = spread(results.ratios(load.name, name, column)).median
+            if results.verdict(load.name, name, column) == NOISE:
+                noise.append(column.label)
             else:
-                told.append(f"{what} {words[found]} ({ratio:.2f})")
-        within = f"within noise: {', '.join(noise)}" if noise else ""
-        yield f"{name}, of {C_LIBRARY}: {'; '.join(filter(None, [*told, within]))}"
+                word = column.more if ratio > 1 else column.less
+                differences.append(f"{column.label} {word} ({ratio:.2f})")
+        if noise:
+            differences.append(f"within noise: {', '.join(noise)}")
+        yield f"{name}, of {C_LIBRARY}: {'; '.join(differences)}"
     broken = {
-        name: sum(taken.answers.broken for taken in results.taken[load.name, name])
-        for name in results.allocators
+        name: sum(results.values(load.name, name, attrgetter("answers.broken")))
+        for name in results.subjects
     }
     if any(broken.values()):
-        told = [f"{name} {count}" for name, count in broken.items() if count]
-        yield f"connections that failed: {', '.join(told)}"
-
-
-def _middle(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    return (ordered[half] + ordered[-half - 1]) / 2
+        counts = [f"{name} {count}" for name, count in broken.items() if count]
+        yield f"connections that failed: {', '.join(counts)}"
 
 
 def document(
-    results: Results, chosen: Settings, allocators: Sequence[Allocator], machine: Sequence[str]
+    results: Results[Measurement],
+    settings: Settings,
+    allocators: Sequence[Allocator],
+    host: Sequence[str],
 ) -> str:
-    """Everything as JSON: where it was measured, with what, and what each round came to."""
-    rounds = [
-        {"load": load, "allocator": name, "rounds": [asdict(taken) for taken in each]}
-        for (load, name), each in results.taken.items()
-    ]
-    found = {
-        "machine": list(machine),
-        "settings": asdict(chosen),
-        "allocators": [_told(each) for each in allocators],
-        "results": rounds,
+    """Everything as JSON: the host, the settings, and every round.
+
+    A library is named by its file only: the document does not tell where it is on this host.
+    """
+    content = {
+        "machine": list(host),
+        "settings": asdict(settings),
+        "allocators": [
+            {
+                "name": allocator.name,
+                "library": allocator.library.resolve().name if allocator.library else "libc.so.6",
+                "variables": dict(allocator.env),
+            }
+            for allocator in allocators
+        ],
+        "results": [
+            {"load": load, "allocator": name, "rounds": [asdict(item) for item in measurements]}
+            for (load, name), measurements in results.rounds.items()
+        ],
     }
-    return json.dumps(found, indent=1) + "\n"
-
-
-def _told(each: Allocator) -> dict[str, object]:
-    """An allocator by its name, and not by where it lies on this machine."""
-    library = each.library.resolve().name if each.library else "libc.so.6"
-    return {"name": each.name, "library": library, "variables": dict(each.env)}
-
-
-def ending(taken: Taken) -> str:
-    """What one measurement came to, in a few words."""
-    return f"{taken.answers.rate:8.0f} req/s  RSS {taken.peak.rss / _MIB:6.1f} MiB at the most"
+    return json.dumps(content, indent=1) + "\n"

@@ -1,37 +1,57 @@
-"""An nginx on one allocator: furnished, started, proven to be on it, and its size at a moment."""
+"""An nginx on one allocator under one load: what it serves, its answers, its sizes."""
 
+import contextlib
 import random
+import re
+import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from pipeline.compare.allocators import Allocator
-from pipeline.compare.settings import Settings
+from pipeline.compare.settings import Load, Settings
 from pipeline.config.allocators import ALLOCATORS
 from pipeline.model.errors import CompareError
-from pipeline.smoke import nginx, proofs
+from pipeline.smoke import nginx
 from pipeline.system import process, procfs
-from pipeline.system.procfs import Process
 
 TEMPLATE = Path(__file__).with_name("nginx.conf")
+SCRIPT = Path(__file__).with_name("wrk.lua")
 PORTS = ("http", "https", "origin")
 
-_KIB = 1024
+# Seconds between two samples of the sizes, and those that wrk may take beyond its time.
+_INTERVAL = 0.1
+_GRACE = 30
+
 _SITE = """server {{
     listen 127.0.0.1:{http};
     server_name site-{n}.invalid www.site-{n}.invalid;
-    root served;
     location /a/ {{ expires 1h; add_header X-Site "{n}"; }}
     location ~ \\.php$ {{ return 404; }}
 }}
 """
+_RESULT = re.compile(r"^result (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What wrk counts: answers a second, and the milliseconds that 50 and 99 % took at most.
+
+    ``refused`` are answers other than 2xx and 3xx, ``broken`` connections that failed.
+    """
+
+    rate: float
+    p50: float
+    p99: float
+    refused: int
+    broken: int
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large an nginx is at a moment, in KiB: its largest worker, and all of it by share."""
+    """The size of an nginx at a moment, in KiB: of its largest worker, and the PSS of all."""
 
     vsz: int
     rss: int
@@ -40,104 +60,153 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """An nginx that is up: its master, and the port of each scheme."""
+class Measurement:
+    """The answers under a load; the sizes before it, the largest of all, and those after it."""
+
+    answers: Answers
+    start: Size
+    peak: Size
+    idle: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is the same for all allocators: the nginx, the settings, the folder of its content."""
+
+    program: str
+    settings: Settings
+    content: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running nginx: its master, the port of each scheme, its allocator and its log."""
 
     master: subprocess.Popen[bytes]
     ports: Mapping[str, int]
+    allocator: Allocator
+    log: Path
 
-    def crew(self) -> tuple[Process | None, list[Process]]:
-        """The master and its workers, as they are now."""
-        workers = (procfs.process(each) for each in proofs.children(self.master.pid))
-        return procfs.process(self.master.pid), [each for each in workers if each]
-
-    def size(self) -> Size | None:
-        """How large it is now; None where no worker could be looked at."""
-        master, workers = self.crew()
-        seen = [each for each in workers if each.pss is not None]
-        if not seen or master is None:
-            return None
-        largest = max(seen, key=lambda each: each.rss)
-        whole = sum(each.pss or 0 for each in (master, *seen))
+    def size(self) -> Size:
+        """Its size now. Raises CompareError where no worker can be read."""
+        processes = procfs.family(self.master.pid)
+        workers = [worker for worker in processes[1:] if worker.pss is not None]
+        if not workers:
+            raise self._error(f"the workers on {self.allocator.name} cannot be read: not as root?")
+        largest = max(workers, key=lambda worker: worker.rss)
+        whole = sum(member.pss or 0 for member in processes)
         return Size(largest.vsz, largest.rss, largest.pss or 0, whole)
 
+    def check(self) -> None:
+        """Raise CompareError unless master and workers have mapped the allocator, and no other."""
+        name, library = self.allocator.name, self.allocator.library
+        expected = {str(library.resolve())} if library else set()
+        processes = procfs.family(self.master.pid)
+        if len(processes) < 2:
+            raise self._error(f"nginx does not run on {name}")
+        for member in processes:
+            files = {file.path for file in member.mapped or ()}
+            got = {file for file in files if file in expected or ALLOCATORS.match(Path(file).name)}
+            if got != expected:
+                raise self._error(
+                    f"nginx is not on {name}, or not on it alone",
+                    expected=", ".join(expected) or "no allocator but the C library's",
+                    got=", ".join(sorted(got)) or "no allocator but the C library's",
+                )
 
-@contextmanager
-def started(
-    program: str, allocator: Allocator, chosen: Settings, folder: Path, served: Path
-) -> Iterator[Running]:
-    """An nginx with its workers, each of them on the allocator. Raises CompareError where not."""
-    with ExitStack() as opened:
-        ports = {name: opened.enter_context(nginx.port()) for name in PORTS}
-        nginx.furnish(folder, program, TEMPLATE, {**ports, "workers": chosen.workers})
-        (folder / "served").rmdir()
-        (folder / "served").symlink_to(served)
-        for name in ("certificate.pem", "key.pem"):
-            (folder / name).symlink_to(served.parent / name)
-        sites = "".join(_SITE.format(n=n, **ports) for n in range(chosen.sites))
-        (folder / "sites.conf").write_text(sites, encoding="utf-8")
-        log, argv = folder / "log", nginx.command(program, folder)
-        running = process.running(argv, log=log, env=allocator.variables())
-        found = Running(opened.enter_context(running), ports)
-        nginx.workers(found.master, chosen.workers)
-        prove(found, allocator, log)
-        yield found
-        if found.master.poll() is not None:
-            raise _failed(f"nginx ended on {allocator.name}", log)
-        nginx.stop(found.master)
+    def _error(self, what: str, expected: str = "", got: str = "") -> CompareError:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        detail = "\n".join(lines[-process.LAST_LINES :])
+        return CompareError(what, expected=expected, got=got, file=self.log, detail=detail)
 
 
-def prove(running: Running, allocator: Allocator, log: Path) -> None:
-    """Raise CompareError where master and workers are not all on the allocator, and on it alone."""
-    master, workers = running.crew()
-    if master is None or not workers:
-        raise _failed(f"nginx does not start on {allocator.name}", log)
-    wanted = {str(allocator.library.resolve())} if allocator.library else set()
-    for each in (master, *workers):
-        mapped = [file.path for file in each.mapped or ()]
-        found = {path for path in mapped if path in wanted or ALLOCATORS.match(Path(path).name)}
-        if found != wanted:
-            raise CompareError(
-                f"nginx is not on {allocator.name}, or not on it alone",
-                expected=", ".join(wanted) or "no other allocator than the C library's",
-                got=", ".join(sorted(found)) or "none",
-                file=log,
-            )
+@contextlib.contextmanager
+def started(setup: Setup, allocator: Allocator, folder: Path) -> Iterator[Server]:
+    """An nginx with all its workers, which are on the allocator before and after."""
+    with contextlib.ExitStack() as stack:
+        ports = {name: stack.enter_context(nginx.reserved_port()) for name in PORTS}
+        sites = "".join(_SITE.format(n=n, **ports) for n in range(setup.settings.sites))
+        values = {"workers": setup.settings.workers, "content": setup.content, "sites": sites}
+        nginx.prepare(folder, setup.program, TEMPLATE, {**ports, **values})
+        log, argv = folder / "log", nginx.command(setup.program, folder)
+        master = stack.enter_context(process.running(argv, log=log, env=allocator.variables()))
+        nginx.wait_for_workers(master, setup.settings.workers)
+        server = Server(master, ports, allocator, log)
+        server.check()
+        yield server
+        server.check()
+        nginx.stop(master)
 
 
-def _failed(what: str, log: Path) -> CompareError:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return CompareError(what, detail="\n".join(lines[-process.LAST_LINES :]), file=log)
+def measure(setup: Setup, allocator: Allocator, load: Load, folder: Path) -> Measurement:
+    """Start nginx, put it under the load, let it rest. Raises CompareError where it fails."""
+    with started(setup, allocator, folder) as server:
+        start = server.size()
+        attack(server, replace(load, reload=0), setup.settings.warm)
+        answers, sizes = attack(server, load, setup.settings.seconds)
+        time.sleep(setup.settings.idle)
+        idle = server.size()
+    if answers.refused or not answers.rate:
+        raise CompareError(
+            f"nginx on {allocator.name} does not answer as it should ({load.name})",
+            expected="answers, and none that refuses",
+            got=f"{answers.rate:.0f} a second, {answers.refused} refused",
+            file=server.log,
+        )
+    # The largest of each number; they need not be of the same moment.
+    peak = Size(*map(max, zip(*map(astuple, [start, *sizes, idle]), strict=True)))
+    return Measurement(answers, start, peak, idle)
 
 
-def furnish(folder: Path) -> Path:
-    """What is served, the same each time, and a certificate; the answer is the served folder."""
+def attack(server: Server, load: Load, seconds: int) -> tuple[Answers, list[Size]]:
+    """Put nginx under a load for so many seconds: the answers, and the sizes meanwhile."""
+    log = server.log.with_name("wrk.log")
+    log.unlink(missing_ok=True)
+    argv = ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s", "-s", str(SCRIPT)]
+    argv += [word for header in load.headers for word in ("-H", header)]
+    argv += [f"{load.scheme}://127.0.0.1:{server.ports[load.scheme]}", "--", *load.paths]
+    sizes, began, reloads = list[Size](), time.monotonic(), 0
+    with process.running(argv, log=log) as wrk:
+        while wrk.poll() is None and (passed := time.monotonic() - began) < seconds + _GRACE:
+            with contextlib.suppress(CompareError):
+                sizes.append(server.size())
+            if passed * load.reload > reloads:
+                server.master.send_signal(signal.SIGHUP)
+                reloads += 1
+            time.sleep(_INTERVAL)
+    output = log.read_text(encoding="utf-8", errors="replace")
+    result = _RESULT.search(output)
+    if wrk.returncode != 0 or not result:
+        detail = "\n".join(output.splitlines()[-process.LAST_LINES :])
+        got = f"exit code {wrk.returncode}"
+        raise CompareError(f"wrk fails ({load.name})", got=got, detail=detail)
+    return parse(*map(int, result.groups())), sizes
+
+
+def parse(requests: int, took: int, p50: int, p99: int, refused: int, broken: int) -> Answers:
+    """The numbers of wrk.lua in our units; its own are microseconds."""
+    return Answers(requests * 1e6 / max(took, 1), p50 / 1e3, p99 / 1e3, refused, broken)
+
+
+def create_content(folder: Path) -> None:
+    """Write what nginx serves, the same each time, and a certificate for it."""
     served = folder / "served"
-    served.mkdir()
-    for size in (2, 8, 32, 128):
-        (served / f"{size}k.txt").write_text(text(size * _KIB), encoding="ascii")
-    for size in (256, 1024, 4096):
-        (served / f"{size}k.bin").write_bytes(random.Random(size).randbytes(size * _KIB))
+    served.mkdir(parents=True)
+    for kib in (2, 8, 32, 128):
+        (served / f"{kib}k.txt").write_text(text(kib * 1024), encoding="ascii")
+    for kib in (256, 1024, 4096):
+        (served / f"{kib}k.bin").write_bytes(random.Random(kib).randbytes(kib * 1024))
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1".split()
+    files = ("-keyout", folder / "key.pem", "-out", folder / "certificate.pem")
     process.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "1", "-subj", "/CN=localhost"),
-            *("-keyout", folder / "key.pem", "-out", folder / "certificate.pem"),
-        ],
-        log=folder / "openssl.log",
-        error=CompareError,
-        what="openssl makes no certificate",
+        [*words, "-subj", "/CN=localhost", *files],
+        log=folder / "log",
+        error=CompareError("openssl makes no certificate"),
     )
-    return served
 
 
 def text(size: int) -> str:
-    """So many letters that gzip finds about as much in as in a page: words of a small language."""
+    """So many letters, as random words of a small language: gzip packs them about as a page."""
     dice = random.Random(size)
     words = ["".join(dice.choices("abcdefghilmnoprstu", k=dice.randint(2, 9))) for _ in range(400)]
-    said: list[str] = []
-    length = 0
-    while length < size:
-        said.append(dice.choice(words))
-        length += len(said[-1]) + 1
-    return " ".join(said)[:size]
+    return " ".join(dice.choices(words, k=size))[:size]

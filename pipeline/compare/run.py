@@ -1,85 +1,75 @@
-"""A real nginx under each allocator in turn: rounds, then listings, JSON and a picture."""
+"""`invoke compare`: nginx on each allocator in turn; then listings, JSON and pictures."""
 
+import shutil
 import tempfile
-from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.compare import (
-    allocators,
-    host_description,
-    listing,
-    measurement,
-    nginx,
-    plot,
-    settings,
-    statistics,
-)
-from pipeline.compare.allocators import Allocator
-from pipeline.compare.measurement import Taken
-from pipeline.compare.results import Results
-from pipeline.compare.settings import Request, Settings
-from pipeline.model.errors import RequestError
-from pipeline.smoke import nginx as host
+from pipeline.compare import host_description, listing, nginx, plot
+from pipeline.compare.allocators import Allocator, gather
+from pipeline.compare.nginx import Measurement, Setup, measure
+from pipeline.compare.settings import Request, requested
+from pipeline.compare.statistics import Results, schedule
+from pipeline.model.errors import HostError, RequestError
+from pipeline.smoke import nginx as host_nginx
 from pipeline.system import workspace
 from pipeline.system.disk import guarded
 from pipeline.system.report import Report
 
-NAME = "nginx"
-
 
 def run(root: Path, request: Request) -> Path:
-    """Compare, print and write the results; the answer is the folder with JSON and pictures."""
-    place, program, report = workspace.locate(root), _nginx(request.nginx), Report()
-    chosen = settings.requested(request)
+    """Compare, print and write the results; returns the folder of JSON and pictures."""
+    settings, program, report = requested(request), _nginx(request.nginx), Report()
+    _check_host()
+    place = workspace.locate(root)
     target = Path(request.output).absolute() if request.output else place.work / "compare"
-    measurement.wrk()
+    host = host_description.lines()
     with guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-compare-") as scratch:
-        folder = Path(scratch)
-        found, missing = allocators.gather(place, folder, request)
-        found = found[: chosen.allocators] if chosen.allocators else found
-        told = host_description.lines()
-        for line in (*told, ""):
+        setup = Setup(program, settings, Path(scratch) / "content")
+        allocators, missing = gather(place, Path(scratch), request, settings.allocators)
+        for line in (*host, ""):
             report.line(line)
-        results = rounds(program, found, chosen, folder, report)
-    _tell(results, chosen, missing, report)
-    target.mkdir(parents=True, exist_ok=True)
-    document = listing.document(results, chosen, found, told)
-    workspace.place_text(document, target / f"{NAME}.json")
-    pictures = [target / f"{NAME}.{ending}" for ending in ("svg", "png")]
-    plot.draw(results, found, pictures)
-    report.line("")
-    for file in (target / f"{NAME}.json", *pictures):
-        report.line(f"  {file}")
+        results = measure_all(setup, allocators, report)
+        report.line("")
+        for line in listing.lines(results, settings):
+            report.line(line)
+        for name, reason in missing.items():
+            report.line(f"NOT MEASURED: {name}: {reason}")
+        files = [target / f"nginx.{ending}" for ending in ("json", "svg", "png")]
+        workspace.place_text(listing.document(results, settings, allocators, host), files[0])
+        plot.draw(results, allocators, files[1:])
+    for line in ("", *(f"  {file}" for file in files)):
+        report.line(line)
     return target
 
 
-def rounds(
-    program: str, found: Sequence[Allocator], chosen: Settings, folder: Path, report: Report
-) -> Results:
-    """Every load on every allocator, round by round, in another order each time."""
-    served = nginx.furnish(folder)
-    taken: dict[tuple[str, str], list[Taken]] = {
-        (load.name, each.name): [] for load in chosen.load for each in found
-    }
-    for number in range(chosen.rounds):
-        for load in chosen.load:
-            for each in statistics.turns(found, number):
-                own = folder / f"{number}-{load.name}-{found.index(each)}"
-                one = measurement.once(program, each, load, chosen, own, served)
-                taken[load.name, each.name].append(one)
-                report.line(f"{number + 1} {load.name:<8} {each.name:<28} {listing.ending(one)}")
-    return Results(chosen.load, tuple(each.name for each in found), taken)
-
-
-def _tell(results: Results, chosen: Settings, missing: dict[str, str], report: Report) -> None:
-    report.line("")
-    for line in listing.lines(results, chosen):
-        report.line(line)
-    for name, reason in missing.items():
-        report.line(f"NOT MEASURED: {name}: {reason}")
+def measure_all(setup: Setup, allocators: list[Allocator], report: Report) -> Results[Measurement]:
+    """Measure each load on each allocator, in all rounds."""
+    nginx.create_content(setup.content)
+    rounds: dict[tuple[str, str], list[Measurement]] = {}
+    loads = setup.settings.load
+    for number, load, allocator in schedule(setup.settings.rounds, loads, allocators):
+        folder = setup.content.with_name(f"{number}-{load.name}-{allocators.index(allocator)}")
+        measurement = measure(setup, allocator, load, folder)
+        rounds.setdefault((load.name, allocator.name), []).append(measurement)
+        report.line(
+            f"{number + 1} {load.name:<8} {allocator.name:<28} {measurement.answers.rate:8.0f} "
+            f"req/s  RSS {measurement.peak.rss / 1024:6.1f} MiB at the most"
+        )
+    names = tuple(allocator.name for allocator in allocators)
+    return Results(tuple(load.name for load in loads), names, rounds)
 
 
 def _nginx(path: str) -> str:
     if path and not Path(path).is_file():
         raise RequestError("--nginx", expected="the path of an nginx", got=path)
-    return str(Path(path).absolute()) if path else host.nginx()
+    return str(Path(path).absolute()) if path else host_nginx.find()
+
+
+def _check_host() -> None:
+    """Raise HostError where something is missing that is needed in the end: before measuring."""
+    for program, purpose in (("wrk", "put nginx under load"), ("openssl", "make a certificate")):
+        if not shutil.which(program):
+            raise HostError(f"no {program} on this host to {purpose}", hint="invoke doctor")
+    if not find_spec("matplotlib"):
+        raise HostError("no matplotlib to draw the pictures", hint="./bootstrap invoke compare")

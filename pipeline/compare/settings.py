@@ -1,13 +1,13 @@
-"""What nginx is put under, and how often: settings.toml as dataclasses, and a user's wishes."""
+"""How nginx is compared: settings.toml as dataclasses, and what a user changes of it."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal
 
 from pipeline.build.selection import Selection
 from pipeline.config import toml
-from pipeline.config.load import known
+from pipeline.config.load import checked_name
 from pipeline.model.errors import RequestError
 
 FILE = Path(__file__).with_name("settings.toml")
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk asks for, over how many connections; ``reload`` is how often nginx is, a second."""
+    """What wrk requests, over how many connections; nginx reloads ``reload`` times a second."""
 
     name: str
     title: str
@@ -44,18 +44,11 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """What is left where the question is only whether it works."""
-
-    rounds: int
-    seconds: int
-    idle: int
-    allocators: int
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
-    """All of settings.toml. Times are in seconds; ``allocators`` is how many at the most, 0: all."""
+    """All of settings.toml, times in seconds; ``sample`` is what differs with ``--sample``.
+
+    ``allocators`` limits how many are compared beside those that the user names; 0: no limit.
+    """
 
     rounds: int
     workers: int
@@ -63,49 +56,28 @@ class Settings:
     warm: int
     seconds: int
     idle: int
-    sample: Sample
+    sample: Mapping[str, int]
     load: tuple[Load, ...]
     allocators: int = 0
-
-    def sampled(self) -> Self:
-        """The least of everything: no figure of it means anything."""
-        small = self.sample
-        return replace(
-            self,
-            rounds=small.rounds,
-            seconds=small.seconds,
-            idle=small.idle,
-            allocators=small.allocators,
-        )
 
 
 def load(file: Path = FILE) -> Settings:
     """The settings. Raises RecipeError with every complaint at once."""
-    return toml.load(file, Settings, _faults)
-
-
-def _faults(found: Settings) -> Iterable[str]:
-    for name in ("rounds", "workers", "seconds"):
-        if getattr(found, name) < 1:
-            yield f"{name}: 1 or more, got {getattr(found, name)}"
-    for each in found.load:
-        if not each.paths:
-            yield f"load {each.name}: at least one path"
+    return toml.load(file, Settings)
 
 
 def requested(request: Request) -> Settings:
-    """The settings with what the user wants otherwise. Raises RequestError for what cannot be."""
-    chosen = load()
-    chosen = chosen.sampled() if request.sample else chosen
-    if request.rounds:
-        chosen = replace(chosen, rounds=_number("rounds", request.rounds))
-    if request.seconds:
-        chosen = replace(chosen, seconds=_number("seconds", request.seconds))
+    """The settings with the user's changes. Raises RequestError for a value that is invalid."""
+    settings = load()
+    changes: dict[str, Any] = dict(settings.sample) if request.sample else {}
+    for name, text in (("rounds", request.rounds), ("seconds", request.seconds)):
+        if text:
+            changes[name] = _number(name, text)
     if request.loads:
-        loads = {each.name: each for each in chosen.load}
-        names = [known("load", name.strip(), loads) for name in request.loads.split(",")]
-        chosen = replace(chosen, load=tuple(loads[name] for name in dict.fromkeys(names)))
-    return chosen
+        loads = {item.name: item for item in settings.load}
+        names = [checked_name("load", name.strip(), loads) for name in request.loads.split(",")]
+        changes["load"] = tuple(loads[name] for name in dict.fromkeys(names))
+    return replace(settings, **changes)
 
 
 def _number(name: str, text: str) -> int:

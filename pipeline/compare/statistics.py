@@ -1,25 +1,40 @@
-"""Rounds in which all take turns, their spread, and ratios within a round."""
+"""Rounds, their spread, ratios within a round, and which differences are more than noise."""
 
 import random
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-Item = TypeVar("Item")
+Case = TypeVar("Case")
+Subject = TypeVar("Subject")
+Measurement = TypeVar("Measurement")
+
+# A number of a measurement.
+Measure = Callable[[Measurement], float]
+
+C_LIBRARY = "glibc"
+
+# The C library's allocator a second time: what differs between it and the first is noise.
+CONTROL = "glibc again"
+
+NOISE, MORE, LESS = "noise", "more", "less"
+
+# With fewer rounds, chance alone would often have all of them on one side.
+MINIMUM_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The least, the middle and the most of what the rounds came to."""
+    """The least, the median and the most of all rounds."""
 
     low: float
-    middle: float
+    median: float
     high: float
 
     def text(self, digits: int = 2) -> str:
-        """The middle, and how far the rounds went from it."""
-        return f"{self.middle:.{digits}f} ({self.low:.{digits}f}..{self.high:.{digits}f})"
+        """The median, and the range of the rounds."""
+        return f"{self.median:.{digits}f} ({self.low:.{digits}f}..{self.high:.{digits}f})"
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -27,22 +42,52 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(min(values), statistics.median(values), max(values))
 
 
-def ratios(values: Sequence[float], reference: Sequence[float]) -> list[float]:
-    """Each round's value by the same round's reference."""
-    return [value / base for value, base in zip(values, reference, strict=True)]
+def verdict(ratios: Sequence[float], control: Sequence[float]) -> str:
+    """More or less, where each round differs by more than the control does in any round."""
+    if len(ratios) < MINIMUM_ROUNDS:
+        return NOISE
+    if min(ratios) > max(1.0, *control):
+        return MORE
+    return LESS if max(ratios) < min(1.0, *control) else NOISE
 
 
-def mean(rounds: Sequence[Sequence[float]]) -> list[float]:
-    """The geometric mean over programs, round by round: the one mean that ratios have."""
-    return [statistics.geometric_mean(values) for values in zip(*rounds, strict=True)]
+@dataclass(frozen=True, slots=True)
+class Results(Generic[Measurement]):
+    """Measurements by case (a load, a program) and subject (an allocator), one for each round."""
+
+    cases: Sequence[str]
+    subjects: Sequence[str]
+    rounds: Mapping[tuple[str, str], Sequence[Measurement]]
+
+    def values(self, case: str, subject: str, measure: Measure[Measurement]) -> list[float]:
+        """A measure, round by round."""
+        return [measure(measurement) for measurement in self.rounds[case, subject]]
+
+    def ratios(
+        self, case: str, subject: str, measure: Measure[Measurement], base: str = C_LIBRARY
+    ) -> list[float]:
+        """A measure, divided by what it is on the subject ``base`` in the same round."""
+        pairs = zip(
+            self.values(case, subject, measure), self.values(case, base, measure), strict=True
+        )
+        return [value / divisor for value, divisor in pairs]
+
+    def verdict(self, case: str, subject: str, measure: Measure[Measurement]) -> str:
+        """Whether a measure is more or less than on the C library's allocator, or noise."""
+        control = self.ratios(case, CONTROL, measure)
+        return verdict(self.ratios(case, subject, measure), control)
 
 
-def turns(items: Iterable[Item], number: int) -> list[Item]:
-    """The order in a round: another in each, and the same whenever it is measured.
+def schedule(
+    rounds: int, cases: Iterable[Case], subjects: Iterable[Subject]
+) -> Iterator[tuple[int, Case, Subject]]:
+    """Each subject on each case, once a round; the order of subjects differs between rounds.
 
-    Who runs before one matters: a kernel that has just given out small pages takes long to find
-    large ones, and so the first of those who ask for them pays for all.
+    The order matters: a kernel that has just given out small pages takes long to find large ones,
+    and the first program that wants them pays for all. It is the same in every run.
     """
-    order = list(items)
-    random.Random(number).shuffle(order)
-    return order
+    cases, subjects = list(cases), list(subjects)
+    for number in range(rounds):
+        for case in cases:
+            for subject in random.Random(number).sample(subjects, len(subjects)):
+                yield number, case, subject

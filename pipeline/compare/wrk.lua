@@ -1,4 +1,4 @@
--- The paths behind `--` in turn, and in the end the figures: requests, microseconds, latencies, errors.
+-- The paths behind `--` in turn, and at the end the result: requests, microseconds, latencies, errors.
 local paths, turn = {}, 0
 
 function init(args)
@@ -13,7 +13,7 @@ end
 function done(summary, latency, requests)
    local errors = summary.errors
    io.write(string.format(
-      "figures %d %d %.0f %.0f %d %d\n", summary.requests, summary.duration,
+      "result %d %d %.0f %.0f %d %d\n", summary.requests, summary.duration,
       latency:percentile(50), latency:percentile(99), errors.status,
       errors.connect + errors.read + errors.write + errors.timeout))
 end

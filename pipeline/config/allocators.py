@@ -1,4 +1,4 @@
-"""The allocators of this host that ours are compared with, and where the loader finds them."""
+"""The allocators that this project knows: their file names, and those that a host may have."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FILE = Path("buildroot") / "allocators" / "host.toml"
 
 @dataclass(frozen=True, slots=True)
 class HostAllocator:
-    """An allocator of the host: the name the loader finds it by, and the package that brings it."""
+    """An allocator of the host: its library as the loader names it, and its package on Debian."""
 
     name: str
     library: str
@@ -26,22 +26,20 @@ class HostAllocator:
 
 
 @dataclass(frozen=True, slots=True)
-class _Allocators:
+class _File:
     allocator: tuple[HostAllocator, ...]
 
 
-def known(root: Path) -> tuple[HostAllocator, ...]:
-    """All that are known, whether or not this host has them."""
-    return load(root / FILE, _Allocators).allocator
+def host_allocators(root: Path) -> tuple[HostAllocator, ...]:
+    """The allocators in host.toml, whether or not this host has them."""
+    return load(root / FILE, _File).allocator
 
 
-def on_host(library: str) -> Path:
-    """The file that the loader finds by a library's name. Raises HostError where it finds none."""
-    env = {"LD_PRELOAD": library}
-    _, maps, _ = process.attempt(["cat", "/proc/self/maps"], env=env)
-    stem = library.partition(".so")[0]
-    files = {Path(line.split()[-1]) for line in maps.splitlines() if "/" in line}
-    found = sorted(file for file in files if file.name.startswith(f"{stem}.so"))
-    if not found:
+def library_file(library: str) -> Path:
+    """The file that the loader uses for a library's name. Raises HostError where there is none."""
+    _, maps, _ = process.attempt(["cat", "/proc/self/maps"], env={"LD_PRELOAD": library})
+    stem = re.escape(library.partition(".so")[0])
+    match = re.search(rf"/\S*/{stem}\.so\S*$", maps, re.MULTILINE)
+    if not match:
         raise HostError(f"no {library} on this host")
-    return found[0]
+    return Path(match[0])

@@ -1,4 +1,4 @@
-"""TOML to dataclass: exactly the fields and types of the model, and every complaint at once."""
+"""TOML to dataclass: exactly the fields and types of the model, and all complaints at once."""
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,52 +17,50 @@ from pipeline.model.errors import RecipeError
 
 Model = TypeVar("Model")
 
-# Bytes of a file: ten times what any of ours has. A key of very many parts keeps tomllib busy for
-# ever, and in less than this it cannot have so many.
+# Bytes; ten times the largest file of ours. tomllib takes quadratic time for a key of many parts.
 _LARGEST = 1 << 16
 
 
 def load(
     file: Path,
     model: type[Model],
-    faults: Callable[[Model], Iterable[str]] = lambda _: (),
+    validate: Callable[[Model], Iterable[str]] = lambda _: (),
     extra: Mapping[str, object] | None = None,
 ) -> Model:
     """Read one model from a file. Raises RecipeError with every complaint.
 
-    ``faults`` says what a well-typed file may still get wrong; ``extra`` are fields that the file
-    does not hold, such as its own name.
+    ``validate`` returns complaints about a file whose types are right; ``extra`` are fields that
+    are not in the file, such as its own name.
     """
     table = {**read(file), **(extra or {})}
     try:
-        found = _converter().structure(table, model)
+        instance = _converter().structure(table, model)
     except BaseValidationError as problem:
         raise _unusable(file, _complaints(problem)) from problem
-    complaints = list(faults(found))
-    if complaints:
+    if complaints := list(validate(instance)):
         raise _unusable(file, complaints)
-    return found
+    return instance
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The bare content of a file. Raises RecipeError."""
+    """The content of a file, not validated. Raises RecipeError."""
     try:
         if (size := file.stat().st_size) > _LARGEST:
             raise _unusable(file, [f"expected at most {_LARGEST} bytes, got {size}"])
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as problem:
         raise RecipeError("no such file", file=file) from problem
-    except (ValueError, RecursionError) as problem:  # no TOML, no text, or too deep, too long
+    except (ValueError, RecursionError) as problem:  # not TOML, not UTF-8, nested too deeply
         raise _unusable(file, [str(problem)]) from problem
 
 
 def _complaints(problem: BaseValidationError) -> Iterator[str]:
-    for text in cattrs.transform_error(problem, "$", _told):
-        said, _, place = text.rpartition(" @ $")
-        yield f"{place.lstrip('.')}: {said}" if place else said
+    for text in cattrs.transform_error(problem, "$", _message):
+        message, _, key = text.rpartition(" @ $")
+        yield f"{key.lstrip('.')}: {message}" if key else message
 
 
-def _told(problem: BaseException, kind: object) -> str:
+def _message(problem: BaseException, kind: object) -> str:
     if isinstance(problem, ForbiddenExtraKeysError):
         return f"unknown key {', '.join(sorted(problem.extra_fields))}"
     if isinstance(problem, KeyError):
@@ -78,44 +76,37 @@ def _unusable(file: Path, complaints: Iterable[str]) -> RecipeError:
 
 @cache
 def _converter() -> cattrs.Converter:
-    """Takes exactly the types that TOML has: nothing is turned into a string or a number."""
+    """A converter for exactly the types of TOML: it turns nothing into a string or a number."""
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind in (str, int, datetime, date):
-        converter.register_structure_hook(kind, _exactly)
-    converter.register_structure_hook_factory(_is_listing, _listing)
-    converter.register_structure_hook_factory(is_dataclass, _tabled)
+        converter.register_structure_hook(kind, _exact)
+    array, table = homogenous_tuple_structure_factory, make_dict_structure_fn
+    converter.register_structure_hook_factory(_is_tuple, _only(list, "a list", array))
+    converter.register_structure_hook_factory(is_dataclass, _only(dict, "a table", table))
     return converter
 
 
-def _exactly(value: object, kind: type) -> object:
+def _exact(value: object, kind: type) -> object:
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return value
 
 
-def _tabled(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    """A dataclass from a table: of anything else, cattrs tells what Python cannot do with it."""
-    inner = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
-
-    def structure(value: Any, kind: Any) -> Any:
-        if not isinstance(value, dict):
-            raise TypeError(f"expected a table, got {value!r}")
-        return inner(value, kind)
-
-    return structure
-
-
-def _is_listing(kind: Any) -> bool:
+def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def _listing(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    """A list from a list: a lone string would be taken for a list of its letters."""
-    inner = homogenous_tuple_structure_factory(kind, converter)
+def _only(expected: type, name: str, factory: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """A hook factory that refuses other types, which cattrs would iterate, or fail on."""
 
-    def structure(value: Any, kind: Any) -> Any:
-        if not isinstance(value, list):
-            raise TypeError(f"expected a list, got {value!r}")
-        return inner(value, kind)
+    def checked_factory(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+        inner = factory(kind, converter)
 
-    return structure
+        def structure(value: Any, kind: Any) -> Any:
+            if not isinstance(value, expected):
+                raise TypeError(f"expected {name}, got {value!r}")
+            return inner(value, kind)
+
+        return structure
+
+    return checked_factory

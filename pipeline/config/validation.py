@@ -1,4 +1,4 @@
-"""What a file of the project may get wrong though every type in it is right."""
+"""Faults that a file of the project may have although all its types are right."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -13,64 +13,62 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GLIBC = re.compile(r"\d+\.\d+")
 
 
-def of_package(found: Package) -> Iterator[str]:
-    """Texts with places in them that nothing goes into."""
-    words = {"name": "", "version": ""}
-    yield from _unfilled("summary", found.summary, **words)
-    yield from _unfilled("description", found.description, **words)
-    yield from _unfilled("platform", found.platform, arch="")
-    for name, flavor in found.flavor.items():
+def of_package(package: Package) -> Iterator[str]:
+    """Texts with unknown placeholders."""
+    texts = {"summary": package.summary, "description": package.description}
+    for name, flavor in package.flavor.items():
         if flavor.subpackage:
-            place = f"flavor.{name}.switch"
-            yield from _unfilled(f"{place}.summary", flavor.subpackage.summary, **words)
-            yield from _unfilled(f"{place}.description", flavor.subpackage.description, **words)
+            texts[f"flavor.{name}.subpackage.summary"] = flavor.subpackage.summary
+            texts[f"flavor.{name}.subpackage.description"] = flavor.subpackage.description
+    for key, text in texts.items():
+        yield from _placeholders(key, text, "name", "version")
+    yield from _placeholders("platform", package.platform, "arch")
 
 
-def _unfilled(place: str, text: str, **words: str) -> Iterator[str]:
-    """A complaint about a text with a place in it that nothing of ours goes into."""
+def _placeholders(key: str, text: str, *names: str) -> Iterator[str]:
     try:
-        text.format(**words)
+        text.format(**dict.fromkeys(names, ""))
     except (LookupError, ValueError, AttributeError) as problem:
-        told = ", ".join(f"{{{word}}}" for word in words)
-        yield f"{place}: expected no other braces than {told}, got {text!r} ({problem})"
+        allowed = ", ".join(f"{{{name}}}" for name in names)
+        yield f"{key}: expected no other braces than {allowed}, got {text!r} ({problem})"
 
 
-def of_compiler(found: Compiler, folder: Path) -> Iterator[str]:
-    """The same, and files that are not there."""
-    yield from _unfilled("target", found.target, processor="", glibc="")
-    for name in found.support:
+def of_compiler(compiler: Compiler, folder: Path) -> Iterator[str]:
+    """Unknown placeholders, and missing files."""
+    yield from _placeholders("target", compiler.target, "processor", "glibc")
+    for name in compiler.support:
         if not (folder / name).is_file():
             yield f"support: no such file: {folder / name}"
 
 
-def of_recipe(found: Recipe, version: str) -> Iterator[str]:
-    """Pins, names and numbers that are none."""
-    if found.version != version:
-        yield f"version: the file's name says {version}, got {found.version}"
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", found.tree):
-        yield f"tree: expected sha256:<64 hex digits>, got {found.tree!r}"
-    if found.released.utcoffset() is None:
+def of_recipe(recipe: Recipe, version: str) -> Iterator[str]:
+    """Malformed checksums, names and numbers."""
+    if recipe.version != version:
+        yield f"version: the file's name says {version}, got {recipe.version}"
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", recipe.tree):
+        yield f"tree: expected sha256:<64 hex digits>, got {recipe.tree!r}"
+    if recipe.released.utcoffset() is None:
         yield "released: a time with its offset, such as 2022-04-14T23:54:04Z"
-    if not found.library.startswith(f"{found.soname}."):
-        yield f"library: expected {found.soname}.<minor>, got {found.library!r}"
-    if not found.source:
+    if not recipe.library.startswith(f"{recipe.soname}."):
+        yield f"library: expected {recipe.soname}.<minor>, got {recipe.library!r}"
+    if not recipe.source:
         yield "source: at least one"
-    for number, source in enumerate(found.source):
+    for number, source in enumerate(recipe.source):
         yield from (f"source[{number}]: {fault}" for fault in _faults_of_source(source))
-    for patch in found.patch:
+    for patch in recipe.patch:
         if not _SHA256.fullmatch(patch.sha256):
             yield f"patch {patch.file}: sha256: expected 64 hex digits, got {patch.sha256!r}"
         if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.patch", patch.file):
             yield f"patch: expected NNNN-slug.patch, got {patch.file!r}"
-    releases = [change.release for change in found.changelog]
+    releases = [change.release for change in recipe.changelog]
     if not releases or releases != sorted(set(releases), reverse=True):
-        yield f"changelog: releases from the newest down, each once, got {releases}"
+        yield f"changelog: expected the newest release first, each once, got {releases}"
 
 
 def _faults_of_source(source: Source) -> Iterator[str]:
-    given = [kind for kind in ("url", "sdist", "debian") if getattr(source, kind)]
-    if len(given) != 1:
-        yield f"exactly one of url, sdist, debian, got {given or 'none'}"
+    kinds = [kind for kind in ("url", "sdist", "debian") if getattr(source, kind)]
+    if len(kinds) != 1:
+        yield f"exactly one of url, sdist, debian, got {kinds or 'none'}"
     if not _SHA256.fullmatch(source.sha256):
         yield f"sha256: expected 64 hex digits, got {source.sha256!r}"
     if source.url and not source.url.startswith("https://"):
@@ -81,24 +79,24 @@ def _faults_of_source(source: Source) -> Iterator[str]:
         yield f"debian: expected name=version, got {source.debian!r}"
 
 
-def of_root(root: Path, found: BuildRoot, dist: str) -> Iterator[str]:
-    """Processors, levels and floors that are none."""
-    if found.dist != dist:
-        yield f"dist: the file's name says {dist}, got {found.dist}"
-    if not _GLIBC.fullmatch(found.glibc):
-        yield f"glibc: expected major.minor, got {found.glibc!r}"
-    for arch, machine in found.machine.items():
+def of_build_root(root: Path, target: BuildRoot, dist: str) -> Iterator[str]:
+    """Unknown processors and levels, and malformed C library floors."""
+    if target.dist != dist:
+        yield f"dist: the file's name says {dist}, got {target.dist}"
+    if not _GLIBC.fullmatch(target.glibc):
+        yield f"glibc: expected major.minor, got {target.glibc!r}"
+    for arch, machine in target.machine.items():
         file = root / "buildroot" / "processors" / f"{machine.processor or arch}.toml"
         if not file.is_file():
             yield f"machine.{arch}: no such processor: {file}"
         elif machine.isa not in _levels(file):
             yield f"machine.{arch}.isa: {machine.isa!r} is not a level in {file}"
-        if machine.floor and not _is_within(machine.floor, found.glibc):
-            yield f"machine.{arch}.floor: expected {found.glibc} or older, got {machine.floor!r}"
+        if machine.floor and not _is_within(machine.floor, target.glibc):
+            yield f"machine.{arch}.floor: expected {target.glibc} or older, got {machine.floor!r}"
 
 
 def _levels(processor: Path) -> Collection[str]:
-    """The names of a processor's levels; none where that is not a table, which its reader tells."""
+    """The names of a processor's levels; none if they are malformed, which its loader reports."""
     levels = read(processor).get("level")
     return levels if isinstance(levels, dict) else ()
 
@@ -107,10 +105,9 @@ def _is_within(floor: str, glibc: str) -> bool:
     return all(map(_GLIBC.fullmatch, (floor, glibc))) and Version(floor) <= Version(glibc)
 
 
-def of_processor(found: Processor) -> Iterator[str]:
-    """Levels that extend what is not above them."""
-    for name, level in found.level.items():
-        # What a level extends stands above it, so no chain comes back to where it began.
-        names = list(found.level)
-        if level.extends and level.extends not in names[: names.index(name)]:
+def of_processor(processor: Processor) -> Iterator[str]:
+    """Levels that extend a level that is not above them, which excludes cycles."""
+    names = list(processor.level)
+    for number, (name, level) in enumerate(processor.level.items()):
+        if level.extends and level.extends not in names[:number]:
             yield f"level.{name}.extends: expected a level above it, got {level.extends!r}"

@@ -1,22 +1,21 @@
-"""A shared library, read from its ELF file: what it is, what it needs, how it was made."""
+"""The facts of a shared library, read from its ELF file."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
+from elftools.elf.descriptions import describe_reloc_type
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
-from elftools.elf.sections import Section
 
 from pipeline.inspect import hardening, instructions, notes, symbols
-from pipeline.inspect.malformed import BROKEN
+from pipeline.inspect.malformed import MALFORMED
 from pipeline.model import Library
 from pipeline.model.errors import CheckError
 
-# Bit of DT_FLAGS: the library's thread-local storage must be in the block that is there at start.
+# Bit of DT_FLAGS: thread-local storage must be in the block that exists when the program starts.
 _STATIC_TLS = 1 << 4
-# Relocations and the function by which a library has the loader find thread-local storage anew.
+# Relocations and the function by which a library asks the loader for thread-local storage.
 _DYNAMIC_TLS = ("TLSDESC", "DTPMOD")
 _FIND_TLS = "__tls_get_addr"
 
@@ -25,11 +24,11 @@ _LEFTOVERS = (".symtab", ".debug", ".zdebug", ".gnu_debug", ".gdb_index")
 
 
 def read(file: Path) -> Library:
-    """The facts of a shared library. Raises CheckError where the file is none."""
+    """The facts of a shared library. Raises CheckError if the file is none."""
     with file.open("rb") as content:
         try:
             return _read(ELFFile(content))
-        except BROKEN as problem:
+        except MALFORMED as problem:
             raise CheckError(
                 f"{file.name} is not a shared library that can be read",
                 expected="an ELF file with a dynamic section",
@@ -42,9 +41,11 @@ def _read(elf: ELFFile) -> Library:
     dynamic = _dynamic(elf)
     tags = {tag.entry.d_tag: tag.entry.d_val for tag in dynamic.iter_tags()}
     needed, exports = symbols.needed(elf), symbols.exports(elf)
-    wanted = {symbol.name for symbol in needed}
+    imports = {symbol.name for symbol in needed}
     rpaths = [*_strings(dynamic, "rpath"), *_strings(dynamic, "runpath")]
-    tls = sum(part["p_memsz"] for part in elf.iter_segments("PT_TLS"))
+    tls = sum(segment["p_memsz"] for segment in elf.iter_segments("PT_TLS"))
+    alignments = [segment["p_align"] for segment in elf.iter_segments("PT_LOAD")]
+    sections = [section.name for section in elf.iter_sections()]
     return Library(
         machine=str(elf["e_machine"]).removeprefix("EM_").lower(),
         soname="".join(_strings(dynamic, "soname")),
@@ -53,11 +54,11 @@ def _read(elf: ELFFile) -> Library:
         build_id=notes.build_id(elf),
         symbols=needed,
         exports=exports,
-        hardening=hardening.traits(elf, tags, wanted),
+        hardening=hardening.traits(elf, tags, imports),
         tls=tls,
-        static_tls=not tls or _is_static(elf, tags, wanted),
-        load_alignment=min((part["p_align"] for part in elf.iter_segments("PT_LOAD")), default=0),
-        leftovers=tuple(part.name for part in elf.iter_sections() if _is_leftover(part)),
+        static_tls=not tls or _is_static(elf, tags, imports),
+        load_alignment=min(alignments, default=0),
+        leftovers=tuple(name for name in sections if name.startswith(_LEFTOVERS)),
         instructions=instructions.count(elf),
     )
 
@@ -74,21 +75,14 @@ def _strings(dynamic: DynamicSection, kind: str) -> tuple[str, ...]:
     return tuple(getattr(tag, kind) for tag in dynamic.iter_tags(f"DT_{kind.upper()}"))
 
 
-def _is_static(elf: ELFFile, tags: dict[str, int], wanted: set[str]) -> bool:
-    """Whether all thread-local storage is reached at a fixed distance from the thread pointer."""
-    if not tags.get("DT_FLAGS", 0) & _STATIC_TLS or _FIND_TLS in wanted:
+def _is_static(elf: ELFFile, tags: dict[str, int], imports: set[str]) -> bool:
+    """Whether all thread-local storage has a fixed distance from the thread pointer."""
+    if not tags.get("DT_FLAGS", 0) & _STATIC_TLS or _FIND_TLS in imports:
         return False
-    return not any(name in kind for kind in _relocations(elf) for name in _DYNAMIC_TLS)
-
-
-def _relocations(elf: ELFFile) -> Iterator[str]:
-    """The names of the kinds of the relocations that the loader does."""
-    kinds = symbols.relocation_names(elf)
-    for section in elf.iter_sections():
-        if isinstance(section, RelocationSection):
-            for relocation in section.iter_relocations():
-                yield kinds.get(relocation["r_info_type"], "")
-
-
-def _is_leftover(section: Section) -> bool:
-    return section.name.startswith(_LEFTOVERS)
+    kinds = (
+        describe_reloc_type(relocation["r_info_type"], elf)
+        for section in elf.iter_sections()
+        if isinstance(section, RelocationSection)
+        for relocation in section.iter_relocations()
+    )
+    return not any(name in kind for kind in kinds for name in _DYNAMIC_TLS)

@@ -1,4 +1,4 @@
-"""Words of the building host in a package: in its files, their names, its header."""
+"""Paths and names of the build host in a package: in its files, their names, its header."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -6,38 +6,33 @@ from pathlib import Path
 
 from pipeline.inspect.payload import entries
 
-# A name is not found inside a longer one: `box` in `toolbox` or `box-2` is somebody else.
+# A part of a longer name does not count: `box` in `toolbox` or `box-2`.
 _BEFORE, _AFTER = rb"(?<![A-Za-z0-9_-])", rb"(?![A-Za-z0-9_-])"
 
 
 def search(
-    needles: Collection[str], tags: Mapping[str, str], folder: Path
+    names: Collection[str], tags: Mapping[str, str], folder: Path
 ) -> tuple[tuple[str, str], ...]:
-    """Where the needles occur, as (place, word).
+    """The places where names occur, as (place, name).
 
-    A needle with a slash is a path and is found anywhere; any other is a name, such as that of a
-    host or a user, and is found as a whole word. Places are ``header <TAG>``, ``name of <path>``
-    and the installed path of a file. ``folder`` holds the unpacked files.
+    A name with a slash is a path and matches anywhere; another one matches as a whole word. Places
+    are ``header <TAG>``, ``name of <path>`` and the installed path of a file. ``folder`` has the
+    unpacked files.
     """
-    patterns = {needle: _pattern(needle) for needle in sorted(needles) if needle}
-    if not patterns:
-        return ()
-    found = []
-    for tag, value in tags.items():
-        found += _in(f"header {tag}", value.encode(), patterns)
-    for path, file in entries(folder):
-        found += _in(f"name of {path}", path.encode(errors="surrogateescape"), patterns)
+    contents = [(f"header {tag}", value.encode()) for tag, value in tags.items()]
+    for path, file in entries(folder) if names else ():
+        contents.append((f"name of {path}", path.encode(errors="surrogateescape")))
         if file.is_file() and not file.is_symlink():
-            found += _in(path, file.read_bytes(), patterns)
-    return tuple(found)
+            contents.append((path, file.read_bytes()))
+    patterns = {name: _pattern(name) for name in sorted(names) if name}
+    return tuple(
+        (place, name)
+        for place, content in contents
+        for name, pattern in patterns.items()
+        if pattern.search(content)
+    )
 
 
-def _in(
-    place: str, content: bytes, patterns: Mapping[str, re.Pattern[bytes]]
-) -> list[tuple[str, str]]:
-    return [(place, word) for word, pattern in patterns.items() if pattern.search(content)]
-
-
-def _pattern(needle: str) -> re.Pattern[bytes]:
-    exact = re.escape(needle.encode())
-    return re.compile(exact if "/" in needle else _BEFORE + exact + _AFTER)
+def _pattern(name: str) -> re.Pattern[bytes]:
+    exact = re.escape(name.encode())
+    return re.compile(exact if "/" in name else _BEFORE + exact + _AFTER)

@@ -1,4 +1,4 @@
-"""What readers of ELF files raise where one is broken: offsets, sizes and names that cannot be."""
+"""What pyelftools and capstone raise for a malformed ELF file."""
 
 import struct
 import zlib
@@ -6,9 +6,9 @@ import zlib
 from elftools.common.exceptions import ELFError
 from elftools.construct import ConstructError
 
-BROKEN = (
+MALFORMED = (
     *(ELFError, ConstructError, struct.error, zlib.error),
     *(LookupError, ValueError, ArithmeticError, AttributeError, TypeError, AssertionError),
-    OSError,  # a place to read from that no file can have
-    MemoryError,  # a size to read that no machine can have
+    OSError,  # an offset beyond the largest file
+    MemoryError,  # a size beyond the memory
 )

@@ -1,26 +1,26 @@
-"""Which release a mimalloc library is of: the number that its ``mi_version()`` gives, not run."""
+"""The version of a mimalloc library, read from the code of ``mi_version()`` without running it."""
 
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from pipeline.inspect.malformed import BROKEN
+from pipeline.inspect.malformed import MALFORMED
 
 _SYMBOL = "mi_version"
 
-# It loads a number and returns; a landing pad for indirect calls may come before.
+# The function loads a number and returns; an instruction for branch protection may come before.
 _INSTRUCTIONS = 4
 
 
 def mi_version(file: Path) -> int:
-    """The number, such as 30403; 0 where the file is no mimalloc, or cannot be read as one."""
+    """The number, such as 30403; 0 if the file is not a mimalloc library or cannot be read."""
     try:
         with file.open("rb") as handle:
             elf = ELFFile(handle)
             code = _code(elf)
             return _loaded(elf.get_machine_arch(), code) if code else 0
-    except BROKEN:
+    except MALFORMED:
         return 0
 
 
@@ -37,22 +37,17 @@ def _code(elf: ELFFile) -> bytes:
 
 
 def _loaded(machine: str, code: bytes) -> int:
-    """The number that the first instructions load into the register of the answer."""
-    import capstone
+    """The number that the first instructions load into the register of the return value."""
+    # It takes time to load, and most files are not a mimalloc library.
+    from pipeline.inspect.instructions import disassembler
 
-    modes = {
-        "x64": (capstone.CS_ARCH_X86, capstone.CS_MODE_64),
-        "AArch64": (capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM),
-    }
-    if machine not in modes:
-        return 0
     value = 0
-    reader = capstone.Cs(*modes[machine])
-    for _, _, name, words in list(reader.disasm_lite(code, 0))[:_INSTRUCTIONS]:
-        register, _, number = words.partition(", ")
-        if name in ("mov", "movz") and register in ("eax", "w0"):
+    instructions = list(disassembler(machine).disasm_lite(code, 0))
+    for _, _, mnemonic, operands in instructions[:_INSTRUCTIONS]:
+        register, _, number = operands.partition(", ")
+        if mnemonic in ("mov", "movz") and register in ("eax", "w0"):
             value = int(number.lstrip("#"), 0)
-        elif name == "movk" and register == "w0":
+        elif mnemonic == "movk" and register == "w0":
             number, _, shift = number.partition(", lsl #")
             value |= int(number.lstrip("#"), 0) << int(shift or 0)
     return value

@@ -7,67 +7,54 @@ from pipeline.model.errors import CheckError
 from pipeline.system.process import run
 from pipeline.system.workspace import remove
 
-# The files that tell other builds how to link with the library, and systemd to preload it: checks
-# read them.
+# The text files that checks read: pkg-config, cmake, systemd drop-ins.
 _READ = (".pc", ".cmake", ".conf")
 
-# A header that the archive's own tools would follow out of the folder is cut to the folder.
+# Absolute names become relative, so nothing is written outside of the folder.
 _CPIO = (
-    "cpio",
-    "--extract",
-    "--make-directories",
-    "--no-absolute-filenames",
-    "--no-preserve-owner",
-    "--preserve-modification-time",
-    "--quiet",
+    *("cpio", "--extract", "--quiet", "--make-directories", "--no-absolute-filenames"),
+    *("--no-preserve-owner", "--preserve-modification-time"),
+    "--force-local",  # a colon in the archive's path does not name a host
 )
 
 
 def root(scratch: Path) -> Path:
-    """Where an RPM's files are, once it is unpacked in ``scratch``."""
+    """The folder of an RPM's files that are unpacked in ``scratch``."""
     return scratch / "root"
 
 
 def place(folder: Path, path: PurePosixPath | str) -> Path:
-    """Where the file with the installed path ``path`` is, below the folder of unpacked files."""
+    """The file with the installed path ``path`` below a folder of unpacked files."""
     return folder / str(path).lstrip("/")
 
 
 def unpack(rpm: Path, scratch: Path, *, limit: int | None = None) -> Path:
-    """Unpack an RPM's files into ``root(scratch)``, which is made anew.
+    """Unpack an RPM's files into ``root(scratch)``, which is emptied before.
 
-    ``limit`` is how many bytes they may have together. Raises CheckError.
+    ``limit`` is the largest size of the payload in bytes. Raises CheckError.
     """
     folder, archive, log = root(scratch), scratch / "payload.cpio", scratch / "log"
     remove(folder)
     folder.mkdir(parents=True)
     what = f"{rpm.name} cannot be unpacked"
-    # A home of its own: the user's macros have no say.
-    home = {"HOME": str(scratch)}
+    # The user's macros must have no effect.
+    env, argv = {"HOME": str(scratch)}, ("rpm2cpio", rpm.absolute())
     try:
-        run(
-            ["rpm2cpio", rpm.absolute()],
-            log=log,
-            error=CheckError,
-            what=what,
-            env=home,
-            stdout=archive,
-            limit=limit,
-        )
-        run(_CPIO, log=log, error=CheckError, what=what, cwd=folder, stdin=archive)
+        run(argv, log=log, error=CheckError(what), env=env, stdout=archive, limit=limit)
+        run([*_CPIO, f"--file={archive.absolute()}"], log=log, error=CheckError(what), cwd=folder)
     finally:
         archive.unlink(missing_ok=True)
     return folder
 
 
 def entries(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every path below the folder of unpacked files, as installed and as it is here; sorted."""
+    """The installed path and the file of everything below a folder of unpacked files, sorted."""
     for file in sorted(folder.rglob("*")):
         yield f"/{file.relative_to(folder)}", file
 
 
 def texts(folder: Path) -> Mapping[str, str]:
-    """The contents of the small text files that checks read, by installed path."""
+    """The contents of the text files that checks read, by installed path."""
     return {
         path: file.read_text(encoding="utf-8", errors="replace")
         for path, file in entries(folder)

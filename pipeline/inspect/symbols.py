@@ -1,11 +1,10 @@
-"""The dynamic symbols of a shared library: what it needs, at which version, and what it gives."""
+"""The dynamic symbols of a shared library: its imports with their versions, and its exports."""
 
 import struct
 from collections.abc import Iterator, Mapping
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.enums import ENUM_RELOC_TYPE_AARCH64, ENUM_RELOC_TYPE_x64
 from elftools.elf.gnuversions import (
     GNUVerNeedSection,
     GNUVerSymSection,
@@ -18,48 +17,42 @@ from pipeline.model import VersionedSymbol
 
 # The high bit of a symbol's version index only says that no other library may bind to it.
 _INDEX = 0x7FFF
-# Bytes of each entry of the versions that are needed, and of each file that they are needed of.
+# Size in bytes of an entry in the table of required versions, whether of a file or of a version.
 _ENTRY = 16
-_SEEN = ("STV_DEFAULT", "STV_PROTECTED")
-_GIVEN = ("STB_GLOBAL", "STB_WEAK", "STB_LOOS")
+# What other libraries can bind to.
+_VISIBLE = ("STV_DEFAULT", "STV_PROTECTED")
+_BOUND = ("STB_GLOBAL", "STB_WEAK", "STB_LOOS")
 
-# A table of relative relocations in the packed form. Linkers should demand this version of the C
-# library for it; one that does not makes a library that older loaders take, and then crash on.
+# Relative relocations in the packed form, and the version of the C library that a linker should
+# require for them. Without that version, older loaders load the library, and the program crashes.
 _PACKED = ("SHT_RELR", "GLIBC_ABI_DT_RELR")
 
 
 def needed(elf: ELFFile) -> tuple[VersionedSymbol, ...]:
-    """The symbols that others must define, and the versions demanded without a symbol.
+    """The symbols that other libraries must define, and the versions required without a symbol.
 
-    A weak symbol without a version is left out: the loader does without it.
+    A weak symbol without a version is left out: it may be undefined.
     """
     versions = _versions(elf)
-    found = []
+    imports = []
     for symbol, index in zip(_table(elf).iter_symbols(), _indexes(elf), strict=True):
         version, file = versions.get(index, ("", ""))
         if symbol.name and _is_import(symbol) and (version or not _is_weak(symbol)):
-            found.append(VersionedSymbol(symbol.name, version, file))
-    used = {(symbol.version, symbol.file) for symbol in found}
+            imports.append(VersionedSymbol(symbol.name, version, file))
+    used = {(symbol.version, symbol.file) for symbol in imports}
     bare = [entry for entry in (*versions.values(), *_packed(elf)) if entry not in used]
-    return (*found, *(VersionedSymbol("", version, file) for version, file in bare))
+    return (*imports, *(VersionedSymbol("", version, file) for version, file in bare))
 
 
 def exports(elf: ELFFile) -> frozenset[str]:
-    """The names of the symbols that others may bind to."""
+    """The names of the symbols that other libraries can bind to."""
     return frozenset(
         symbol.name
         for symbol in _table(elf).iter_symbols()
         if not _is_import(symbol)
-        and symbol["st_info"]["bind"] in _GIVEN
-        and symbol["st_other"]["visibility"] in _SEEN
+        and symbol["st_info"]["bind"] in _BOUND
+        and symbol["st_other"]["visibility"] in _VISIBLE
     )
-
-
-def relocation_names(elf: ELFFile) -> Mapping[int, str]:
-    """The name of each kind of relocation that the machine has, by its number."""
-    tables = {"EM_X86_64": ENUM_RELOC_TYPE_x64, "EM_AARCH64": ENUM_RELOC_TYPE_AARCH64}
-    names = tables.get(elf["e_machine"], {})
-    return {number: name for name, number in names.items() if isinstance(number, int)}
 
 
 def _table(elf: ELFFile) -> SymbolTableSection:
@@ -81,7 +74,7 @@ def _indexes(elf: ELFFile) -> Iterator[int]:
 
 
 def _versions(elf: ELFFile) -> Mapping[int, tuple[str, str]]:
-    """Version and file by index, for what is needed of other libraries."""
+    """The versions that are required of other libraries: index to version and file."""
     return {
         entry["vna_other"] & _INDEX: (entry.name, file.name or "")
         for section in elf.iter_sections()
@@ -90,25 +83,26 @@ def _versions(elf: ELFFile) -> Mapping[int, tuple[str, str]]:
     }
 
 
-def _needs(section: GNUVerNeedSection, most: int) -> Iterator[tuple[Version, VersionAuxiliary]]:
-    """Each version that is needed, with the file that has it.
+def _needs(section: GNUVerNeedSection, size: int) -> Iterator[tuple[Version, VersionAuxiliary]]:
+    """Each required version with its file.
 
-    An entry that names itself as the next one would be read as often as the section likes.
+    The next entry is named by its offset. A malformed table may go round in a circle, so there is
+    an end after as many entries as fit into the section, and into the file with its ``size``.
     """
-    left = min(section["sh_size"], most) // _ENTRY
+    left = min(section["sh_size"], size) // _ENTRY
     for file, entries in section.iter_versions():
         for entry in entries:
             yield file, entry
             left -= 1
         left -= 1
         if left < 0:
-            raise ELFError("more versions than there is room for")
+            raise ELFError("more versions than fit into their section")
 
 
 def _packed(elf: ELFFile) -> Iterator[tuple[str, str]]:
     kind, version = _PACKED
-    demanded = {name for name, _ in _versions(elf).values()}
-    if version not in demanded and any(elf.iter_sections(kind)):
+    required = {name for name, _ in _versions(elf).values()}
+    if version not in required and any(elf.iter_sections(kind)):
         yield version, f"a {kind} section"
 
 

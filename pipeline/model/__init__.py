@@ -1,4 +1,4 @@
-"""The data of a build, as frozen dataclasses: what steps take, what a package holds."""
+"""The data of a build, as frozen dataclasses: recipe, build root, plan, facts of a package."""
 
 from pipeline.model.buildroot import (
     BuildRoot,
@@ -13,13 +13,11 @@ from pipeline.model.buildroot import (
     Support,
 )
 from pipeline.model.facts import (
-    Entry,
     Facts,
     FileEntry,
     Finding,
     Header,
     Library,
-    Scriptlet,
     Trial,
     VersionedSymbol,
 )
@@ -28,7 +26,6 @@ from pipeline.model.recipe import (
     Change,
     Default,
     Flavor,
-    Folders,
     Limits,
     Modes,
     Package,

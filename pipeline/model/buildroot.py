@@ -1,4 +1,4 @@
-"""Where it must run: a dist and its machines, their processors, and the compilers for them."""
+"""The target systems: a dist and its machines, their processors, and the compilers for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """Until when a dist's vendor maintains it, and who says so."""
+    """The day when the vendor's maintenance of a dist ends, and the URL that says so."""
 
     until: date
     source: str
@@ -16,7 +16,7 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Rpm:
-    """The rpm of a dist: its version, the ``rpmlib()`` features it knows, what we set for it."""
+    """The rpm of a dist: version, supported ``rpmlib()`` features, macros that a build sets."""
 
     version: str
     features: tuple[str, ...]
@@ -33,11 +33,11 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a dist demands on one architecture of its rpm.
+    """What a dist requires on one architecture, in addition to what it requires on all.
 
-    ``isa`` is a level of the instruction set of ``processor`` (by default the one that is called
-    like the architecture). ``floor`` is the C library that is linked against, where an older one
-    than the dist's own gives the same. The rest adds to what the dist demands everywhere.
+    ``isa`` is a level of the instruction set of ``processor``, whose default is the processor with
+    the name of the architecture. ``floor`` is the C library version to link against, where it is
+    older than that of the dist.
     """
 
     isa: str
@@ -52,9 +52,8 @@ class Machine:
 class BuildRoot:
     """One dist: the newest C library symbols, libraries and rpm features that a package may use.
 
-    ``installer`` is the command that its administrators install packages with, ``reload`` who has
-    systemd read its files anew where a package brings one: ``triggers`` of systemd's own package,
-    or ``scriptlets`` of ours.
+    ``installer`` is the command that installs packages. ``reload`` says how systemd reads new unit
+    files: by file ``triggers`` of systemd's package, or by ``scriptlets`` of ours.
     """
 
     dist: str
@@ -72,16 +71,15 @@ class BuildRoot:
 
 @dataclass(frozen=True, slots=True)
 class Isa:
-    """One level of an instruction set, in the words of the disassembler (capstone).
+    """One level of an instruction set with all that it extends; names are those of capstone.
 
-    ``groups`` are the feature groups that its processors have. ``harmless`` are instructions of
-    other groups that older processors run all the same. Of those that the disassembler puts in
-    no group, ``foreign`` are what these processors lack, but for what is ``known``. ``model`` is
-    the oldest processor of the level that the emulator knows, ``marks`` are what the kernel of a
-    machine that has the level says of it in ``/proc/cpuinfo``.
+    ``groups`` are the feature groups of its processors. ``harmless`` are instructions of other
+    groups that older processors execute too. Of the instructions without a group, ``foreign`` are
+    those that these processors lack, and ``known`` are exceptions from them. ``model`` is the
+    oldest processor of the level in qemu, ``marks`` are its flags in ``/proc/cpuinfo``.
     """
 
-    groups: tuple[str, ...]
+    groups: tuple[str, ...] = ()
     harmless: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
@@ -91,7 +89,7 @@ class Isa:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level as it is written down: what it adds to the level that it ``extends``."""
+    """What one level of an instruction set adds to the level that it ``extends``; see ``Isa``."""
 
     groups: tuple[str, ...]
     model: str
@@ -102,7 +100,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """What runs a processor's programs on a host of another kind, and a root with its loader."""
+    """The emulator of a processor, and a root folder with the C library for it."""
 
     program: str
     root: str
@@ -110,10 +108,10 @@ class Emulator:
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """What all dists share about a kind of processor.
+    """A kind of processor, the same for all dists.
 
-    ``page`` is the largest page, in bytes, that a kernel of a dist may use. ``ungrouped`` sorts the
-    instructions that the disassembler puts in no group: our name of a group to patterns.
+    ``page`` is the largest page size, in bytes, of the kernels of all dists. ``ungrouped`` has
+    groups for instructions without a group in capstone: group to patterns of mnemonics.
     """
 
     name: str
@@ -123,35 +121,29 @@ class Processor:
     level: Mapping[str, Level]
 
     def isa(self, name: str) -> Isa:
-        """A level with all that it extends."""
-        chain = [self.level[name]]
-        while chain[-1].extends:
-            chain.append(self.level[chain[-1].extends])
-        groups = tuple(group for level in reversed(chain) for group in level.groups)
-        known, foreign = (
-            tuple(
-                name
-                for group, names in self.ungrouped.items()
-                if (group in groups) is ours
-                for name in names
-            )
-            for ours in (True, False)
-        )
+        """A level with everything that it extends."""
+        level = self.level[name]
+        base = self.isa(level.extends) if level.extends else Isa()
+        groups = (*base.groups, *level.groups)
+        known: list[str] = []
+        foreign: list[str] = []
+        for group, mnemonics in self.ungrouped.items():
+            (known if group in groups else foreign).extend(mnemonics)
         return Isa(
             groups=groups,
-            harmless=tuple(name for level in reversed(chain) for name in level.harmless),
-            foreign=foreign,
-            known=known,
-            model=chain[0].model,
-            marks=tuple(mark for level in reversed(chain) for mark in level.marks),
+            harmless=(*base.harmless, *level.harmless),
+            foreign=tuple(foreign),
+            known=tuple(known),
+            model=level.model,
+            marks=(*base.marks, *level.marks),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """A kind of compiler: ``target`` names machine and C library, ``isa`` has flags per level.
+    """A compiler: ``target`` is its option for machine and C library, ``isa`` has flags per level.
 
-    ``support`` are C files below ``buildroot/toolchains/<name>/`` that the library is linked with.
+    ``support`` are C files below ``buildroot/toolchains/<name>/`` to link into the library.
     """
 
     name: str

@@ -1,64 +1,50 @@
-"""What is there, and what is wrong with it: a package's facts, and findings about them."""
+"""What is in a package, as read from its RPM, and what is wrong with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One path of an RPM as its header tells it; ``mode`` is the whole ``st_mode``."""
+    """One path in an RPM header; ``mode`` is the full ``st_mode``."""
 
     path: str
     mode: int
     user: str
     group: str
     mtime: int
-    size: int
     link: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Scriptlet:
-    """A program that rpm runs at an event, and what it is given to run."""
-
-    program: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of an RPM's changelog: its day, its author line, its notes."""
-
-    day: date
-    author: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """An RPM's header.
 
-    ``tags`` holds every tag that has text or numbers, under rpm's own name; a tag of many values
-    has one a line. Dependencies are ``name [op version]``, as rpm prints them. ``scriptlets`` go by
-    their names in a spec (``pre``, ``postun``, ``triggers``). Files are in the header's order, and
-    changelog entries from the newest down.
+    ``tags`` maps rpm's tag names to their text; the values of an array are joined by newlines.
+    Dependencies are written as rpm prints them: ``name [op version]``. ``scriptlets`` maps names in
+    a spec, such as ``postun``, to ``<interpreter>: <text>``. ``changelog`` has the newest entry
+    first: a line with day and author, and lines with notes.
     """
 
     tags: Mapping[str, str]
     provides: tuple[str, ...]
     requires: tuple[str, ...]
-    scriptlets: Mapping[str, Scriptlet]
-    changelog: tuple[Entry, ...]
+    scriptlets: Mapping[str, str]
+    changelog: tuple[str, ...]
     files: tuple[FileEntry, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the package, in the order of ``rpm -qlp``."""
+        return tuple(entry.path for entry in self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class VersionedSymbol:
-    """A symbol that a library needs, from which file and at which version.
+    """A symbol that a library imports, with the version and the library that defines it.
 
-    ``version`` and ``file`` are empty where the linker knew neither; ``name`` is empty where the
-    library demands a version without a symbol.
+    ``version`` and ``file`` are empty for an unversioned symbol; ``name`` is empty for a version
+    that is required without a symbol.
     """
 
     name: str
@@ -70,12 +56,11 @@ class VersionedSymbol:
 class Library:
     """A shared library, read from its ELF file.
 
-    ``hardening`` are the traits found, in the build roots' words. ``tls`` is the size of its
-    thread-local storage in bytes; ``static_tls`` is true where every access is initial-exec.
-    ``load_alignment`` is the least alignment of its segments in bytes: no kernel with larger pages
-    can load it. ``leftovers`` are sections that a stripped library does not have.
-    ``instructions`` is feature group to instruction to count; instructions of no group are under
-    ``""``, and bytes that the disassembler cannot read under ``undecoded``.
+    ``hardening`` are traits in the words of the build roots. ``tls`` is the size of the
+    thread-local storage in bytes; ``static_tls`` says that every access is initial-exec.
+    ``load_alignment`` is the least alignment of a segment, in bytes. ``leftovers`` are sections
+    that ``strip`` removes. ``instructions`` maps feature group to mnemonic to count; the group is
+    empty for instructions without one, and ``undecoded`` for bytes that capstone cannot decode.
     """
 
     machine: str
@@ -95,7 +80,7 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One program run on the package's files: its last lines, and whether all was right."""
+    """One program that ran on the package's files: its last lines, and whether it passed."""
 
     name: str
     passed: bool
@@ -106,16 +91,15 @@ class Trial:
 class Facts:
     """What is in one RPM.
 
-    ``traces`` are words of the build host found in it: (place, word). ``texts`` are the contents
-    of the small files that checks read, by path. Whoever runs programs on the package adds their
-    ``trials``, and in ``required`` the names of those that must be among them.
+    ``host_names`` are the paths and names of the build host in it, as (place, name). ``texts`` are
+    the contents of the text files that checks read, by path. ``trials`` are the programs that ran
+    on the package, and ``required`` the names of those that must have run.
     """
 
     file_name: str
-    listing: tuple[str, ...]
     header: Header
     library: Library | None
-    traces: tuple[tuple[str, str], ...]
+    host_names: tuple[tuple[str, str], ...]
     texts: Mapping[str, str]
     trials: tuple[Trial, ...] = ()
     required: tuple[str, ...] = ()
@@ -123,7 +107,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong with a package: which check says so, about what, and the evidence."""
+    """One fault of a package: the check that reports it, its subject, and the two values."""
 
     check: str
     subject: str
@@ -131,8 +115,8 @@ class Finding:
     got: str
 
     def lines(self) -> list[str]:
-        """The finding as the user sees it."""
+        """The lines of the finding as the user sees it."""
+        start = f"{self.check}: {self.subject}: expected {self.expected}, got"
         if "\n" in self.got:
-            told = f"{self.check}: {self.subject}: expected {self.expected}, got:"
-            return [told, *(f"  {line}" for line in self.got.splitlines())]
-        return [f"{self.check}: {self.subject}: expected {self.expected}, got {self.got}"]
+            return [f"{start}:", *(f"  {line}" for line in self.got.splitlines())]
+        return [f"{start} {self.got}"]

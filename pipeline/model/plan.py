@@ -1,4 +1,4 @@
-"""One package to be made, and one that was made."""
+"""The plan of one package, and the package that was built from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,9 @@ PLAIN = "plain"
 
 @dataclass(frozen=True, slots=True)
 class UserSource:
-    """A source that the user names instead of the pinned ones: its kind, and where it is.
+    """A source that the user names instead of the pinned ones.
 
-    ``fingerprint`` is a checksum, a commit or a URL: it identifies the source without naming this
-    machine.
+    ``fingerprint`` is a checksum, a commit or a URL; it contains nothing of this host.
     """
 
     kind: Literal["archive", "folder", "git", "url"]
@@ -26,27 +25,22 @@ class UserSource:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSubpackage:
-    """The sub-package of a plan: what it is called, and the drop-in that switches ``unit`` on."""
+    """The sub-package of a plan, with the drop-in that preloads the library into ``unit``."""
 
     name: str
-    nevra: str
+    file_name: str
     arch: str
     summary: str
     description: str
     unit: str
     dropin: PurePosixPath
 
-    @property
-    def file_name(self) -> str:
-        """The name of the sub-package's file."""
-        return f"{self.nevra}.rpm"
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that decides what one package is: recipe, build root, machine, compiler, flavor.
+    """Everything that determines the content of one package.
 
-    ``arch`` is the architecture in rpm's words, ``isa`` the level of ``processor`` that it demands,
+    ``arch`` is rpm's name of the architecture, ``isa`` the level of ``processor`` that it requires,
     and ``variant`` the name of ``flavor``.
     """
 
@@ -63,12 +57,12 @@ class Plan:
 
     @property
     def machine(self) -> Machine:
-        """The build root's demands on this architecture."""
+        """What the build root requires on this architecture."""
         return self.root.machine[self.arch]
 
     @property
     def name(self) -> str:
-        """The package's name."""
+        """The name of the package."""
         return f"{self.package.name}{self.flavor.suffix}"
 
     @property
@@ -88,14 +82,14 @@ class Plan:
 
     @property
     def subpackage(self) -> PlannedSubpackage | None:
-        """The sub-package that switches a service on, where the flavor has one."""
+        """The sub-package with the drop-in for a service, if the flavor has one."""
         subpackage = self.flavor.subpackage
         if subpackage is None:
             return None
         name = f"{self.name}{subpackage.suffix}"
         return PlannedSubpackage(
             name=name,
-            nevra=f"{name}-{self.recipe.version}-{self.release}.{subpackage.arch}",
+            file_name=f"{name}-{self.recipe.version}-{self.release}.{subpackage.arch}.rpm",
             arch=subpackage.arch,
             summary=self._filled(subpackage.summary),
             description=self._filled(subpackage.description),
@@ -105,37 +99,37 @@ class Plan:
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """The names of all files that are made: the package's, and its sub-package's."""
+        """The names of the files of the package and its sub-package."""
         return (self.file_name, *([self.subpackage.file_name] if self.subpackage else []))
 
     @property
     def summary(self) -> str:
-        """The package's summary, with name and version in their places."""
+        """The summary of the package."""
         return self._filled(self.package.summary)
 
     @property
     def description(self) -> str:
-        """The package's description, with name and version in their places."""
+        """The description of the package."""
         return self._filled(self.package.description)
 
     @property
     def platform(self) -> str:
-        """The platform that the package says it is made for."""
+        """The value of the package's platform tag."""
         return self.package.platform.format(arch=self.arch)
 
     @property
     def target(self) -> str:
-        """What the compiler is told to make code for; empty for the host's own."""
+        """The compiler's option for machine and C library; empty for those of the host."""
         return self.compiler.target.format(processor=self.processor.name, glibc=self.floor)
 
     @property
     def floor(self) -> str:
-        """The version of the C library that is linked against."""
+        """The C library version that the library is linked against."""
         return self.machine.floor or self.root.glibc
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """The libraries that a base installation has, and so a package may need."""
+        """The libraries of a base installation, which are all that a package may need."""
         return (*self.root.libraries, *self.machine.libraries)
 
     @property
@@ -146,12 +140,12 @@ class Plan:
 
     @property
     def soname(self) -> str:
-        """The name that the loader knows the library by."""
+        """The soname of the library."""
         return self._flavored(self.recipe.soname)
 
     @property
     def options(self) -> Mapping[str, str]:
-        """The -D options of cmake, whatever the compiler: ``NAME`` or ``NAME:TYPE`` to value."""
+        """The -D options of cmake for every compiler: ``NAME`` or ``NAME:TYPE`` to value."""
         return {
             "CMAKE_INSTALL_PREFIX": self.package.prefix,
             "CMAKE_INSTALL_LIBDIR": self.package.libdir,
@@ -172,25 +166,27 @@ class Plan:
 
     @property
     def preload(self) -> PurePosixPath:
-        """The installed path that programs preload: the link that is named as the soname."""
+        """The installed path that programs preload: the link with the soname as its name."""
         return self.package.libraries / self.soname
 
     @property
     def links(self) -> Mapping[str, str]:
-        """The library's symbolic links: installed path to link target."""
-        folder = self.package.libraries
-        bare = self.soname.partition(".so")[0] + ".so"
-        return {str(folder / self.soname): self.library.name, str(folder / bare): self.soname}
+        """The symbolic links of the library: installed path to link target."""
+        folder, unversioned = self.package.libraries, f"lib{self.base}.so"
+        return {
+            str(folder / self.soname): self.library.name,
+            str(folder / unversioned): self.soname,
+        }
 
     @property
     def objects(self) -> PurePosixPath:
-        """The folder that the static library and the object file are installed in."""
+        """The installed folder of the static library and the object file."""
         line = ".".join(self.recipe.version.split(".")[:2])
         return self.package.libraries / f"mimalloc-{line}"
 
     @property
     def base(self) -> str:
-        """What upstream calls its files, without `lib` before and an ending after it."""
+        """The base name of upstream's files: without ``lib`` and suffix."""
         return self.soname.removeprefix("lib").partition(".")[0]
 
     def _flavored(self, name: str) -> str:
@@ -203,7 +199,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A package in its final place; its sub-package, if it has one, is beside it."""
+    """A package in ``dist/``, with its sub-package beside it; ``fresh`` if it was built now."""
 
     plan: Plan
     rpm: Path
@@ -214,10 +210,10 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How packages are made, as far as it changes nothing in them.
+    """Options of a build that do not change its result.
 
-    ``offline`` keeps from the network. ``jobs`` packages are made at once, and the compiler has
-    ``threads`` for each; 0 is as many as there are cores.
+    ``offline`` forbids the network. ``jobs`` is the number of packages to build at once,
+    ``threads`` that of compiler processes for each; 0 means one per core.
     """
 
     offline: bool = False

@@ -1,12 +1,10 @@
-"""What is built: a release, where it comes from, what we change, what all releases share."""
+"""What is built: a release, its sources, our changes to it, and what all releases share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Literal
-
-Folders = Literal["owned", "swept"]
 
 
 def holds(listing: tuple[str, ...], path: PurePosixPath) -> bool:
@@ -17,7 +15,7 @@ def holds(listing: tuple[str, ...], path: PurePosixPath) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One place a release can come from, pinned by the checksum of the archive that it hands out.
+    """One source of a release, pinned by the checksum of its archive.
 
     Exactly one of ``url``, ``sdist`` (``name==version`` of a Python source distribution) and
     ``debian`` (``name=version`` of a Debian source package) is set.
@@ -31,19 +29,19 @@ class Source:
     @property
     def kind(self) -> str:
         """The name of the field that is set."""
-        return next(kind for kind in ("url", "sdist", "debian") if getattr(self, kind))
+        return "url" if self.url else "sdist" if self.sdist else "debian"
 
     @property
     def reference(self) -> str:
-        """Where the archive is, in the language of its kind."""
-        return str(getattr(self, self.kind))
+        """The value of the field that is set."""
+        return self.url or self.sdist or self.debian
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A change of ours: a file below ``patches/<version>/``, its checksum, and why it is needed.
+    """A patch of ours: a file below ``patches/<version>/``, its checksum, and its reason.
 
-    ``test`` is the trial that a package without it does not stand, where there is one.
+    ``test`` is the trial that fails without it, if there is one.
     """
 
     file: str
@@ -54,7 +52,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry of the package's changelog, which ``release`` it came with, and when."""
+    """One entry of the package's changelog, with its release number and its date."""
 
     release: int
     date: date
@@ -65,11 +63,11 @@ class Change:
 class Recipe:
     """One release of mimalloc.
 
-    ``released`` is the time of the tagged commit (UTC) and the only time that a package holds.
-    ``tree`` is the identity of the files that a build reads, as ``sha256:<hex>``. ``library`` is
-    the file name of the shared library. ``folders`` says how a removal leaves no folder behind:
-    the package owns them, or sweeps the empty ones in ``%postun``. ``unmarked`` are hardening
-    traits that this release is compiled with, but that leave no mark in its library.
+    ``released`` is the time of the tagged commit (UTC) and the only time in a package. ``tree`` is
+    the checksum of the files that a build reads, as ``sha256:<hex>``. ``library`` is the file name
+    of the shared library. ``folders`` says how an erased package leaves no empty folder: it owns
+    its folders, or ``%postun`` removes the empty ones. ``unmarked`` are hardening traits that this
+    release is compiled with, but that cannot be seen in its library.
     """
 
     version: str
@@ -81,7 +79,7 @@ class Recipe:
     tree: str
     source: tuple[Source, ...]
     changelog: tuple[Change, ...]
-    folders: Folders = "owned"
+    folders: Literal["owned", "swept"] = "owned"
     unmarked: tuple[str, ...] = ()
     cmake: Mapping[str, str] = field(default_factory=dict)
     patch: tuple[Patch, ...] = ()
@@ -99,7 +97,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """What ``invoke build`` builds when it is not told."""
+    """The version and the dist of ``invoke build`` without options."""
 
     version: str
     dist: str
@@ -107,7 +105,7 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """The permission bits of what a package carries, as octal strings."""
+    """The permission bits of installed files, as octal strings."""
 
     file: str
     folder: str
@@ -116,7 +114,7 @@ class Modes:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large a source may be: bytes of the download, bytes and entries of what it unpacks to."""
+    """The size limits of a source: bytes of the download, bytes and entries when unpacked."""
 
     download: int
     unpacked: int
@@ -125,11 +123,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Subpackage:
-    """The sub-package that switches a service of systemd's on to the library.
+    """The sub-package with a systemd drop-in that preloads the library into a service.
 
-    ``suffix`` is what its name ends in; ``summary`` and ``description`` may hold ``{name}`` and
-    ``{version}`` of the package with the library. The drop-in is ``file`` in the folder of the
-    ``unit`` below ``folder``, that of systemd's vendors.
+    ``suffix`` is the end of its name. ``summary`` and ``description`` may contain ``{name}`` and
+    ``{version}`` of the main package. The drop-in is ``<folder>/<unit>.d/<file>``.
     """
 
     suffix: str
@@ -143,12 +140,12 @@ class Subpackage:
 
 @dataclass(frozen=True, slots=True)
 class Flavor:
-    """A way to build every release, beside the plain one.
+    """A variant of every release.
 
-    ``suffix`` is what the names of package and library end in, ``cmake`` the options that make it.
-    ``omitted`` are files and folders (with a final slash) below the prefix that it leaves out,
-    because those of the plain package have the same names and another content. ``level`` is what
-    the library says of itself as its secure level. ``subpackage`` is its sub-package, if it has one.
+    ``suffix`` is the end of the names of package and library, ``cmake`` are its options.
+    ``omitted`` are files and folders (with a final slash) below the prefix that it does not
+    package, because they would conflict with those of the plain package. ``level`` is the secure
+    level that the library reports.
     """
 
     level: int = 0
@@ -160,10 +157,7 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What a signing key must be, so that every dist's rpm can verify with it.
-
-    ``algorithm`` of the key, its size in ``bits``, and the ``digest`` that is signed.
-    """
+    """The kind of signing key, its size, and the digest that the rpm of every dist can verify."""
 
     algorithm: Literal["rsa"]
     bits: int
@@ -172,9 +166,9 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What names our way to build, and the host that does it, in statements about packages.
+    """URIs of the build type and the builder in provenance statements.
 
-    Both are URIs; ``upstream`` is the package URL of a release, with ``{version}`` in it.
+    ``upstream`` is the package URL of a release; it contains ``{version}``.
     """
 
     build_type: str
@@ -184,12 +178,11 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where releases come from, seen from a version that is not pinned yet.
+    """Where ``invoke bump`` finds a release that is not pinned yet.
 
-    All but ``debian`` hold ``{version}``, or what pages of a list are asked by. ``tag`` is the name
-    of a release's tag, ``archive`` the URL of its tarball, ``tags`` the URL of the list of tags, a
-    page of ``{count}`` at a time. ``sdist`` and ``debian`` are those who package the same tree
-    again: ``name==version`` of a Python source distribution, the name of a Debian source package.
+    ``tag`` is the name of its tag, ``archive`` the URL of its tarball, ``sdist`` the
+    ``name==version`` of a Python source distribution; they contain ``{version}``. ``tags`` is the
+    URL of the list of tags, with ``{count}`` and ``{page}``. ``debian`` is a source package.
     """
 
     tag: str
@@ -201,12 +194,11 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What all releases share: the names, the places and the promises of the package.
+    """What all releases share.
 
-    ``summary`` and ``description`` may hold ``{name}`` and ``{version}``, ``platform`` ``{arch}``.
-    ``identity`` lists the files and the folders (with a final slash) of a release that a build
-    reads; nothing else is unpacked. ``overrides`` are the symbols that the library must define
-    itself.
+    ``summary`` and ``description`` may contain ``{name}`` and ``{version}``, ``platform``
+    ``{arch}``. ``identity`` lists the files and the folders (with a final slash) of a release that
+    a build reads; nothing else is unpacked. ``overrides`` are symbols that the library must define.
     """
 
     name: str

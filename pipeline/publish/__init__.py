@@ -1,1 +1,1 @@
-"""Packages that others can trust and install: signed, laid out as repositories, explained."""
+"""Packages for others: signed, in repositories for dnf and yum, with a page."""

@@ -1,63 +1,122 @@
-"""The key that signs: found in the user's GnuPG, held to what the oldest rpm can read, used."""
+"""The signing key: a secret key in the user's GnuPG that the rpm of every dist can verify."""
 
 import os
-import tempfile
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.model import Package, Signing
+from pipeline.model import Signing
 from pipeline.model.errors import SignError
 from pipeline.system import process
 
 # Numbers of public key algorithms (RFC 4880, 9.1), by their names in recipes/package.toml.
 _ALGORITHMS = {"rsa": "1"}
 
-# Never ask for a passphrase: who has one unlocks the key in gpg-agent before.
-QUIET = ("--batch", "--pinentry-mode", "error")
-
-# Of the user's environment, beside what every program may know.
-_PASSED_ON = ("GNUPGHOME", "GPG_TTY")
-
-_UNLOCK = (
-    "unlock it in gpg-agent: gpg --armor --detach-sign --local-user {key} --output - /dev/null"
-)
+# gpg never asks for a passphrase: the user unlocks the key in gpg-agent beforehand.
+_NO_PROMPT = ("--batch", "--pinentry-mode", "error")
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that can sign: its fingerprint (40 hex digits), its owner, its armored public half."""
+    """A signing key: its fingerprint (40 hex digits), its owner, its armored public key.
+
+    ``digest`` is the digest algorithm of its signatures. ``folder`` is temporary: it holds an rpm
+    database with this key only, and is the home folder of rpm's programs, so that they do not read
+    the user's macros.
+    """
 
     fingerprint: str
     owner: str
     public: str
+    digest: str
+    folder: Path
+
+    def sign_file(self, file: Path) -> None:
+        """Write a detached, armored signature beside a file; its name ends in ``.asc``."""
+        output = file.with_name(f"{file.name}.asc")
+        process.read(
+            [
+                *("gpg", *_NO_PROMPT, "--yes", "--armor", "--digest-algo", self.digest),
+                *("--local-user", self._exact, "--output", output, "--detach-sign", "--", file),
+            ],
+            error=SignError(f"gpg cannot sign with {self.fingerprint}", hint=self._hint),
+            env=environment(),
+        )
+
+    def sign_rpm(self, rpm: Path) -> None:
+        """Replace the signatures in an RPM file. Raises SignError with rpmsign's last lines."""
+        macros = {
+            "__gpg": shutil.which("gpg") or "gpg",  # Debian's rpmsign has another default
+            "_gpg_name": self._exact,
+            "_gpg_digest_algo": self.digest,
+            "_gpg_sign_cmd_extra_args": " ".join(_NO_PROMPT),
+        }
+        options = [part for name, text in macros.items() for part in ("--define", f"{name} {text}")]
+        process.read(
+            ["rpmsign", *options, "--addsign", rpm],
+            error=SignError(f"{rpm.name} could not be signed", hint=self._hint),
+            env={**environment(), "HOME": str(self.folder)},
+        )
+
+    def complaint(self, rpm: Path) -> str:
+        """The message of rpmkeys about a package that is altered or not signed with this key.
+
+        Empty if the signature verifies.
+        """
+        # Without the level, a package with no signature at all passes.
+        code, stdout, stderr = process.attempt(
+            [*self._rpmkeys, "--define", "_pkgverify_level all", "--checksig", "--verbose", rpm],
+            env={"HOME": str(self.folder)},
+        )
+        if code == 0:
+            return ""
+        lines = [line.strip() for line in stdout.splitlines()]
+        bad = [line for line in lines if ": BAD" in line or line.endswith("NOKEY")]
+        if not bad and not any("key ID" in line for line in lines):
+            bad = ["not signed"]
+        return "\n".join(bad) or stderr.strip() or stdout.strip()
+
+    def import_public(self) -> None:
+        """Import the public key into the rpm database. Raises SignError if rpm cannot read it."""
+        file = self.folder / "key.asc"
+        file.write_text(self.public, encoding="utf-8")
+        process.read(
+            [*self._rpmkeys, "--import", file],
+            error=SignError(f"rpm cannot read the key {self.fingerprint}"),
+            env={"HOME": str(self.folder)},
+        )
 
     @property
-    def exact(self) -> str:
-        """The key for gpg's options: this one, and none of its subkeys, which EL7 does not know."""
+    def _rpmkeys(self) -> list[str]:
+        return ["rpmkeys", "--dbpath", str(self.folder / "db")]
+
+    @property
+    def _exact(self) -> str:
+        """The key for gpg's options, without its subkeys, which EL7 cannot verify with."""
         return f"{self.fingerprint}!"
 
     @property
-    def hint(self) -> str:
-        """What to try where gpg could not sign."""
-        return _UNLOCK.format(key=self.fingerprint)
+    def _hint(self) -> str:
+        command = "gpg --armor --detach-sign --local-user"
+        return f"unlock it in gpg-agent: {command} {self.fingerprint} --output - /dev/null"
 
 
 def environment() -> Mapping[str, str]:
-    """What gpg needs to know of the user's environment; its folder is named even if it is usual."""
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {"GNUPGHOME": str(Path("~/.gnupg").expanduser()), **kept}
+    """The variables that gpg gets from the user; GNUPGHOME is always set, as HOME may differ."""
+    variables = {name: os.environ[name] for name in ("GNUPGHOME", "GPG_TTY") if name in os.environ}
+    return {"GNUPGHOME": str(Path("~/.gnupg").expanduser()), **variables}
 
 
-def find(name: str, package: Package) -> Key:
-    """The one secret key that gpg knows by this ID, fingerprint or address.
+def find(name: str, signing: Signing, folder: Path) -> Key:
+    """The only secret key that gpg finds for an ID, a fingerprint or an address.
 
-    It has signed something when it is returned. Raises SignError where there is none or more than
-    one, where not every dist could verify with it, and where it is locked.
+    ``folder`` is for the key's rpm database. Raises SignError if there is no such key or more than
+    one, if a dist cannot verify with it, and if it is locked: a test file is signed with it.
     """
     if not name.strip() or name.startswith("-"):
         raise SignError("no key is named", hint="gpg --list-secret-keys, then --key FINGERPRINT")
-    code, listing, complaint = process.attempt(
+    code, listing, stderr = process.attempt(
         ["gpg", "--batch", "--with-colons", "--list-secret-keys", "--", name], env=environment()
     )
     rows = [line.split(":") for line in listing.splitlines()]
@@ -66,59 +125,39 @@ def find(name: str, package: Package) -> Key:
         raise SignError(
             f"--key {name} names {len(keys)} secret keys",
             expected="one",
-            detail="\n".join(complaint.splitlines()[-2:] if not keys else (k[4] for k in keys)),
+            detail="\n".join([row[4] for row in keys] or stderr.splitlines()[-2:]),
             hint="gpg --list-secret-keys",
         )
-    _hold(name, keys[0], package.signing)
+    _check(name, keys[0], signing)
     fingerprint = next(row[9] for row in rows if row[0] == "fpr")
     owner = next((row[9] for row in rows if row[0] == "uid"), "")
-    key = Key(fingerprint, owner, _public(fingerprint))
-    with tempfile.TemporaryDirectory(prefix="mimalloc-key-") as folder:
-        trial = Path(folder) / "trial"
-        trial.touch()
-        sign_file(trial, key, package)
+    public = process.read(
+        ["gpg", "--batch", "--armor", "--export", fingerprint],
+        error=SignError(f"gpg cannot export the public key {fingerprint}"),
+        env=environment(),
+    )
+    key = Key(fingerprint, owner, public, signing.digest, folder)
+    test_file = folder / "test"
+    test_file.touch()
+    key.sign_file(test_file)
+    key.import_public()
     return key
 
 
-def _hold(name: str, row: list[str], demands: Signing) -> None:
-    """A key that some dist's rpm could not read, or that is past its end, signs nothing."""
-    validity, bits, algorithm, abilities = row[1], int(row[2]), row[3], row[11]
-    faults = [
-        (validity in "er", "a key that is in force", "expired or revoked"),
-        (algorithm != _ALGORITHMS[demands.algorithm], demands.algorithm, "another algorithm"),
-        (bits < demands.bits, f"{demands.bits} bits or more", f"{bits} bits"),
-        ("s" not in abilities, "a primary key that signs", "one that does not"),
+def _check(name: str, row: list[str], signing: Signing) -> None:
+    """Refuse a key that has expired, or that the rpm of some dist cannot verify with."""
+    validity, bits, algorithm, capabilities = row[1], int(row[2]), row[3], row[11]
+    checks = [
+        (validity not in "er", "a valid key", "expired or revoked"),
+        (algorithm == _ALGORITHMS[signing.algorithm], signing.algorithm, "another algorithm"),
+        (bits >= signing.bits, f"{signing.bits} bits or more", f"{bits} bits"),
+        ("s" in capabilities, "a primary key that signs", "one that does not"),
     ]
-    for wrong, expected, got in faults:
-        if wrong:
+    for passed, expected, got in checks:
+        if not passed:
             raise SignError(
-                f"not every dist can verify what key {name} signs",
+                f"not every dist can verify signatures of the key {name}",
                 expected=expected,
                 got=got,
-                hint=f"gpg --quick-generate-key 'NAME <ADDRESS>' {demands.algorithm}4096 sign",
+                hint=f"gpg --quick-generate-key 'NAME <ADDRESS>' {signing.algorithm}4096 sign",
             )
-
-
-def _public(fingerprint: str) -> str:
-    return process.read(
-        ["gpg", "--batch", "--armor", "--export", fingerprint],
-        error=SignError,
-        what=f"gpg cannot export the public half of {fingerprint}",
-        env=environment(),
-    )
-
-
-def sign_file(file: Path, key: Key, package: Package) -> Path:
-    """Write a detached signature beside a file, armored, its name ending in ``.asc``."""
-    signature = file.with_name(f"{file.name}.asc")
-    process.read(
-        [
-            *("gpg", *QUIET, "--yes", "--armor", "--digest-algo", package.signing.digest),
-            *("--local-user", key.exact, "--output", signature, "--detach-sign", "--", file),
-        ],
-        error=SignError,
-        what=f"gpg cannot sign with {key.fingerprint}",
-        env=environment(),
-        hint=key.hint,
-    )
-    return signature

@@ -1,59 +1,94 @@
-"""The repositories of all dists as one tree of files, which takes the place of the last at once."""
+"""Signed repositories for dnf and yum: one tree of files, which replaces the last one at once."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from xml.etree import ElementTree
 
 from pipeline.artifact import statement
-from pipeline.model import Package
-from pipeline.model.errors import RepositoryError
-from pipeline.publish import key, page
-from pipeline.publish.selection import Inventory, Item
-from pipeline.publish.signature import Keyring
+from pipeline.config import load
+from pipeline.model.errors import RepositoryError, RequestError
+from pipeline.publish import inventory, page
+from pipeline.publish.inventory import Item
+from pipeline.publish.page import PageContext
+from pipeline.publish.session import session
 from pipeline.system import process
 from pipeline.system.checksum import digest, sha256_of
+from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace, place_link, remove
 
-SUMS = "SHA256SUMS"
-
-# The layout of the tree. With another number, what is served is laid out anew.
+# The layout of the tree. A tree with another number is replaced.
 _FORMAT = 1
 
-
-def served(place: Workspace) -> Path:
-    """What is served: a link to the newest tree, so that one move replaces everything."""
-    return place.root / "repository"
+# It goes into files that package managers read: nothing in it may end a line or a word.
+_URL = re.compile(r"(https?|file)://[\w.:/~%+@-]+")
 
 
-def make(stock: Inventory, place: Workspace, package: Package, ring: Keyring, url: str) -> bool:
-    """Lay out the packages as repositories, and serve them; whether there was anything to do.
+def run(root: Path, name: str, url: str, keep: str) -> None:
+    """Make repositories of the finished packages and of those that are served already.
 
-    ``url`` is where the tree will be found. Whoever reads at that moment sees the old tree or the
-    new one, whole. The tree before stays until the next time, for those who are copying it.
+    ``name`` is the key, ``url`` is where the tree will be served. Of each package the ``keep``
+    newest versions stay, all by default. Raises RepositoryError for a package that must not be
+    served.
     """
-    shown = page.PageContext(place.root, package, ring.key, url, stock)
-    link, trees = served(place), place.root / ".repository"
-    tree = trees / _key(stock, shown)[:16]
+    address, versions = _address(url), _number(keep)
+    report = Report()
+    with session(root, name, report) as (place, key):
+        link = place.root / "repository"
+        packages = inventory.select(place.dist, link, key, versions)
+        if not packages:
+            raise RepositoryError("there is no package yet", file=place.dist, hint="invoke build")
+        context = PageContext(root, load.package(root), key, address, packages)
+        result = "made" if _make(context, place, link) else "up to date"
+        for (dist, folder), items in packages.items():
+            newest = items[0].version
+            report.line(f"  {dist:<6}{folder:<11}{len(items):>4} packages, {newest} newest")
+        report.line(f"  {result}: {link}, to be served at {address}/")
+
+
+def _address(url: str) -> str:
+    if not _URL.fullmatch(url):
+        raise RequestError(
+            "--url is where the repository will be served",
+            expected="an address such as https://packages.example.org/mimalloc",
+            got=url or "nothing",
+        )
+    return url.rstrip("/")
+
+
+def _number(keep: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}|", keep):
+        raise RequestError("--keep is a number of versions", expected="1 or more", got=keep)
+    return int(keep or 0)
+
+
+def _make(context: PageContext, place: Workspace, link: Path) -> bool:
+    """Lay out a new tree and let the link point to it; False if the current tree is up to date.
+
+    Readers see the old tree or the new one, both complete. The old tree is removed the next time,
+    so that nobody loses it while copying.
+    """
+    trees = place.root / ".repository"
+    tree = trees / _key(context)[:16]
     current = link.resolve() if link.is_symlink() else None
     if current == tree:
         return False
     if link.exists() and current is None:
         raise RepositoryError("a file or folder is in the way", file=link, hint="move it away")
-    remove(tree)
-    half = trees / f".{tree.name}"
-    remove(half)
-    half.mkdir(parents=True)
-    for (dist, shelf), items in stock.items():
-        folder = half / dist / shelf
-        _fill(folder, items, trees)
-        log = place.work / "repository" / f"{dist}-{shelf}.log"
-        _describe(folder, current / dist / shelf if current else None, log)
-        key.sign_file(folder / "repodata" / "repomd.xml", ring.key, package)
-        key.sign_file(folder / SUMS, ring.key, package)
-    page.write(shown, half)
-    half.rename(tree)
+    incomplete = trees / f".{tree.name}"
+    for old in (tree, incomplete):
+        remove(old)
+    incomplete.mkdir(parents=True)
+    for (dist, folder), items in context.inventory.items():
+        target = incomplete / dist / folder
+        _copy_packages(items, target, trees)
+        log = place.work / "repository" / f"{dist}-{folder}.log"
+        _write_metadata(target, current / dist / folder if current else None, log)
+        for file in (target / "repodata" / "repomd.xml", target / "SHA256SUMS"):
+            context.key.sign_file(file)
+    page.write(context, incomplete)
+    incomplete.rename(tree)
     place_link(os.path.relpath(tree, link.parent), link)
     for old in trees.iterdir():
         if old not in (tree, current):
@@ -61,56 +96,46 @@ def make(stock: Inventory, place: Workspace, package: Package, ring: Keyring, ur
     return True
 
 
-def _key(stock: Inventory, shown: page.PageContext) -> str:
-    """What the tree depends on: packages as they are signed, address, key, and the page's text."""
-    files = [[*where, *(sha256_of(item.file) for item in items)] for where, items in stock.items()]
-    return digest(_FORMAT, files, shown.url, shown.key.fingerprint, page.templates())
+def _key(context: PageContext) -> str:
+    """The digest of what the tree depends on: signed packages, address, key, templates."""
+    sums = [
+        [*folder, *(sha256_of(item.file) for item in items)]
+        for folder, items in context.inventory.items()
+    ]
+    return digest(_FORMAT, sums, context.url, context.key.fingerprint, page.templates_digest())
 
 
-def _fill(folder: Path, items: Iterable[Item], trees: Path) -> None:
-    """Put packages, and what accounts for them, into a folder, with a list of checksums."""
-    folder.mkdir(parents=True)
-    lines = []
-    for item in items:
-        for file in (item.file, *statement.beside(item.file)):
-            _take(file, folder, trees)
-            lines.append(f"{sha256_of(folder / file.name)}  {file.name}\n")
-    (folder / SUMS).write_text("".join(sorted(lines, key=lambda line: line[66:])), encoding="utf-8")
+def _copy_packages(items: Iterable[Item], folder: Path, trees: Path) -> None:
+    """Put packages and their accompanying files into a folder, with a list of checksums.
 
-
-def _take(file: Path, folder: Path, trees: Path) -> None:
-    """Another name for what a tree holds already, which nobody writes to; else a copy."""
-    if trees in file.resolve().parents:
-        (folder / file.name).hardlink_to(file)
-    else:
-        shutil.copy2(file, folder)
-
-
-def _describe(folder: Path, before: Path | None, log: Path) -> None:
-    """Write the metadata that dnf and yum read, and keep what the last metadata referred to.
-
-    Who has read the last ``repomd.xml`` will ask for its files. Its revision is the time of day,
-    unlike all else we make: yum takes older metadata for an attack.
+    Files of the last tree are linked, as nobody writes to them.
     """
+    folder.mkdir(parents=True)
+    sums = {}
+    for item in items:
+        for file in (item.file, *statement.accompanying_files(item.file)):
+            copy = os.link if trees in file.resolve().parents else shutil.copy2
+            copy(file, folder / file.name)
+            sums[file.name] = sha256_of(folder / file.name)
+    lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())]
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+def _write_metadata(folder: Path, previous: Path | None, log: Path) -> None:
+    """Write the metadata for dnf and yum, and keep the previous metadata's files with it.
+
+    A client that has read the previous ``repomd.xml`` requests those. The revision is the current
+    time, unlike all else we write: yum takes older metadata for an attack.
+    """
+    if previous and (previous / "repodata").is_dir():
+        shutil.copytree(previous / "repodata", folder / "repodata")
     process.run(
         [
             *("createrepo_c", "--quiet", "--no-database", "--checksum", "sha256"),
-            *("--general-compress-type", "gz", folder),
+            *("--general-compress-type", "gz", "--compatibility", "--retain-old-md", "1", folder),
         ],
         log=log,
-        error=RepositoryError,
-        what=f"createrepo_c cannot describe {folder.parent.name}/{folder.name}",
+        error=RepositoryError(
+            f"createrepo_c cannot write metadata for {folder.parent.name}/{folder.name}"
+        ),
     )
-    for file in _metadata(before) if before else ():
-        if not (folder / "repodata" / file.name).exists():
-            (folder / "repodata" / file.name).hardlink_to(file)
-
-
-def _metadata(folder: Path) -> list[Path]:
-    """The files that the metadata of a folder refers to."""
-    try:
-        tree = ElementTree.parse(folder / "repodata" / "repomd.xml")
-    except (OSError, ElementTree.ParseError):
-        return []
-    places = (node.get("href", "") for node in tree.iter() if node.tag.endswith("}location"))
-    return [file for place in places if (file := folder / "repodata" / Path(place).name).is_file()]

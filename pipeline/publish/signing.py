@@ -1,35 +1,65 @@
-"""Sign what is finished."""
+"""Sign the finished packages."""
 
+import shutil
+import tempfile
 from pathlib import Path
 
-from pipeline.config import load
+from pipeline.artifact import signed_content, statement
 from pipeline.model.errors import SignError
-from pipeline.publish import signature
-from pipeline.publish.session import alone, keyring
+from pipeline.publish.key import Key
+from pipeline.publish.session import session
 from pipeline.system.report import Report
 
 
 def run(root: Path, name: str) -> None:
-    """Sign every finished package with the key ``name``, going on after one that must not be.
+    """Sign every finished package with the key ``name``.
 
-    Raises SignError in the end where there was one, and where there is nothing to sign.
+    A package that must not be signed does not stop the others: SignError is raised at the end, and
+    also if there is no package.
     """
-    report, package = Report(), load.package(root)
-    with alone(root, report) as place, keyring(root, name, report) as ring:
+    report = Report()
+    with session(root, name, report) as (place, key):
         files = sorted(place.dist.glob("*/*/*.rpm"))
         if not files:
             raise SignError("there is no package yet", file=place.dist, hint="invoke build")
         refused: list[SignError] = []
         for file in files:
             try:
-                done = signature.sign(file, ring, package)
-                report.line(f"  {'signed' if done else 'signed before':<14}{file.name}")
+                result = "signed" if _sign(file, key) else "signed before"
             except SignError as problem:
                 refused.append(problem)
-                report.line(f"  {'refused':<14}{file.name}")
+                result = "refused"
+            report.line(f"  {result:<14}{file.name}")
     if refused:
+        reasons = [line for error in refused for line in (error.what, *error.detail.splitlines())]
         raise SignError(
             f"{len(refused)} of {len(files)} packages were not signed",
-            detail="\n".join("\n".join([each.what, *each.detail.splitlines()]) for each in refused),
+            detail="\n".join(reasons),
             hint=refused[0].hint,
         )
+
+
+def _sign(rpm: Path, key: Key) -> bool:
+    """Sign a package in ``dist/``; False if it has a valid signature already.
+
+    Raises SignError if the package does not match its statement, and if gpg cannot sign.
+    """
+    if not statement.matches(rpm):
+        raise SignError(
+            f"{rpm.name} is not a package that passed the checks",
+            expected="the file that its provenance names",
+            file=rpm,
+            hint="invoke build (or invoke srpm), then sign again",
+        )
+    if not key.complaint(rpm):
+        return False
+    with tempfile.TemporaryDirectory(prefix="mimalloc-sign-") as folder:
+        copy = Path(folder) / rpm.name
+        shutil.copyfile(rpm, copy)
+        key.sign_rpm(copy)
+        if complaint := key.complaint(copy):
+            raise SignError(f"the signature of {rpm.name} does not verify", detail=complaint)
+        if signed_content.read(copy) != signed_content.read(rpm):
+            raise SignError(f"rpmsign has changed more of {rpm.name} than its signature")
+        statement.replace_with_signed(rpm, copy, key.fingerprint)
+    return True

@@ -1,4 +1,4 @@
-"""The drop-in that switches a unit on, for those who write it by hand."""
+"""The drop-in that switches a service on, for administrators who write the file by hand."""
 
 import re
 from pathlib import Path
@@ -9,20 +9,27 @@ from pipeline.model.errors import RequestError
 from pipeline.system.report import Report
 from pipeline.toolchain import spec
 
-# What systemd.unit(5) allows in a name; only services have an environment that programs start with.
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.service")
-_SERVICE = ".service"
+# systemd.unit(5): the types of units, and the characters of their names.
+_TYPES = "service socket device mount automount swap target path timer slice scope".split()
+_NAME = re.compile(r"(?!@)[A-Za-z0-9:_.\\@-]+")
 
 
-def run(root: Path, unit: str, chosen: Selection) -> None:
-    """Print the drop-in for a unit: the content of its file, and no more, so that it can be one."""
-    plan = selection.one(root, chosen, "a unit runs on one library")
-    Report().line(spec.dropin(plan, root, named(unit)).rstrip("\n"))
+def run(root: Path, unit: str, selected: Selection) -> None:
+    """Print the content of the drop-in of a service, and nothing else, so that it can be a file."""
+    plan = selection.single(root, selected, "a service runs on one library")
+    Report().line(spec.dropin(plan, root, service(unit)).rstrip("\n"))
 
 
-def named(unit: str) -> str:
-    """The whole name of a service. Raises RequestError for what is none."""
-    name = unit if "." in unit else f"{unit}{_SERVICE}"
-    if not _UNIT.fullmatch(name):
-        raise RequestError("--unit", expected="the name of a service", got=unit)
-    return name
+def service(unit: str) -> str:
+    """The full name of a service, a template or an instance. Raises RequestError for others.
+
+    As systemctl does, ``.service`` is added to a name that does not end with a type of unit:
+    ``php8.2-fpm`` is ``php8.2-fpm.service``.
+    """
+    stem, dot, suffix = unit.rpartition(".")
+    if not dot or suffix not in _TYPES:
+        stem, suffix = unit, "service"
+    if suffix != "service" or not _NAME.fullmatch(stem):
+        got = f"a {suffix} unit, {unit}" if suffix != "service" else unit
+        raise RequestError("--unit", expected="the name of a service", got=got)
+    return f"{stem}.service"

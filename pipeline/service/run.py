@@ -1,9 +1,9 @@
-"""Any program on a built library: what speaks against it, and whether it was in use."""
+"""Run any program on a built library, and report which processes were on it."""
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from pipeline.artifact import placement
@@ -18,72 +18,60 @@ from pipeline.system import process, workspace
 from pipeline.system.report import Report
 from pipeline.toolchain import emulator
 
-# What the loader says of a library and of a program, in this order.
-_INITIALISED = "calling init: "
-_STARTED = "transferring control: "
 
-
-def run(root: Path, chosen: Selection, words: Sequence[str]) -> int:
+def run(root: Path, selected: Selection, argv: Sequence[str]) -> int:
     """Run a program on the library of one package; its exit code.
 
     Raises RunError where it ended well, but was not on the library.
     """
-    report, plan = Report(), selection.one(root, chosen, "a program runs on one library")
-    if not words:
+    report, plan = Report(), selection.single(root, selected, "a program runs on one library")
+    if not argv:
         raise RequestError("no program", hint="invoke run -- PROGRAM ARGUMENT ...")
-    found = shutil.which(words[0])
-    if not found:
-        raise HostError(f"no program {words[0]}", hint="a path, or a name on PATH")
-    for warning in program.warnings(Path(found)):
+    path = shutil.which(argv[0])
+    if not path:
+        raise HostError(f"no program {argv[0]}", hint="a path, or a name on PATH")
+    for warning in program.warnings(Path(path)):
         report.aside(f"warning: {warning}")
-    with library(root, plan) as file, _room("traces") as told:
-        # A program may go on as another user, and tell of that, too.
-        told.chmod(0o1777)
-        code = process.foreground(
-            [found, *words[1:]],
-            {"LD_PRELOAD": str(file), "LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": str(told / "of")},
-        )
-        on, others = split("".join(preload.loader_output(told).values()), file)
-    report.aside(f"on {plan.recipe.version} ({plan.soname}): {' '.join(on) or 'none'}")
+    with tempfile.TemporaryDirectory(prefix="mimalloc-run-") as scratch:
+        library, traces = unpack_library(root, plan, Path(scratch)), Path(scratch, "traces")
+        # The program may go on as another user: everybody may read one, and write to the other.
+        Path(scratch).chmod(0o755)
+        traces.mkdir()
+        traces.chmod(0o1777)
+        debug = {"LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": str(traces / "of")}
+        code = process.foreground([path, *argv[1:]], {"LD_PRELOAD": str(library), **debug})
+        on_library, others = split(preload.loader_output(traces), library)
+    report.aside(f"on {plan.recipe.version} ({plan.soname}): {' '.join(on_library) or 'none'}")
     if others:
         report.aside(f"not on it: {' '.join(others)}")
-    if not on and code == 0:
+    if not on_library and code == 0:
         raise RunError(
-            f"{words[0]} was not on the library",
-            got="the loader tells of no process that has it" if others else "no word of a loader",
-            hint="the warnings above, or docs/nginx.md, tell what can keep a library out",
+            f"{argv[0]} was not on the library",
+            got="other programs only in the loader's output" if others else "no loader output",
+            hint="see the warnings above; docs/administrator.md lists what prevents the preload",
         )
     return code
 
 
-@contextmanager
-def library(root: Path, plan: Plan) -> Iterator[Path]:
-    """The library of a package in ``dist/``, to be preloaded on this host."""
-    place = workspace.locate(root)
-    rpm = placement.destination(plan, place)
+def unpack_library(root: Path, plan: Plan, folder: Path) -> Path:
+    """Unpack a package of ``dist/``; the path of the library, to be preloaded on this host."""
+    rpm = placement.destination(plan, workspace.locate(root))
     if not rpm.exists():
-        hint = f"invoke build --version {plan.recipe.version} --dist {plan.root.dist}"
+        hint = "invoke build with the same flags"
         raise RequestError("there is no such package yet", file=rpm, hint=hint)
     if not emulator.runs_here(plan):
-        raise RequestError("this host does not run what the package is for", got=plan.label)
-    with _room("library") as folder:
-        folder.chmod(0o755)
-        yield payload.place(payload.unpack(rpm, folder), plan.preload)
+        raise RequestError("this host cannot run programs for the package", got=plan.label)
+    return payload.place(payload.unpack(rpm, folder), plan.preload)
 
 
-@contextmanager
-def _room(name: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix=f"mimalloc-{name}-") as folder:
-        yield Path(folder)
+def split(traces: Iterable[str], library: Path) -> tuple[list[str], list[str]]:
+    """The programs that were started with the library, and without it, by the loader's output.
 
-
-def split(told: str, file: Path) -> tuple[list[str], list[str]]:
-    """The programs that the loader has told of: with the library, and without it."""
-    on, others, has_it = set[str](), set[str](), False
-    for line in told.splitlines():
-        has_it = has_it or line.endswith(f"{_INITIALISED}{file}")
-        _, begins, program = line.partition(_STARTED)
-        if begins:
-            (on if has_it else others).add(Path(program).name)
-            has_it = False
-    return sorted(on), sorted(others)
+    A process may run several programs: their libraries, their start, those of the next one.
+    """
+    on_library, others = set[str](), set[str]()
+    for trace in traces:
+        for loaded, started in pairwise(trace.split("transferring control: ")):
+            programs = on_library if f"calling init: {library}\n" in loaded else others
+            programs.add(Path(started.splitlines()[0]).name)
+    return sorted(on_library), sorted(others)

@@ -1,4 +1,4 @@
-"""Does it run on mimalloc, now? Master and workers as a listing, and a verdict."""
+"""Whether processes run on mimalloc now: master and workers as a listing, and a verdict."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,14 @@ from pipeline.system import procfs
 from pipeline.system.procfs import Mapped, Process
 from pipeline.system.report import Report
 
-_LIBRARY = "libmimalloc"
-_HEAD = f"{'USER':<10} {'PID':>7} {'VSZ':>9} {'RSS':>8} {'PSS':>8} {'MIMALLOC':<9} COMMAND"
+_ROW = "{:<10} {:>7} {:>9} {:>8} {:>8} {:<9} {}"
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a process runs on: the library that it has mapped, its release, and what is not right.
+    """The library that a process has mapped, its release, and what is wrong.
 
-    ``fault`` is empty where it runs on the library that is on disk.
+    ``fault`` is empty where the process runs on the library that is on disk.
     """
 
     process: Process
@@ -31,54 +30,59 @@ class State:
 
 def run(root: Path, process_id: str, name: str) -> None:
     """Print the listing. Raises StatusError where not all run on the library that is on disk."""
-    report, pid = Report(), parsed(process_id)
-    found = procfs.family(pid) if pid else procfs.named(name)
-    who = f"pid {pid}" if pid else name
-    if not found:
-        hint = "is it running? ps -e" if pid else "invoke status --name NAME, or --pid N"
-        raise StatusError(f"there is no {who}", hint=hint)
-    known = (load.recipe(root, version) for version in load.versions(root))
-    names = {each.mi_version: each.version for each in known}
-    states = [state(each, names) for each in found]
+    report, pid = Report(), parse_pid(process_id)
+    processes = procfs.family(pid) if pid else procfs.named(name)
+    if not processes:
+        what = f"there is no process {pid or name}"
+        raise StatusError(what, hint="ps -e, then invoke status --name NAME, or --pid N")
+    recipes = (load.recipe(root, version) for version in load.versions(root))
+    releases = {recipe.mi_version: recipe.version for recipe in recipes}
+    states = [state(process, releases) for process in processes]
     for line in listing(states):
         report.line(line)
-    judge(who, states)
-    libraries = {each.library.path: each.release for each in states if each.library}
-    for path, release in libraries.items():
-        report.line(f"in use by all {len(states)}: {path}, mimalloc {release}")
+    faults = [f"{state.process.pid}: {state.fault}" for state in states if state.fault]
+    if faults:
+        raise StatusError(
+            f"{len(faults)} of {len(states)} processes are not on the library on disk",
+            detail="\n".join(map(printable, faults)),
+            hint="invoke dropin; docs/administrator.md lists what can prevent the preload",
+        )
+    for path, release in dict.fromkeys((s.library.path, s.release) for s in states if s.library):
+        report.line(printable(f"in use by all {len(states)}: {path}, mimalloc {release}"))
 
 
-def parsed(pid: str) -> int:
-    """A process id as the user gives it; 0 where it is left out."""
-    if pid and not (pid.isdecimal() and int(pid) > 0):
-        raise RequestError("--pid", expected="the id of a process", got=pid)
-    return int(pid or 0)
+def parse_pid(text: str) -> int:
+    """A process id as the user writes it; 0 where it is left out."""
+    if text and not (text.isdecimal() and int(text) > 0):
+        raise RequestError("--pid", expected="the id of a process", got=text)
+    return int(text or 0)
 
 
-def state(process: Process, names: Mapping[int, str]) -> State:
-    """What one process runs on; ``names`` are releases by what their mi_version() gives."""
+def printable(text: str) -> str:
+    """A text of a process in one line: as in ps, a ``?`` for each character that is not shown."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def state(process: Process, releases: Mapping[int, str]) -> State:
+    """What a process runs on; ``releases`` are by the number that their mi_version() returns."""
     if process.mapped is None:
-        return State(process, None, "?", "what it has mapped cannot be seen: ask as root")
-    library = next((file for file in process.mapped if file.name.startswith(_LIBRARY)), None)
+        return State(process, None, "?", "its mapped files cannot be read: run this as root")
+    library = next((file for file in process.mapped if file.name.startswith("libmimalloc")), None)
     if library is None:
-        return State(process, None, "-", "not on mimalloc" + _why(process))
+        return State(process, None, "-", f"not on mimalloc{_reason(process)}")
     file = procfs.root_of(process) / library.path.lstrip("/")
-    if not library.gone:
-        return State(process, library, _release(file, names), "")
-    # The kernel keeps a file that is in use; only root may open it.
-    kept = procfs.PROC / str(process.pid) / "map_files" / library.place
-    what = "replaced" if file.exists() else "removed"
-    fault = f"{library.path} was {what} on disk since it started: restart it"
-    return State(process, library, _release(kept, names), fault)
-
-
-def _release(file: Path, names: Mapping[int, str]) -> str:
+    fault = ""
+    if library.gone:
+        what = "replaced" if file.exists() else "removed"
+        fault = f"{library.path} was {what} on disk since it started: restart it"
+        # The kernel keeps a file that is in use; only root may open it.
+        file = procfs.PROC / str(process.pid) / "map_files" / library.place
     number = mi_version(file)
-    return names.get(number, str(number)) if number else "?"
+    return State(process, library, releases.get(number, str(number or "?")), fault)
 
 
-def _why(process: Process) -> str:
-    """Why the loader has preloaded nothing, as far as one can see."""
+def _reason(process: Process) -> str:
+    """Why nothing was preloaded, where that can be seen."""
     if process.secure:
         return ": it was started with AT_SECURE, so the loader ignored LD_PRELOAD"
     if not process.loads:
@@ -88,28 +92,15 @@ def _why(process: Process) -> str:
 
 
 def listing(states: Sequence[State]) -> Iterator[str]:
-    """A line for each process, in the manner of ps; sizes in KiB, a question mark for unseen."""
-    yield _HEAD
-    known = {each.process.pid for each in states}
-    for each in states:
-        process = each.process
-        branch = r" \_ " if process.parent in known else ""
+    """A line for each process, like ps; sizes in KiB, a question mark for what cannot be read."""
+    yield _ROW.format("USER", "PID", "VSZ", "RSS", "PSS", "MIMALLOC", "COMMAND")
+    pids = {state.process.pid for state in states}
+    for state in states:
+        process, release = state.process, state.release
         pss = "?" if process.pss is None else process.pss
-        yield (
-            f"{process.user:<10} {process.pid:>7} {process.vsz:>9} {process.rss:>8} {pss:>8} "
-            f"{each.release:<9} {branch}{process.command}"
-        )
-    unseen = [str(each.process.pid) for each in states if each.process.pss is None]
-    if unseen:
-        yield f"not seen: PSS of {', '.join(unseen)}; root sees all"
-
-
-def judge(who: str, states: Sequence[State]) -> None:
-    """Raise StatusError with what is not right of each process, where anything is not."""
-    faults = [each for each in states if each.fault]
-    if faults:
-        raise StatusError(
-            f"{len(faults)} of {len(states)} processes of {who} are not on the library on disk",
-            detail="\n".join(f"{each.process.pid}: {each.fault}" for each in faults),
-            hint="invoke dropin; docs/nginx.md tells what can keep the loader from preloading",
-        )
+        command = (r" \_ " if process.parent in pids else "") + printable(process.command)
+        sizes = (process.vsz, process.rss, pss)
+        yield _ROW.format(process.user, process.pid, *sizes, release, command)
+    unread = [str(state.process.pid) for state in states if state.process.pss is None]
+    if unread:
+        yield f"not readable: PSS of {', '.join(unread)}; root can read all"

@@ -1,1 +1,1 @@
-"""Programs run on the library: trials for every package, and proofs in real programs."""
+"""Programs run on the library: trials of every package, and the smoke test of real programs."""

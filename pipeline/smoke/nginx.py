@@ -1,4 +1,4 @@
-"""An nginx of our own on this machine's own address: its folder, port, workers and end."""
+"""An nginx of our own on the loopback address: its folder, port, start, workers and stop."""
 
 import os
 import shutil
@@ -6,93 +6,92 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from string import Template
 
 from pipeline.model.errors import HostError
-from pipeline.smoke import proofs
-from pipeline.system import process
+from pipeline.system import process, procfs
+from pipeline.system.procfs import Process
 
-# Seconds in which workers must have come, or gone; it takes hundredths of one.
-PATIENCE = 10.0
+# Seconds in which workers start or stop; it takes hundredths of one.
+TIMEOUT = 10.0
 
 CONFIGURATION = "nginx.conf"
 _MODULES = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-_MORE_PLACES = "/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin"
+_SBIN_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin"
 
 
-def nginx() -> str:
-    """The host's nginx. Raises HostError where there is none."""
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:{_MORE_PLACES}")
-    if not found:
+def find() -> str:
+    """The path of the host's nginx. Raises HostError where there is none."""
+    program = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:{_SBIN_FOLDERS}")
+    if not program:
         raise HostError("no nginx on this host to run on the library", hint="invoke doctor")
-    return found
+    return program
 
 
 @contextmanager
-def port() -> Iterator[int]:
-    """A free port of this machine's own address, kept free for us: bound, and never listened on."""
-    with socket.socket() as held:
-        # Both sides set it (nginx does), so that nginx can bind the port beside us.
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
+def reserved_port() -> Iterator[int]:
+    """A free port of the loopback address; bound while in use, so that nobody else gets it."""
+    with socket.socket() as reservation:
+        # nginx sets it too, and so can bind the same port.
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reservation.bind(("127.0.0.1", 0))
+        yield reservation.getsockname()[1]
 
 
-def furnish(
+def prepare(
     folder: Path, program: str | Path, template: Path, values: Mapping[str, object]
 ) -> None:
-    """Make the folder that nginx works in, with its configuration; what it serves is for others."""
-    for name in ("served", "temporary", "traces"):
-        (folder / name).mkdir(parents=True)
-    _, _, built_with = process.attempt([program, "-V"], timeout=PATIENCE)
-    text = configuration(template, built_with, values, root=os.geteuid() == 0)
-    (folder / CONFIGURATION).write_text(text, encoding="utf-8")
+    """Make nginx's folder with its configuration; the caller fills ``served`` in it.
 
-
-def configuration(
-    template: Path, built_with: str, values: Mapping[str, object], *, root: bool
-) -> str:
-    """The text of nginx.conf, for an nginx that is built with these options.
-
-    Each module keeps temporary files, in a folder of the host's unless told otherwise. Workers of
-    root are root's too: the folder that they serve is closed to everybody else.
+    Temporary files are in it too, and not where the host's nginx has them. Workers of root run as
+    root: nobody else can read the folder.
     """
+    for name in ("served", "temporary"):
+        (folder / name).mkdir(parents=True)
+    _, _, version = process.attempt([program, "-V"], timeout=TIMEOUT)
     temporary = [
         f"{module}_temp_path temporary/{module};"
         for module in _MODULES
-        if f"--without-http_{module}_module" not in built_with
+        if f"--without-http_{module}_module" not in version
     ]
-    return Template(template.read_text(encoding="utf-8")).substitute(
-        values, user="user root root;" if root else "", temporary="\n    ".join(temporary)
+    text = Template(template.read_text(encoding="utf-8")).substitute(
+        values,
+        # nginx warns of the directive where it is not started by root.
+        user="user root root;" if os.geteuid() == 0 else "",
+        temporary="\n    ".join(temporary),
     )
+    (folder / CONFIGURATION).write_text(text, encoding="utf-8")
 
 
 def command(program: str | Path, folder: Path) -> list[str | Path]:
-    """What starts nginx in its folder; with ``-s`` and a word behind it, what speaks to it."""
+    """The command that starts nginx in its folder."""
     return [program, "-p", f"{folder}/", "-c", CONFIGURATION]
 
 
-def workers(
-    master: subprocess.Popen[bytes], count: int, old: frozenset[int] = frozenset()
-) -> frozenset[int]:
-    """The workers, once all are there and no ``old`` one is; or who is there in the end."""
-    deadline = time.monotonic() + PATIENCE
+def wait_for_workers(
+    master: subprocess.Popen[bytes], count: int, old: Sequence[Process] = ()
+) -> list[Process]:
+    """Wait until ``count`` workers run; the answer is the master and the workers by then.
+
+    ``old`` is the answer before a reload: its workers must have ended, and do not count.
+    """
+    old_workers = {process.pid for process in old[1:]}
+    deadline = time.monotonic() + TIMEOUT
     while True:
-        found = proofs.children(master.pid)
-        if len(found) == count and not found & old:
-            return found
-        if master.poll() is not None or time.monotonic() > deadline:
-            return found - old
+        family = procfs.family(master.pid)
+        processes = [process for process in family if process.pid not in old_workers]
+        complete = len(processes) == len(family) == 1 + count
+        if complete or master.poll() is not None or time.monotonic() > deadline:
+            return processes
         time.sleep(0.02)
 
 
-def stop(master: subprocess.Popen[bytes]) -> str:
-    """End it gracefully; its exit code as text."""
+def stop(master: subprocess.Popen[bytes]) -> int | None:
+    """Stop it gracefully; its exit code, or None where it still runs."""
     master.send_signal(signal.SIGQUIT)
-    try:
-        return str(master.wait(PATIENCE))
-    except subprocess.TimeoutExpired:
-        return "none: it goes on"
+    with suppress(subprocess.TimeoutExpired):
+        master.wait(TIMEOUT)
+    return master.returncode

@@ -1,4 +1,4 @@
-"""Probes: small C programs of ours, compiled as the package was compiled."""
+"""Probes: small C programs of this project, compiled as the package was compiled."""
 
 from pathlib import Path
 
@@ -8,30 +8,25 @@ from pipeline.system import process
 from pipeline.system.workspace import Workspace
 from pipeline.toolchain import compiler
 
-PROBES = Path(__file__).resolve().parent.parent / "probes"
+PROBES = Path(__file__).with_name("probes")
 
 
 def build(
-    name: str,
-    plan: Plan,
-    workspace: Workspace,
-    folder: Path,
-    log: Path,
-    parts: tuple[Path, ...] = (),
+    name: str, plan: Plan, workspace: Workspace, target: Path, log: Path, linked: Path | None = None
 ) -> Path:
-    """A probe's program in ``folder``, linked with ``parts`` where there are any.
+    """Compile a probe, linked with a file of the package where one is named; the answer is target.
 
     Raises SmokeError where it does not compile or link.
     """
-    target = folder / "-".join([name, *(part.suffix[1:] for part in parts)])
     argv: list[str | Path] = [*compiler.command(plan), "-std=gnu11", "-O1", "-g0"]
     argv += [*plan.compiler.isa[plan.machine.isa], PROBES / f"{name}.c"]
-    argv += [*parts, "-o", target, "-lpthread", "-ldl"]
+    argv += [*([linked] if linked else []), "-o", target, "-lpthread", "-ldl"]
     process.run(
         argv,
         log=log,
-        error=SmokeError,
-        what=f"the probe {name} does not compile or link" + "".join(f" with {p}" for p in parts),
+        error=SmokeError(
+            f"the probe {name} does not compile or link" + (f" with {linked}" if linked else "")
+        ),
         env=compiler.environment(plan, workspace),
     )
     return target

@@ -1,6 +1,5 @@
-"""Trials that every package must stand: aligned blocks, and linking with what it carries."""
+"""Trials of every package: aligned blocks, and linking with the static library and the object."""
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,60 +10,49 @@ from pipeline.smoke import probe
 from pipeline.system import process
 from pipeline.system.workspace import StepDirs
 from pipeline.toolchain import emulator
-from pipeline.toolchain.emulator import HERE, Runner
+from pipeline.toolchain.emulator import Start
 
 # Seconds after which a trial has failed; each takes about one.
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
-# The trials that every package must have stood.
+# The trials that every package must have passed.
 NAMES = ("aligned", "archive", "object")
 
 
 def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
     """Compile the probes as the package was compiled, and run them on its unpacked files."""
-    below = payload.place(dirs.unpacked, plan.package.libraries)
+    libraries = payload.place(dirs.unpacked, plan.package.libraries)
     objects = payload.place(dirs.unpacked, plan.objects)
-    archive, single = objects / f"lib{plan.base}.a", objects / f"{plan.base}.o"
-    # Relative: the loader splits the variable at spaces and colons, which a path may have.
-    preload = {"LD_PRELOAD": f"./{plan.soname}", "MIMALLOC_VERBOSE": "1"}
-    level = f"secure level: {plan.flavor.level}"
-    runner = emulator.runner(plan)
-    folder, log = dirs.folder("check"), dirs.log("check")
+    runner, folder, log = emulator.runner(plan), dirs.folder("check"), dirs.log("check")
 
-    def build(name: str, *linked: Path) -> Path:
-        return probe.build(name, plan, dirs.workspace, folder, log, linked)
-
-    def link(name: str, part: Path) -> Trial:
+    def link(name: str, file: Path) -> Trial:
         try:
-            return attempt(name, build("linked", part), below, runner=runner)
-        except SmokeError as problem:
-            # The package's fault, and one finding among others.
-            return Trial(name, False, f"{problem.what}\n{problem.detail}")
+            program = probe.build("linked", plan, dirs.workspace, folder / name, log, file)
+        except SmokeError as error:
+            # The package is wrong; it is one finding among others.
+            return Trial(name, False, f"{error.what}\n{error.detail}")
+        return attempt(name, runner.start([program], {}), libraries)
 
-    # The first takes longest; meanwhile the others are linked and run.
+    # The aligned blocks take longest; meanwhile the other two are linked and run.
     with ThreadPoolExecutor(1) as pool:
-        linked = pool.submit(lambda: (link("archive", archive), link("object", single)))
-        aligned = attempt("aligned", build("aligned"), below, preload, runner, says=level)
-        return (aligned, *linked.result())
+        archive = pool.submit(link, "archive", objects / f"lib{plan.base}.a")
+        single = pool.submit(link, "object", objects / f"{plan.base}.o")
+        program = probe.build("aligned", plan, dirs.workspace, folder / "aligned", log)
+        # Relative: the loader splits the variable at spaces and colons, which a path may have.
+        variables = {"LD_PRELOAD": f"./{plan.soname}", "MIMALLOC_VERBOSE": "1"}
+        command = runner.start([program], variables)
+        aligned = attempt("aligned", command, libraries, f"secure level: {plan.flavor.level}")
+        return aligned, archive.result(), single.result()
 
 
-def attempt(
-    name: str,
-    program: Path,
-    folder: Path,
-    env: Mapping[str, str] | None = None,
-    runner: Runner = HERE,
-    says: str = "",
-) -> Trial:
-    """Run a program once, in ``folder``; it has passed if it exits with 0, and ``says`` this."""
-    begin = runner.start([program], env or {})
-    code, output, complaint = process.attempt(
-        begin.argv, cwd=folder, env=begin.env, timeout=PATIENCE
+def attempt(name: str, command: Start, folder: Path, message: str = "") -> Trial:
+    """Run a program in ``folder``; it passes if it exits with 0 and prints the message."""
+    code, output, errors = process.attempt(
+        command.argv, cwd=folder, env=command.env, timeout=TIMEOUT
     )
-    # A probe's last words, the counts, are on its output: they stay last.
-    lines = (complaint + output).splitlines()
-    said = "\n".join(lines[-process.LAST_LINES :])
+    # The last lines of a probe, the counts, are on its output: they stay last.
+    lines = (errors + output).splitlines()
     faults = [f"exit code {code}"] if code else []
-    if says and not any(line.endswith(says) for line in lines):
-        faults.append(f"it does not say `{says}`")
-    return Trial(name, not faults, "\n".join([said, *faults]).strip())
+    if message and not any(line.endswith(message) for line in lines):
+        faults.append(f"it does not print `{message}`")
+    return Trial(name, not faults, "\n".join([*lines[-process.LAST_LINES :], *faults]).strip())

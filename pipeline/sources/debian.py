@@ -10,77 +10,68 @@ from tempfile import TemporaryDirectory
 from pipeline.model.errors import FetchError
 from pipeline.system import process
 
-_APT = Path("/etc/apt")
+_CONFIGURATION = Path("/etc/apt")
 
 
 def obtain(request: str, part: Path, log: Path) -> None:
-    """Bring the tarball of a source package from the archives that the host's apt knows.
+    """Put the tarball of a source package, such as ``mimalloc=2.0.9+ds-2``, into ``part``.
 
-    Their source lists, and all that apt learns from them, stay in a temporary folder: the host's
-    own configuration is read and never changed.
+    The host's apt configuration is read and never changed. Raises FetchError.
     """
     if not shutil.which("apt-get"):
         raise FetchError(f"{request}: no apt-get on this host")
-    with _apt() as (scratch, settings):
+    with _private_apt() as (folder, options):
         process.run(
-            ["apt-get", *settings, "source", "--download-only", "--tar-only", request],
+            ["apt-get", *options, "source", "--download-only", "--tar-only", request],
             log=log,
-            error=FetchError,
-            what=f"{request}: not to be had from the archives that apt is set up for",
-            cwd=scratch,
+            error=FetchError(f"{request}: not in the archives that apt is set up for"),
+            cwd=folder,
         )
-        tarballs = sorted(scratch.glob("*.orig.tar.*"))
+        tarballs = sorted(folder.glob("*.orig.tar.*"))
         if not tarballs:
             raise FetchError(f"{request}: the source package has no upstream tarball")
         shutil.copyfile(tarballs[0], part)
 
 
 def versions(name: str) -> list[str]:
-    """The versions of a source package in the archives that the host's apt knows, as they come."""
+    """The versions of a source package in the archives that apt is set up for, in apt's order."""
     if not shutil.which("apt-cache"):
         return []
-    with _apt() as (scratch, settings):
-        argv = ["apt-cache", *settings, "showsrc", "--only-source", name]
-        _, told, _ = process.attempt(argv, cwd=scratch)
-    return re.findall(r"^Version: (\S+)$", told, re.MULTILINE)
+    with _private_apt() as (folder, options):
+        argv = ["apt-cache", *options, "showsrc", "--only-source", name]
+        _, output, _ = process.attempt(argv, cwd=folder)
+    return re.findall(r"^Version: (\S+)$", output, re.MULTILINE)
 
 
 @contextmanager
-def _apt() -> Iterator[tuple[Path, list[str]]]:
-    """A folder, and the options by which apt knows of sources, and keeps to that folder."""
+def _private_apt() -> Iterator[tuple[Path, list[str]]]:
+    """A temporary folder with the lists of the host's archives, and the options to use it."""
     with TemporaryDirectory(prefix="mimalloc-apt-") as name:
-        scratch = Path(name)
-        settings = _private_apt(scratch)
-        # Some of the host's archives may have no sources; the next command tells.
-        process.attempt(["apt-get", *settings, "update"], cwd=scratch)
-        yield scratch, settings
+        folder = Path(name)
+        parts, lists, cache = folder / "sources.d", folder / "lists", folder / "cache"
+        for directory in (parts, lists / "partial", cache / "archives" / "partial"):
+            directory.mkdir(parents=True)
+        sources = (_CONFIGURATION / "sources.list.d").glob("*")
+        for file in [_CONFIGURATION / "sources.list", *sources]:
+            if file.suffix in (".list", ".sources") and file.is_file():
+                text = file.read_text(encoding="utf-8", errors="replace")
+                (parts / file.name).write_text(_source_entries(text), encoding="utf-8")
+        settings = {
+            "Dir::Etc::sourcelist": "/dev/null",
+            "Dir::Etc::sourceparts": parts,
+            "Dir::State::lists": lists,
+            "Dir::Cache": cache,
+            "APT::Sandbox::User": "",
+            "Acquire::Languages": "none",
+            "Debug::NoLocking": "true",
+        }
+        options = [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
+        # It fails if one of the archives has no sources; the others are enough.
+        process.attempt(["apt-get", *options, "update"], cwd=folder)
+        yield folder, options
 
 
-def _private_apt(scratch: Path) -> list[str]:
-    parts = scratch / "sources.d"
-    for folder in (
-        parts,
-        scratch / "lists" / "partial",
-        scratch / "cache" / "archives" / "partial",
-    ):
-        folder.mkdir(parents=True)
-    for file in [_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("*"))]:
-        if file.suffix in (".list", ".sources") and file.is_file():
-            text = file.read_text(encoding="utf-8", errors="replace")
-            (parts / file.name).write_text(_as_source_entries(text), encoding="utf-8")
-    settings = {
-        "Dir::Etc::sourcelist": "/dev/null",
-        "Dir::Etc::sourceparts": parts,
-        "Dir::State::lists": scratch / "lists",
-        "Dir::Cache": scratch / "cache",
-        "APT::Sandbox::User": "",
-        "Acquire::Languages": "none",
-        "Debug::NoLocking": "true",
-    }
-    return [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
-
-
-def _as_source_entries(text: str) -> str:
-    """The same archives, asked for sources: one-line entries and deb822 alike."""
+def _source_entries(text: str) -> str:
+    """The same archives, with their sources only: one-line entries and deb822 alike."""
     text = re.sub(r"^deb(?=\s)", "deb-src", text, flags=re.MULTILINE)
     return re.sub(r"^(Types:).*$", r"\1 deb-src", text, flags=re.MULTILINE)

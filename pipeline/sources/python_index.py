@@ -6,75 +6,77 @@ import re
 import shutil
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pipeline.model.errors import FetchError
 from pipeline.system import process
+from pipeline.system.download import download
 from pipeline.system.report import Report, without_password
 
 
-def obtain(requirement: str, part: Path, *, limit: int, report: Report) -> bool:
-    """The archive as the host's index has it; it is neither built nor asked for its metadata."""
-    # What unearth asks the index with, and lets through when there is no connection.
-    from httpx2 import HTTPError, InvalidURL
+def obtain(requirement: str, part: Path, *, limit: int, report: Report) -> None:
+    """Put the archive into ``part``; unlike pip, run none of its code to read its metadata.
+
+    Raises FetchError.
+    """
+    # These take time to load, and most runs have no use for them.
+    from httpx2 import HTTPError
     from unearth import PackageFinder
     from unearth.auth import MultiDomainBasicAuth
-    from unearth.errors import UnpackError as IndexTrouble
     from unearth.fetchers import PyPIClient
 
-    settings = dict(_pip_settings())
-    asked = [] if settings.get("no-index") else [settings.get("index-url") or _default_index()]
-    asked += settings.get("extra-index-url", "").split()
-    trusted, certificates = settings.get("trusted-host", "").split(), settings.get("cert", "")
+    settings = _pip_settings()
+    indexes, certificates = _indexes(settings), settings.get("cert", "")
     try:
-        context = ssl.create_default_context(cafile=certificates or None)
-    except OSError as problem:
-        raise FetchError(f"pip's certificates, {certificates}: {problem.strerror}") from problem
-    trust = context if certificates else True
-    try:
-        with PyPIClient(trusted_hosts=trusted, verify=trust) as session:
-            session.auth = MultiDomainBasicAuth(index_urls=asked)
+        trust = ssl.create_default_context(cafile=certificates) if certificates else True
+        hosts = settings.get("trusted-host", "").split()
+        with PyPIClient(trusted_hosts=hosts, verify=trust) as session:
+            session.auth = MultiDomainBasicAuth(prompting=False, index_urls=indexes)
             finder = PackageFinder(
-                session,  # type: ignore[arg-type]  # its own client, which its types do not cover
-                index_urls=asked,
+                session,  # type: ignore[arg-type]  # unearth's own client does not match its types
+                index_urls=indexes,
                 find_links=settings.get("find-links", "").split(),
                 no_binary=[":all:"],
                 ignore_compatibility=True,
             )
             best = finder.find_best_match(requirement, allow_yanked=True).best
-    except (HTTPError, InvalidURL, IndexTrouble, OSError, ValueError) as problem:
-        raise FetchError(
-            f"{requirement}: the package index: {without_password(problem)}"
-        ) from problem
+    except (HTTPError, OSError, ValueError) as problem:
+        message = f"{requirement}: the package index: {without_password(problem)}"
+        raise FetchError(message) from problem
     if best is None or best.link is None:
         raise FetchError(f"{requirement}: not on the package index that pip is set up for")
     if best.link.is_file:
         shutil.copyfile(best.link.file_path, part)
-        return False
-    # Its library takes time to load, and most runs have no use for it.
-    from pipeline.system.download import download
-
-    url = best.link.url_without_fragment
-    return download(url, part, limit=limit, report=report, certificates=certificates)
+    else:
+        url = _with_password(best.link.url_without_fragment, indexes)
+        download(url, part, limit=limit, report=report, certificates=certificates)
 
 
-def _pip_settings() -> Iterator[tuple[str, str]]:
-    """What pip is set up with, from its files and from the environment, the strongest last."""
-    told = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "XDG_"))}
-    code, answer, complaint = process.attempt(
-        [sys.executable, "-m", "pip", "config", "list"], env=told
-    )
-    if code != 0:
-        last = "".join(complaint.splitlines()[-1:])
-        raise FetchError("pip does not tell which index it asks", got=last, hint="./bootstrap")
-    found = re.findall(r"^(\S+?)\.([a-z-]+)=(.*)$", answer, re.MULTILINE)
-    for _, name, value in sorted(found, key=lambda entry: entry[0] == ":env:"):
-        yield name, str(ast.literal_eval(value))
-
-
-def _default_index() -> str:
-    """The index that pip asks where nobody has set up another."""
+def _indexes(settings: Mapping[str, str]) -> list[str]:
     from pip._internal.models.index import PyPI
 
-    return str(PyPI.simple_url)
+    main = [] if settings.get("no-index") else [settings.get("index-url") or str(PyPI.simple_url)]
+    return [*main, *settings.get("extra-index-url", "").split()]
+
+
+def _with_password(url: str, indexes: Sequence[str]) -> str:
+    """The URL with the user name and the password of the index on the same host."""
+    for index in indexes:
+        login, at, host = urlsplit(index).netloc.rpartition("@")
+        if at and host == urlsplit(url).netloc:
+            return url.replace("//", f"//{login}@", 1)
+    return url
+
+
+def _pip_settings() -> dict[str, str]:
+    """The settings of pip from its files and from the environment, which takes precedence."""
+    env = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "XDG_"))}
+    argv = [sys.executable, "-m", "pip", "config", "list"]
+    error = FetchError("pip does not list its settings", hint="./bootstrap")
+    lines = re.findall(
+        r"^(\S+?)\.([a-z-]+)=(.*)$", process.read(argv, error=error, env=env), re.MULTILINE
+    )
+    lines.sort(key=lambda line: line[0] == ":env:")
+    return {name: str(ast.literal_eval(value)) for _, name, value in lines}

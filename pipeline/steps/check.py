@@ -1,4 +1,4 @@
-"""The check step: gather the facts of the RPM, try its files, and judge."""
+"""The check step: gather the facts of the RPMs, run their library, and judge both."""
 
 import socket
 from collections.abc import Iterator
@@ -13,75 +13,71 @@ from pipeline.system.checksum import digest_of_files, sha256_of
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs, place_text
 
-_SHORTEST_HOST_NAME = 4
-
 
 def inputs(plan: Plan, root: Path) -> object:
     """The manifests, and the programs that are run on the package."""
     from pipeline.smoke import probe
 
-    return load.manifests_digest(root, plan), digest_of_files(probe.PROBES.iterdir())
+    # Python may have written a cache of byte code there.
+    probes = (file for file in probe.PROBES.iterdir() if file.is_file())
+    return load.manifests_digest(root, plan), digest_of_files(probes)
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
-    """Hold the RPM to its recipe and build root. Raises CheckError with every finding."""
-    # The disassembler and the ELF reader take time to load: only when there is something to judge.
-    from pipeline.checks import judge
-    from pipeline.inspect import gather, payload
-    from pipeline.smoke import trials
-
+    """Check the RPMs against recipe and build root. Raises CheckError with every finding."""
     rpm = dirs.packages / plan.file_name
-    checked = {name: sha256_of(dirs.packages / name) for name in plan.file_names}
-    words = tuple(host_words(dirs))
-    folder = dirs.folder("check")
-    files = payload.unpack(rpm, folder)
-    # We disassemble while the programs run. Those are waited for here, where an interrupt arrives.
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(gather, rpm, folder, library=plan.library, needles=words)
-        # Without a library there is nothing to run, and that the trials are missing is a finding.
-        there = payload.place(files, plan.library).is_file()
-        ran = trials.run(plan, dirs) if there else ()
-        facts = replace(reading.result(), trials=ran, required=trials.NAMES)
-    findings = judge(facts, plan, load.manifest(dirs.workspace.root, plan))
-    findings += _of_subpackage(plan, dirs, words)
-    lines = [line for finding in findings for line in finding.lines()]
-    with dirs.log("check").open("a", encoding="utf-8") as log:
-        log.writelines(f"{trial.name}: {trial.output}\n" for trial in facts.trials)
-        log.writelines(f"{line}\n" for line in lines)
+    checksums = "".join(f"{sha256_of(dirs.packages / name)}  {name}\n" for name in plan.file_names)
+    findings = _findings(plan, dirs)
     if findings:
         raise CheckError(
-            f"{rpm.name} is not fit to leave: {len(findings)} finding(s)",
-            detail="\n".join(lines),
+            f"{rpm.name} does not pass the checks: {len(findings)} finding(s)",
+            detail="\n".join(line for finding in findings for line in finding.lines()),
             file=rpm,
             hint="rpm -qlp, rpm -qip and readelf -a show what the findings are about",
         )
-    place_text("".join(f"{told}  {name}\n" for name, told in checked.items()), dirs.checked)
+    place_text(checksums, dirs.checked)
 
 
-def _of_subpackage(plan: Plan, dirs: StepDirs, words: tuple[str, ...]) -> list[Finding]:
-    """What is wrong with the sub-package, where there is one."""
-    from pipeline.checks import judge_subpackage
-    from pipeline.inspect import read
+def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
+    """What is wrong with the package and its sub-package; the log gets trials and findings."""
+    # The disassembler and the ELF reader take time to load: only when there is something to judge.
+    from pipeline.checks.package import check_package
+    from pipeline.checks.subpackage import check_subpackage
+    from pipeline.inspect import package, payload
+    from pipeline.smoke import trials
 
-    if plan.subpackage is None:
-        return []
-    rpm, folder = dirs.packages / plan.subpackage.file_name, dirs.folder("check") / "switch"
-    facts = read(rpm, folder, library=plan.library, needles=words)
-    return judge_subpackage(facts, plan, load.subpackage_manifest(dirs.workspace.root, plan))
+    root, rpm, folder = dirs.workspace.root, dirs.packages / plan.file_name, dirs.folder("check")
+    names = tuple(_host_names(dirs))
+    files = payload.unpack(rpm, folder)
+    # Disassemble while the programs run. Run them in this thread, where an interrupt arrives.
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(package.read_unpacked, rpm, folder, library=plan.library, names=names)
+        # Without a library nothing can run, and the missing trials are a finding.
+        has_library = payload.place(files, plan.library).is_file()
+        done = trials.run(plan, dirs) if has_library else ()
+        facts = replace(reading.result(), trials=done, required=trials.NAMES)
+    findings = check_package(facts, plan, load.manifest(root, plan))
+    if plan.subpackage:
+        rpm, folder = dirs.packages / plan.subpackage.file_name, dirs.unpacked_subpackage.parent
+        facts = package.read(rpm, folder, library=plan.library, names=names)
+        findings += check_subpackage(facts, plan, load.subpackage_manifest(root, plan))
+    with dirs.log("check").open("a", encoding="utf-8") as log:
+        log.writelines(f"{trial.name}: {trial.output}\n" for trial in done)
+        log.writelines(f"{line}\n" for finding in findings for line in finding.lines())
+    return findings
 
 
-def host_words(dirs: StepDirs) -> Iterator[str]:
-    """What must not be in a package: folders of the build, and the name of the host.
+def _host_names(dirs: StepDirs) -> Iterator[str]:
+    """What no package may contain: folders of this build, and the name of this host.
 
-    A name that upstream's text or our spec holds is no trace: a host may be called ``linux``, or
-    ``local``.
+    A host may be called ``linux`` or ``local``: a name that upstream's text or our spec contains
+    is not searched for, nor one of less than four letters.
     """
-    workspace = dirs.workspace
-    for folder in (workspace.root, workspace.cache, Path.home()):
+    for folder in (dirs.workspace.root, dirs.workspace.cache, Path.home()):
         if len(folder.parts) > 1:
             yield str(folder)
     name = socket.gethostname()
     texts = [*dirs.patched.rglob("*"), *dirs.folder("package").glob("*.spec")]
     text = b"".join(file.read_bytes() for file in texts if file.is_file())
-    if len(name) >= _SHORTEST_HOST_NAME and name.encode() not in text:
+    if len(name) > 3 and name.encode() not in text:
         yield name

@@ -11,19 +11,19 @@ from pipeline.toolchain import cmake, compiler
 
 
 def inputs(plan: Plan, root: Path) -> object:
-    """Nothing but the folder that cmake has configured."""
+    """Nothing but the configured build folder."""
     return ()
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
-    """Compile and link in the build folder. Raises CompileError with the compiler's last lines."""
+    """Compile and link in the build folder. Raises CompileError with the compiler's errors."""
     threads = dirs.options.threads or process.cores()
     process.run(
         [cmake.ninja(), "-C", dirs.build, f"-j{threads}", "all"],
         log=dirs.log("compile"),
-        error=CompileError,
-        what=f"mimalloc {plan.recipe.version} does not compile",
+        error=CompileError(
+            f"mimalloc {plan.recipe.version} does not compile",
+            hint="read the log; if a patch or an option of ours causes it, correct that",
+        ),
         env=compiler.environment(plan, dirs.workspace),
-        telling=r"\berror:|undefined symbol|^ninja: ",
-        hint="read the log; if a patch or an option of ours is to blame, correct it there",
     )

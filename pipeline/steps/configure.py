@@ -1,4 +1,4 @@
-"""The configure step: cmake writes its build folder, and may ignore no option."""
+"""The configure step: cmake writes its build folder, and must use every option."""
 
 import re
 from pathlib import Path
@@ -11,66 +11,59 @@ from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
 from pipeline.toolchain import cmake, compiler
 
+_IGNORED = r"variables were not used by the project:\s*\n((?:\s*\n|    \S+\n)+)"
+
 
 def inputs(plan: Plan, root: Path) -> object:
-    """Compiler, flags and options: the C library and not the dist's name, so that dists share it."""
+    """Compiler, flags and options; not the dist, so that dists can share the result."""
     return (
         *(cmake.options(plan), plan.compiler, plan.target, plan.processor.name),
-        # Upstream compiles its build date in, from SOURCE_DATE_EPOCH.
-        plan.recipe.released,
-        compiler.versions(plan),
-        digest_of_files(compiler.support(plan, root)),
+        plan.recipe.released,  # upstream compiles its build date in, from SOURCE_DATE_EPOCH
+        *(compiler.versions(plan), digest_of_files(compiler.support(plan, root))),
     )
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
-    """Let cmake write its build folder. Raises ConfigureError, also for an option it ignored."""
-    folder, log = dirs.folder("configure"), dirs.log("configure")
-    toolchain_file = folder / "toolchain.cmake"
+    """Configure the build folder. Raises ConfigureError, also for an option that cmake ignores."""
+    version, log = plan.recipe.version, dirs.log("configure")
+    toolchain_file = dirs.folder("configure") / "toolchain.cmake"
     toolchain_file.write_text(cmake.toolchain_file(plan), encoding="utf-8")
-    linked = _support(plan, dirs)
+    objects = [
+        _compile_support(source, plan, dirs)
+        for source in compiler.support(plan, dirs.workspace.root)
+    ]
     process.run(
         [
             *(cmake.program(), "-G", "Ninja", "-S", dirs.patched, "-B", dirs.build),
             f"-DCMAKE_MAKE_PROGRAM={cmake.ninja()}",
             f"-DCMAKE_TOOLCHAIN_FILE={toolchain_file}",
             *(f"-D{name}={value}" for name, value in cmake.options(plan).items()),
-            f"-DCMAKE_C_STANDARD_LIBRARIES={' '.join(linked)}",
+            "-DCMAKE_C_STANDARD_LIBRARIES=" + " ".join(f'"{file}"' for file in objects),
         ],
         log=log,
-        error=ConfigureError,
-        what=f"cmake cannot configure mimalloc {plan.recipe.version}",
+        error=ConfigureError(
+            f"cmake cannot configure mimalloc {version}", hint="correct the options in the recipe"
+        ),
         env=compiler.environment(plan, dirs.workspace),
-        hint="correct the options in the recipe",
     )
-    _refuse_ignored(plan, log)
-
-
-def _support(plan: Plan, dirs: StepDirs) -> list[str]:
-    """Compile what the toolchain adds to the library; the answer is quoted for a link line."""
-    objects = []
-    for source in compiler.support(plan, dirs.workspace.root):
-        target = dirs.folder("configure") / f"{source.stem}.o"
-        flags = compiler.flags(plan).compile
-        process.run(
-            [*compiler.command(plan), *flags, "-fPIC", "-c", source, "-o", target],
-            log=dirs.log("configure"),
-            error=ConfigureError,
-            what=f"{source.name} does not compile",
-            env=compiler.environment(plan, dirs.workspace),
-        )
-        objects.append(f'"{target}"')
-    return objects
-
-
-def _refuse_ignored(plan: Plan, log: Path) -> None:
-    """An option that upstream has dropped or renamed must not vanish in silence."""
-    text = log.read_text(encoding="utf-8", errors="replace")
-    told = re.search(r"variables were not used by the project:\s*\n((?:\s*\n|    \S+\n)+)", text)
-    if told:
+    # cmake only warns of an option that upstream has dropped or renamed.
+    if ignored := re.search(_IGNORED, log.read_text(encoding="utf-8", errors="replace")):
         raise ConfigureError(
-            f"mimalloc {plan.recipe.version} does not know {', '.join(told[1].split())}",
+            f"mimalloc {version} has no option {', '.join(ignored[1].split())}",
             file=log,
-            hint=f"take the option out of recipes/{plan.recipe.version}.toml,\n"
-            "or out of recipes/package.toml where no release knows it",
+            hint=f"remove it from recipes/{version}.toml,\n"
+            "or from recipes/package.toml where no release has it",
         )
+
+
+def _compile_support(source: Path, plan: Plan, dirs: StepDirs) -> Path:
+    """Compile a file that the toolchain adds to the library."""
+    target = dirs.folder("configure") / f"{source.stem}.o"
+    flags = compiler.flags(plan).compile
+    process.run(
+        [*compiler.command(plan), *flags, "-fPIC", "-c", source, "-o", target],
+        log=dirs.log("configure"),
+        error=ConfigureError(f"{source.name} does not compile"),
+        env=compiler.environment(plan, dirs.workspace),
+    )
+    return target

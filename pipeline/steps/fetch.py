@@ -1,8 +1,9 @@
-"""The fetch step: the first source that can be had, verified, kept in a cache by its content."""
+"""The fetch step: the first source that is available, verified, and cached by its checksum."""
 
 import json
+import os
 import shutil
-import stat
+from itertools import zip_longest
 from pathlib import Path
 
 from pipeline.model import Plan, Source, UserSource
@@ -20,142 +21,119 @@ def inputs(plan: Plan, root: Path) -> object:
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
-    """Put the release's archive, and the note of where it came from, into the step's room.
+    """Put the release's archive, and a note of its origin, into the step directory.
 
-    A pinned archive is held to its checksum here; what the user hands over is held, as everything
-    is, to the identity of its tree after it is unpacked. Raises FetchError or VerifyError.
+    A pinned archive is verified by its checksum. A source of the user is verified later, as every
+    source is: by the identity of the unpacked tree. Raises FetchError or VerifyError.
     """
     if plan.user_source:
-        told = {"kind": plan.user_source.kind, "reference": plan.user_source.fingerprint}
-        _delivered(plan, plan.user_source, dirs, report)
+        _fetch_user_source(plan, plan.user_source, dirs, report)
+        origin = {"kind": plan.user_source.kind, "reference": plan.user_source.fingerprint}
     else:
-        source = _pinned(plan, dirs, report)
-        told = {"kind": source.kind, "reference": source.reference}
+        source = _fetch_pinned(plan, dirs, report)
+        origin = {"kind": source.kind, "reference": source.reference}
     if dirs.archive.exists():
-        told["sha256"] = sha256_of(dirs.archive)
-    place_text(json.dumps(told, indent=2) + "\n", dirs.fetched)
+        origin["sha256"] = sha256_of(dirs.archive)
+    place_text(json.dumps(origin, indent=2) + "\n", dirs.fetched)
 
 
-def _delivered(plan: Plan, given: UserSource, dirs: StepDirs, report: Report) -> None:
-    if dirs.options.offline and given.kind == "url":
+def _fetch_user_source(plan: Plan, source: UserSource, dirs: StepDirs, report: Report) -> None:
+    if dirs.options.offline and source.kind == "url":
         raise FetchError(
-            "--offline forbids to fetch the source that was handed over",
-            got=given.fingerprint,
-            hint="leave out --offline, or hand over a file",
+            "--offline forbids downloading the source",
+            got=source.fingerprint,
+            hint="leave out --offline, or name a file",
         )
     limit, log = plan.package.limits.download, dirs.log("fetch")
     name = f"mimalloc-{plan.recipe.version}"
-    user.deliver(given, dirs.archive, name, limit=limit, report=report, log=log)
-    if not dirs.archive.exists():
-        return
-    got = sha256_of(dirs.archive)
+    user.deliver(source, dirs.archive, name, limit=limit, report=report, log=log)
+    checksum = sha256_of(dirs.archive) if dirs.archive.exists() else ""
+    if checksum in [pin.sha256 for pin in plan.recipe.source]:
+        # It is what a recipe pins: once it is cached, --source is needed no more.
+        with locked(cache_locks(dirs.workspace), checksum):
+            place(dirs.archive, _cache_entry(checksum, dirs.workspace))
+
+
+def _fetch_pinned(plan: Plan, dirs: StepDirs, report: Report) -> Source:
+    """Copy a pinned archive into the step directory, from the cache if it is there."""
     for source in plan.recipe.source:
-        # Kept, so that it has to be handed over only once.
-        if source.sha256 == got:
-            with locked(cache_locks(dirs.workspace), source.sha256):
-                if not _cached(source, dirs, report):
-                    place(dirs.archive, _entry(source, dirs.workspace))
-
-
-def _pinned(plan: Plan, dirs: StepDirs, report: Report) -> Source:
-    """Fill the step's room with an archive that is what its source pins; the answer is which."""
-    sources = plan.recipe.source
-    for source in sources:
-        if _cached(source, dirs, report):
+        if _copy_cached(source, dirs, report):
             return source
-    reasons: list[PackagingError] = []
-    if not dirs.options.offline:
-        for source in sources:
-            try:
-                with locked(cache_locks(dirs.workspace), source.sha256):
-                    _obtain(source, plan, dirs, report)
-                    return source
-            except (FetchError, VerifyError) as problem:
-                reasons.append(problem)
-                report.line(f"  {problem.what}")
-    raise _nothing(plan, dirs, reasons)
+    problems: list[PackagingError] = []
+    for source in () if dirs.options.offline else plan.recipe.source:
+        try:
+            with locked(cache_locks(dirs.workspace), source.sha256):
+                # Another run may have cached it while this one waited for the lock.
+                if not _copy_cached(source, dirs, report):
+                    _download(source, plan, dirs, report)
+            return source
+        except (FetchError, VerifyError) as problem:
+            problems.append(problem)
+            report.line(f"  {problem.what}")
+    raise _unavailable(plan, dirs, problems)
 
 
-def _entry(source: Source, workspace: Workspace) -> Path:
-    return workspace.cache / "sha256" / source.sha256
+def _cache_entry(checksum: str, workspace: Workspace) -> Path:
+    return workspace.cache / "sha256" / checksum
 
 
-def _cached(source: Source, dirs: StepDirs, report: Report) -> bool:
-    """Whether the cache has it: if so, a copy is in the room, and it is the copy that was verified.
-
-    What was verified once may have been altered since, also between a look at it and its use.
-    """
-    entry = _entry(source, dirs.workspace)
-    try:
-        kind = entry.lstat().st_mode
-    except FileNotFoundError:
+def _copy_cached(source: Source, dirs: StepDirs, report: Report) -> bool:
+    """Copy an archive from the cache and verify the copy: the entry may have been altered."""
+    entry = _cache_entry(source.sha256, dirs.workspace)
+    if not os.path.lexists(entry):
         return False
-    if stat.S_ISREG(kind):
+    if entry.is_file() and not entry.is_symlink():
         shutil.copyfile(entry, dirs.archive)
         if sha256_of(dirs.archive) == source.sha256:
             return True
         dirs.archive.unlink()
-    aside = _set_aside(entry, source, dirs.workspace)
-    report.line(f"  a cached source had been altered; set aside as {aside}")
+    rejected = _reject(entry, source, dirs.workspace)
+    report.line(f"  a cached source was altered; moved to {rejected}")
     return False
 
 
-def _obtain(source: Source, plan: Plan, dirs: StepDirs, report: Report) -> None:
-    workspace = dirs.workspace
-    if _cached(source, dirs, report):
-        return
-    part = workspace.cache / "parts" / source.sha256
+def _download(source: Source, plan: Plan, dirs: StepDirs, report: Report) -> None:
+    part = dirs.workspace.cache / "parts" / source.sha256
     part.parent.mkdir(parents=True, exist_ok=True)
     if part.is_symlink() or not part.is_file():
-        # Bytes that go on with a link would go where it leads.
-        remove(part)
+        remove(part)  # a download must not be written through a link
     limit, log = plan.package.limits.download, dirs.log("fetch")
-    resumed = pinned.obtain(source, part, limit=limit, report=report, log=log)
-    if resumed and sha256_of(part) != source.sha256:
-        # The beginning may have been another file's; once more from there before it is condemned.
-        part.unlink()
-        pinned.obtain(source, part, limit=limit, report=report, log=log)
-    got = sha256_of(part)
-    if got != source.sha256:
+    pinned.obtain(source, part, limit=limit, report=report, log=log)
+    checksum = sha256_of(part)
+    if checksum != source.sha256:
         raise VerifyError(
-            "checksum mismatch, the file is set aside",
+            "checksum mismatch, the file was moved aside",
             expected=f"sha256 {source.sha256}",
-            got=f"sha256 {got}",
-            file=_set_aside(part, source, workspace),
+            got=f"sha256 {checksum}",
+            file=_reject(part, source, dirs.workspace),
         )
     shutil.copyfile(part, dirs.archive)
-    place(part, _entry(source, workspace))
+    place(part, _cache_entry(source.sha256, dirs.workspace))
     part.unlink()
 
 
-def _set_aside(file: Path, source: Source, workspace: Workspace) -> Path:
-    aside = workspace.cache / "rejected" / f"{source.sha256[:16]}-{source.kind}"
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    remove(aside)
-    file.rename(aside)
-    return aside
+def _reject(file: Path, source: Source, workspace: Workspace) -> Path:
+    """Move a file with the wrong content out of use, where the user can inspect it."""
+    rejected = workspace.cache / "rejected" / f"{source.sha256[:16]}-{source.kind}"
+    rejected.parent.mkdir(parents=True, exist_ok=True)
+    remove(rejected)
+    return file.rename(rejected)
 
 
-def _nothing(plan: Plan, dirs: StepDirs, reasons: list[PackagingError]) -> PackagingError:
-    version = plan.recipe.version
-    upstream = next((source for source in plan.recipe.source if source.url), None)
-    hint = f"invoke fetch --version {version} --source TARBALL|FOLDER|GIT-REPOSITORY|URL"
-    if upstream:
-        hint += f"\nthe tarball is {upstream.url}\nwith sha256 {upstream.sha256}"
+def _unavailable(plan: Plan, dirs: StepDirs, problems: list[PackagingError]) -> PackagingError:
+    """The error that lists every source, and what is wrong with it."""
+    version, lines = plan.recipe.version, list[str]()
+    for source, problem in zip_longest(plan.recipe.source, problems):
+        lines.append(f"{source.kind} {source.reference} sha256 {source.sha256}")
+        lines += [f"  {line.strip()}" for line in problem.lines()] if problem else []
+    what = f"no source of mimalloc {version} is available"
     if dirs.options.offline:
-        wanted = [f"{s.kind} {s.reference} sha256 {s.sha256}" for s in plan.recipe.source]
-        return FetchError(
-            f"mimalloc {version} is not in the cache, and --offline forbids to fetch it",
-            file=dirs.workspace.cache,
-            detail="\n".join(wanted),
-            hint=hint,
-        )
-    mismatch = any(isinstance(reason, VerifyError) for reason in reasons)
-    lines = []
-    for source, reason in zip(plan.recipe.source, reasons, strict=True):
-        lines.append(f"{source.kind} {source.reference}")
-        lines += [f"  {line.strip()}" for line in reason.lines()]
+        what = f"mimalloc {version} is not in the cache, and --offline forbids downloading it"
+    mismatch = any(isinstance(problem, VerifyError) for problem in problems)
     error = VerifyError if mismatch else FetchError
     return error(
-        f"no source of mimalloc {version} could be had", detail="\n".join(lines), hint=hint
+        what,
+        file=dirs.workspace.cache,
+        detail="\n".join(lines),
+        hint=f"invoke fetch --version {version} --source TARBALL|FOLDER|GIT-REPOSITORY|URL",
     )

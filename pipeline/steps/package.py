@@ -1,63 +1,50 @@
-"""The package step: let rpmbuild wrap up the staged files."""
+"""The package step: rpmbuild packs the staged files."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.model import Plan, PlannedSubpackage
-from pipeline.model.errors import PackageError
+from pipeline.model import Plan
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs, place
 from pipeline.toolchain import rpmbuild, spec
 
-_MODE = ("-bb", "--with", "prebuilt")
-
 
 def inputs(plan: Plan, root: Path) -> object:
-    """The whole plan, rpmbuild, and the texts that the spec is made from."""
-    plan = replace(plan, user_source=None)
-    return plan, rpmbuild.version(), spec.templates_digest(root), rpmbuild.attributes_digest(root)
+    """The whole plan, rpmbuild, and the files that it reads."""
+    return replace(plan, user_source=None), rpmbuild.inputs(root)
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
-    """Write the RPMs into the step's room. Raises PackageError with rpmbuild's last lines."""
+    """Write the RPMs into the step directory. Raises PackageError with rpmbuild's last lines."""
     folder, root = dirs.folder("package"), dirs.workspace.root
-    text = spec.render(plan, root, spec.staged(plan, dirs.stage), plan.options)
-    file = _written(text, folder, plan)
-    places = {"_rpmdir": dirs.packages, "staged": dirs.stage}
+    text = spec.render(plan, root, spec.staged(dirs.stage))
+    macros = {"staged": str(dirs.stage)}
+    build = rpmbuild.Build(plan, folder, text, plan.file_name, rpmbuild.STAGED, macros)
     with ThreadPoolExecutor(1) as pool:
-        subpackage = plan.subpackage
-        beside = pool.submit(_switch, plan, subpackage, dirs, text) if subpackage else None
-        rpmbuild.run(_MODE, file, plan, root, places, dirs.log("package"))
-        _there(dirs.packages / plan.file_name, dirs.log("package"))
-        if beside and subpackage:
-            place(beside.result(), dirs.packages / subpackage.file_name)
+        subpackage = pool.submit(_pack_subpackage, build, root)
+        rpmbuild.run(build, root)
+    if rpm := subpackage.result():
+        place(rpm, dirs.packages / rpm.name)
 
 
-def _switch(plan: Plan, subpackage: PlannedSubpackage, dirs: StepDirs, text: str) -> Path:
-    """The sub-package, packed on a platform of no machine.
+def _pack_subpackage(build: rpmbuild.Build, root: Path) -> Path | None:
+    """The sub-package, if there is one, packed for a platform without a machine.
 
-    rpm writes one platform into all that it packs at once, and a number of the machine before it:
-    so a package for all machines would differ from one to the other.
+    rpm writes the platform, and a number of the machine, into all that it packs at once. So the
+    sub-package that it packs with the package differs from machine to machine. This one does not.
     """
-    folder = dirs.folder("package") / "switch"
-    folder.mkdir()
-    places = {"_rpmdir": folder / "rpms", "staged": dirs.stage}
+    plan, subpackage = build.plan, build.plan.subpackage
+    if subpackage is None:
+        return None
     platform = plan.package.platform.format(arch=subpackage.arch)
-    file, log = _written(text, folder, plan), folder / "log"
-    first = replace(plan, arch=next(iter(plan.root.machine)))
-    rpmbuild.run(_MODE, file, first, dirs.workspace.root, places, log, platform=platform)
-    return _there(folder / "rpms" / subpackage.file_name, log)
-
-
-def _there(rpm: Path, log: Path) -> Path:
-    """A package that was written: a wrapper in rpmbuild's place may have left that out."""
-    if not rpm.is_file():
-        raise PackageError(f"rpmbuild has not written {rpm.name}", file=log, hint="invoke doctor")
-    return rpm
-
-
-def _written(text: str, folder: Path, plan: Plan) -> Path:
-    file = folder / f"{plan.name}.spec"
-    file.write_text(text, encoding="utf-8")
-    return file
+    return rpmbuild.run(
+        replace(
+            build,
+            plan=rpmbuild.for_first_machine(plan),
+            folder=build.folder / "subpackage",
+            result=subpackage.file_name,
+            macros={**build.macros, "_target_platform": platform},
+        ),
+        root,
+    )

@@ -1,10 +1,9 @@
-"""The stage step: install below a root of our own, with the modes and times of the package."""
+"""The stage step: install below a folder, with the modes and the time of the package."""
 
 import os
-import stat
 from pathlib import Path, PurePosixPath
 
-from pipeline.model import Modes, Plan, holds
+from pipeline.model import Plan, holds
 from pipeline.model.errors import StageError
 from pipeline.system import process
 from pipeline.system.report import Report
@@ -13,51 +12,36 @@ from pipeline.toolchain import cmake, compiler
 
 
 def inputs(plan: Plan, root: Path) -> object:
-    """The modes of files, the library's name, and what the flavor leaves out."""
+    """The modes of files, the library's name, and what the flavor omits."""
     return plan.package.modes, plan.recipe.library, plan.flavor
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
-    """Install below a root of our own, with the modes and the time that the package will have."""
+    """Install below the stage folder. Raises StageError, also for a file outside of the prefix."""
     process.run(
         [cmake.program(), "--install", dirs.build],
         log=dirs.log("stage"),
-        error=StageError,
-        what=f"mimalloc {plan.recipe.version} does not install",
+        error=StageError(f"mimalloc {plan.recipe.version} does not install"),
         env={**compiler.environment(plan, dirs.workspace), "DESTDIR": str(dirs.stage)},
     )
-    _leave_out(plan, dirs.stage)
-    _settle(plan, dirs.stage)
+    _finish(plan, dirs.stage)
 
 
-def _leave_out(plan: Plan, root: Path) -> None:
-    """Take away what the plain package has under the same names."""
-    prefix = root / plan.package.prefix.lstrip("/")
-    for file in sorted(prefix.rglob("*"), reverse=True):
-        below = PurePosixPath(file.relative_to(prefix).as_posix())
-        if file.is_dir() and not file.is_symlink():
-            if not any(file.iterdir()):
-                file.rmdir()
-        elif holds(plan.flavor.omitted, below):
-            file.unlink()
-
-
-def _settle(plan: Plan, root: Path) -> None:
-    prefix = PurePosixPath(plan.package.prefix)
+def _finish(plan: Plan, stage: Path) -> None:
+    """Remove what the flavor omits and empty folders; set modes and times of the rest."""
+    prefix, modes = PurePosixPath(plan.package.prefix), plan.package.modes
     moment = plan.recipe.moment
-    for file in sorted(root.rglob("*"), reverse=True):
-        installed = PurePosixPath("/", file.relative_to(root).as_posix())
-        if not (installed.is_relative_to(prefix) or prefix.is_relative_to(installed)):
+    for file in sorted(stage.rglob("*"), reverse=True):  # a folder comes after its files
+        path = PurePosixPath("/", file.relative_to(stage).as_posix())
+        if not (path.is_relative_to(prefix) or prefix.is_relative_to(path)):
             raise StageError("installed out of the prefix", expected=f"{prefix}/...", got=str(file))
-        if not file.is_symlink():
-            file.chmod(_mode(plan.package.modes, file, installed == plan.library))
-        os.utime(file, (moment, moment), follow_symlinks=False)
-
-
-def _mode(modes: Modes, file: Path, is_library: bool) -> int:
-    kind = stat.S_IFMT(file.lstat().st_mode)
-    if kind == stat.S_IFDIR:
-        return int(modes.folder, 8)
-    if kind == stat.S_IFREG:
-        return int(modes.library if is_library else modes.file, 8)
-    raise StageError("neither a file nor a folder nor a link", got=stat.filemode(kind), file=file)
+        is_folder = file.is_dir() and not file.is_symlink()
+        if is_folder and not any(file.iterdir()):
+            file.rmdir()
+        elif not is_folder and holds(plan.flavor.omitted, path.relative_to(prefix)):
+            file.unlink()
+        else:
+            if not file.is_symlink():
+                mode = modes.library if path == plan.library else modes.file
+                file.chmod(int(modes.folder if is_folder else mode, 8))
+            os.utime(file, (moment, moment), follow_symlinks=False)

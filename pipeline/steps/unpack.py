@@ -1,4 +1,4 @@
-"""The unpack step: archives, safely; only what the build reads, if it is what was tagged."""
+"""The unpack step: extract what the build reads, safely, and verify that it is what was tagged."""
 
 import errno
 import lzma
@@ -17,39 +17,37 @@ from pipeline.system.checksum import identity_of
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
 
-# The files in which a release tells its version.
+# The files of a release that state its version.
 HEADER = "include/mimalloc.h"
 CONFIG = "cmake/mimalloc-config-version.cmake"
 
-# The files that tell where in an archive the release's own tree starts.
-_MARKS = ("CMakeLists.txt", HEADER)
+# The files that every release's tree has.
+_MARKERS = ("CMakeLists.txt", HEADER)
 _BROKEN = (
     *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError),
-    MemoryError,  # that of a packing, which may ask for as much as it likes
+    MemoryError,  # a compressed stream may request any amount
 )
-# In a folder that was empty these are the archive's doing: a name that is too long, or that is
+# In an empty folder only the archive's own names cause these: a name that is too long, or that is
 # a file and a folder at once.
-_ITS_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+_BAD_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def inputs(plan: Plan, root: Path) -> object:
-    """The identity of the tree, and which files have a part in it."""
+    """The identity of the tree, and which files it is computed from."""
     return plan.recipe.tree, plan.package.identity
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
-    """Unpack the fetched source and hold it to the recipe: identity first, then its own version.
+    """Unpack the fetched source, then verify its identity and the version that it states.
 
     Raises UnpackError for a broken or hostile archive, VerifyError for the wrong content.
     """
-    target = dirs.tree
-    target.mkdir()
+    dirs.tree.mkdir()
     if plan.user_source and plan.user_source.kind == "folder":
-        _copy(Path(plan.user_source.location), target, plan.package)
+        _copy(Path(plan.user_source.location), dirs.tree, plan.package)
     else:
-        extract(dirs.archive, target, plan.package)
-    _hold_to_identity(plan, target)
-    _hold_to_version(plan, target)
+        extract(dirs.archive, dirs.tree, plan.package)
+    _verify(plan, dirs.tree)
 
 
 def extract(archive: Path, target: Path, package: Package) -> None:
@@ -58,33 +56,31 @@ def extract(archive: Path, target: Path, package: Package) -> None:
     Raises UnpackError for an archive that is broken or hostile, or that holds no release.
     """
     try:
-        with opened(archive, package.limits.unpacked) as (tar, found):
-            members = list(_judged(found, package.limits))
-            base = _base(member.name for member in members if member.isreg())
+        with opened(archive, package.limits.unpacked) as (tar, contents):
+            members = list(_checked(contents, package.limits))
+            base = _base({PurePosixPath(member.name) for member in members if member.isreg()})
             for member in members:
-                path = _within(member.name, base)
-                if path is None or not package.reads(path):
+                path = PurePosixPath(member.name)
+                if member.isdir() or not path.is_relative_to(base):
                     continue
-                if member.isdir():
-                    continue
-                if not member.isreg():
-                    raise _hostile(member, "a link where a file should be")
-                _write(tar, member, target / path)
+                path = path.relative_to(base)
+                if package.reads(path):
+                    _write(tar, member, target / path)
     except _BROKEN as problem:
-        if isinstance(problem, OSError) and problem.errno not in (None, *_ITS_NAMES):
+        if isinstance(problem, OSError) and problem.errno not in (None, *_BAD_NAMES):
             raise
         raise UnpackError(
             "the archive is truncated or broken",
             got=str(problem) or type(problem).__name__,
             file=archive,
-            hint="hand over another one with --source",
+            hint="name another one with --source",
         ) from problem
 
 
-def _judged(found: Iterable[tarfile.TarInfo], limits: Limits) -> Iterator[tarfile.TarInfo]:
-    """The members, as long as all of them are harmless; the whole archive counts, used or not."""
-    size, seen = 0, set()
-    for count, member in enumerate(found, 1):
+def _checked(members: Iterable[tarfile.TarInfo], limits: Limits) -> Iterator[tarfile.TarInfo]:
+    """The members, if all of them are harmless and small enough, also those that are not used."""
+    size, paths = 0, set()
+    for count, member in enumerate(members, 1):
         size += member.size
         if size > limits.unpacked or count > limits.entries:
             raise UnpackError(
@@ -93,17 +89,16 @@ def _judged(found: Iterable[tarfile.TarInfo], limits: Limits) -> Iterator[tarfil
                 got=f"{size} bytes or more in {count} entries or more",
             )
         path = PurePosixPath(member.name)
-        why = _harm(member, path)
-        if not why and member.isreg() and path in seen:
-            why = "the same path twice"
-        if why:
-            raise _hostile(member, why)
-        seen.add(path)
+        if reason := _harm(member, path):
+            raise _hostile(member, reason)
+        if member.isreg() and path in paths:
+            raise _hostile(member, "the same path twice")
+        paths.add(path)
         yield member
 
 
 def _harm(member: tarfile.TarInfo, path: PurePosixPath) -> str:
-    """What is wrong with a member by itself; tarfile's own filters are younger than Debian 12."""
+    """Why a member is harmful, if it is; tarfile's own filters are missing in Python 3.11.2."""
     if path.is_absolute() or ".." in path.parts:
         return "a path outside of the archive's folder"
     if member.issym() or member.islnk():
@@ -117,34 +112,26 @@ def _harm(member: tarfile.TarInfo, path: PurePosixPath) -> str:
     return ""
 
 
-def _hostile(member: tarfile.TarInfo, why: str) -> UnpackError:
+def _hostile(member: tarfile.TarInfo, reason: str) -> UnpackError:
     return UnpackError(
         f"the archive holds what no release holds: {member.name!r}",
-        got=why,
-        hint="do not trust where it came from",
+        got=reason,
+        hint="do not trust the place that it came from",
     )
 
 
-def _base(names: Iterable[str]) -> PurePosixPath:
-    """The folder of the release's tree: the shallowest that has all of the marks."""
-    found: dict[PurePosixPath, set[str]] = {}
-    for name in names:
-        for mark in _MARKS:
-            if name == mark or name.endswith(f"/{mark}"):
-                folder = PurePosixPath(name.removesuffix(mark).rstrip("/") or ".")
-                found.setdefault(folder, set()).add(mark)
-    whole = [folder for folder, marks in found.items() if len(marks) == len(_MARKS)]
-    if not whole:
-        raise UnpackError("no mimalloc in it", expected=" and ".join(_MARKS), got="neither")
-    return min(whole, key=lambda folder: (len(folder.parts), str(folder)))
-
-
-def _within(name: str, base: PurePosixPath) -> PurePosixPath | None:
-    path = PurePosixPath(name)
-    return path.relative_to(base) if path.is_relative_to(base) else None
+def _base(files: set[PurePosixPath]) -> PurePosixPath:
+    """The folder of the release's tree: the shallowest that has all of the markers."""
+    tops = [file.parent for file in files if file.name == _MARKERS[0]]
+    trees = [top for top in tops if all(top / marker in files for marker in _MARKERS)]
+    if not trees:
+        raise UnpackError("no mimalloc in it", expected=" and ".join(_MARKERS), got="neither")
+    return min(trees, key=lambda folder: (len(folder.parts), str(folder)))
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> None:
+    if not member.isreg():
+        raise _hostile(member, "a link where a file should be")
     content = tar.extractfile(member)
     assert content is not None, "a regular file has content"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -155,8 +142,8 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> None:
 
 
 def _copy(folder: Path, target: Path, package: Package) -> None:
-    if not all((folder / mark).is_file() for mark in _MARKS):
-        raise RequestError("not a mimalloc tree", expected=" and ".join(_MARKS), file=folder)
+    if not all((folder / marker).is_file() for marker in _MARKERS):
+        raise RequestError("not a mimalloc tree", expected=" and ".join(_MARKERS), file=folder)
     for file in sorted(folder.rglob("*")):
         path = PurePosixPath(file.relative_to(folder).as_posix())
         if not package.reads(path) or (file.is_dir() and not file.is_symlink()):
@@ -166,53 +153,43 @@ def _copy(folder: Path, target: Path, package: Package) -> None:
                 "the folder holds what no release holds",
                 got="a link or a device where a file should be",
                 file=file,
-                hint="hand over the tree as upstream tagged it",
+                hint="use the tree as upstream tagged it",
             )
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target / path)
 
 
-def _hold_to_identity(plan: Plan, found: Path) -> None:
-    got = identity_of(found)
-    if got != plan.recipe.tree:
+def _verify(plan: Plan, tree: Path) -> None:
+    """Compare the tree with the recipe: its identity, then both places that state its version."""
+    recipe, identity = plan.recipe, identity_of(tree)
+    if identity != recipe.tree:
         raise VerifyError(
-            f"this is not mimalloc {plan.recipe.version} as upstream tagged it",
-            expected=plan.recipe.tree,
-            got=got,
-            file=found,
-            hint=f"invoke unpack --version {plan.recipe.version}, without --source,\n"
+            f"this is not mimalloc {recipe.version} as upstream tagged it",
+            expected=recipe.tree,
+            got=identity,
+            file=tree,
+            hint=f"invoke unpack --version {recipe.version}, without --source,\n"
             "then diff -r that tree with this one",
         )
+    number = str(header_version(tree) or "")
+    for file, what, expected, got in (
+        (HEADER, "the header", str(recipe.mi_version), number),
+        (CONFIG, "cmake's version file", recipe.version, cmake_version(tree)),
+    ):
+        if got != expected:
+            what = f"{what} states another version"
+            raise VerifyError(what, expected=expected, got=got or "none", file=tree / file)
 
 
-def _hold_to_version(plan: Plan, found: Path) -> None:
-    """The version that the tree gives itself: in its header, and in what cmake installs."""
-    number, version = told_number(found), told_version(found)
-    if number != plan.recipe.mi_version:
-        raise VerifyError(
-            "the header tells another version",
-            expected=f"MI_MALLOC_VERSION {plan.recipe.mi_version}",
-            got=str(number or "none"),
-            file=found / HEADER,
-        )
-    if version != plan.recipe.version:
-        raise VerifyError(
-            "cmake's version file tells another version",
-            expected=plan.recipe.version,
-            got=version or "none",
-            file=found / CONFIG,
-        )
-
-
-def told_number(tree: Path) -> int | None:
-    """What ``mi_version()`` of a release's tree returns, read from its header."""
+def header_version(tree: Path) -> int:
+    """What ``mi_version()`` of a release returns, read from its header; 0 where it has none."""
     header = (tree / HEADER).read_text(encoding="utf-8", errors="replace")
-    told = re.search(r"#define\s+MI_MALLOC_VERSION\s+(\d+)", header)
-    return int(told[1]) if told else None
+    version = re.search(r"#define\s+MI_MALLOC_VERSION\s+(\d+)", header)
+    return int(version[1]) if version else 0
 
 
-def told_version(tree: Path) -> str:
-    """The version of a release's tree, read from the file of it that cmake installs."""
+def cmake_version(tree: Path) -> str:
+    """The version in the file that cmake installs; empty where a release has no such file."""
     file = tree / CONFIG
     text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
     parts = [re.search(rf"mi_version_{part}\s+(\d+)", text) for part in ("major", "minor", "patch")]

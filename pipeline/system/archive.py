@@ -1,4 +1,4 @@
-"""A tarball, read within bounds: how far it unpacks, and what stands before one member of it."""
+"""Read a tarball within limits: on its unpacked size, and on the headers before a member."""
 
 import bz2
 import gzip
@@ -11,51 +11,53 @@ from typing import IO, Any, cast
 
 from pipeline.model.errors import UnpackError
 
-_PACKINGS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open, b"BZh": bz2.open}
+# The functions that open a compressed file, by its first bytes.
+_OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open, b"BZh": bz2.open}
 
-# Bytes of headers before one member: two paths as long as the system allows, and some to spare.
-# tarfile keeps all of them in memory, of whatever size they say that they are.
+# Bytes of headers before one member: two paths of the largest length, and some to spare. tarfile
+# keeps all of them in memory, whatever size they declare.
 _HEADERS = 1 << 14
 
 
-class _Stream:
-    """What tarfile reads from: the unpacked bytes, as far as they are allowed."""
+class _LimitedFile:
+    """The unpacked bytes as a file for tarfile, up to a limit."""
 
     def __init__(self, source: IO[bytes], limit: int) -> None:
         self._source, self._limit = source, limit
-        self._left: int | None = _HEADERS
+        # Bytes of headers that may still be read; None once the members are read.
+        self._headers: int | None = _HEADERS
 
     def read(self, size: int) -> bytes:
-        """As of a file; of headers only so much."""
-        if self._left is not None:
-            self._left -= size
-            if self._left < 0:
+        """Read like a file. Raises UnpackError beyond the limits."""
+        if self._headers is not None:
+            self._headers -= size
+            if self._headers < 0:
                 raise UnpackError(
-                    "the archive holds what no release holds",
+                    "the archive is not that of a release",
                     expected=f"at most {_HEADERS} bytes of headers before a member",
                     got="more",
                     hint="do not trust where it came from",
                 )
-        self._hold(self.tell() + size)
+        self._check(self.tell() + size)
         return self._source.read(size)
 
     def seek(self, position: int) -> int:
-        """As of a file; tarfile goes where the sizes in headers send it."""
-        self._hold(position)
+        """Seek like a file, to where the sizes in headers lead."""
+        self._check(position)
         return self._source.seek(position)
 
     def tell(self) -> int:
-        """As of a file."""
+        """The position in the unpacked bytes."""
         return self._source.tell()
 
     def members(self, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         """All members; afterwards they may be read."""
         for member in archive:
             yield member
-            self._left = _HEADERS
-        self._left = None
+            self._headers = _HEADERS
+        self._headers = None
 
-    def _hold(self, position: int) -> None:
+    def _check(self, position: int) -> None:
         if position < 0:
             raise tarfile.ReadError("a member's size is below zero")
         if position > self._limit + _HEADERS:
@@ -68,17 +70,17 @@ class _Stream:
 
 @contextmanager
 def opened(file: Path, limit: int) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
-    """A tarball, however it is packed, and its members, which must all be seen before any is read.
+    """A tarball, compressed or not, and its members, which must be listed before any is read.
 
-    Raises UnpackError for more than ``limit`` bytes, and what the standard library raises for a
-    broken one.
+    Raises UnpackError for more than ``limit`` bytes, and errors of the standard library for a
+    malformed archive.
     """
-    with ExitStack() as stack:
-        packed = stack.enter_context(file.open("rb"))
-        begin = packed.read(6)
-        packed.seek(0)
-        unpack = next((each for mark, each in _PACKINGS.items() if begin.startswith(mark)), None)
-        source = stack.enter_context(unpack(packed)) if unpack else packed
-        stream = _Stream(source, limit)
-        tar = stack.enter_context(tarfile.open(fileobj=cast(Any, stream), mode="r:"))
-        yield tar, stream.members(tar)
+    with ExitStack() as files:
+        archive = files.enter_context(file.open("rb"))
+        start = archive.read(6)
+        archive.seek(0)
+        openers = [opener for magic, opener in _OPENERS.items() if start.startswith(magic)]
+        source = files.enter_context(openers[0](archive)) if openers else archive
+        limited = _LimitedFile(source, limit)
+        tar = files.enter_context(tarfile.open(fileobj=cast(Any, limited), mode="r:"))
+        yield tar, limited.members(tar)

@@ -14,9 +14,9 @@ def sha256_of(file: Path) -> str:
 
 
 def identity_of(tree: Path, reads: Callable[[PurePosixPath], bool] = lambda _: True) -> str:
-    """The identity of the files below ``tree`` that ``reads`` picks: ``sha256:`` and 64 hex digits.
+    """The identity of the files below ``tree`` that ``reads`` selects: ``sha256:`` and a checksum.
 
-    It is the checksum of what ``find * -type f | LC_ALL=C sort | xargs sha256sum`` prints there.
+    It is that of what ``find * -type f | LC_ALL=C sort | xargs sha256sum`` prints there.
     """
     files = {file.relative_to(tree).as_posix(): file for file in tree.rglob("*") if file.is_file()}
     names = sorted(os.fsencode(name) for name in files if reads(PurePosixPath(name)))
@@ -33,5 +33,5 @@ def digest(*values: object) -> str:
 
 
 def digest_of_files(files: Iterable[Path]) -> str:
-    """One key for the contents of files, whatever their names and order."""
+    """One key for the contents of files; their names and order do not matter."""
     return digest(sorted(sha256_of(file) for file in files))

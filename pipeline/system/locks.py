@@ -1,4 +1,4 @@
-"""Who may touch which folder now: locks that the kernel frees, whoever is killed."""
+"""Locks on folders that several runs share; the kernel frees them even if a run is killed."""
 
 import errno
 import fcntl
@@ -12,8 +12,8 @@ from pipeline.system.workspace import Workspace
 # The lock of a whole checkout, and that of a whole cache, which checkouts share.
 CHECKOUT, CACHE = "workspace", "cache"
 
-# What a folder says that is not ours to write to.
-_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# What a folder that we may not write to raises.
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
@@ -25,11 +25,10 @@ def locked(
     inherited: bool = False,
     waiting: Callable[[], None] | None = None,
 ) -> Iterator[None]:
-    """Hold the lock ``name`` of a folder, alone or shared; the kernel frees it at our end.
+    """Hold the lock ``name`` of a folder, exclusive or shared.
 
-    ``waiting`` is called once, where somebody else holds it and we have to wait. Programs that we
-    start hold a lock that is ``inherited`` with us: where we are killed, the next one waits until
-    the last of them has ended, too.
+    ``waiting`` is called once if another process holds it. An ``inherited`` lock is also held by
+    the programs that we start: if we are killed, the next run waits until the last of them ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -44,30 +43,23 @@ def locked(
         try:
             yield
         finally:
-            # Ours to give back, though a program that is left over may have it open.
+            # Closing the file is not enough if a program that is left over has it open.
             fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 @contextmanager
 def in_use(place: Workspace) -> Iterator[None]:
-    """Hold a checkout and its cache as one of several: nobody cleans either meanwhile."""
-    with locked(place.locks, CHECKOUT, shared=True), ExitStack() as held:
+    """Hold a checkout and its cache, shared with other runs: nobody cleans either meanwhile."""
+    with locked(place.locks, CHECKOUT, shared=True), ExitStack() as cache:
         try:
-            held.enter_context(locked(cache_locks(place), CACHE, shared=True))
+            cache.enter_context(locked(cache_locks(place), CACHE, shared=True))
         except OSError as problem:
-            # A cache that we may not write to is for its owner to hold.
-            if problem.errno not in _CLOSED:
+            # A cache that we may not write to is for its owner to lock.
+            if problem.errno not in _NOT_WRITABLE:
                 raise
         yield
 
 
-@contextmanager
-def alone(place: Workspace, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a checkout alone: nobody builds, signs or publishes in it meanwhile."""
-    with locked(place.locks, CHECKOUT, waiting=waiting):
-        yield
-
-
 def cache_locks(place: Workspace) -> Path:
-    """The folder of the locks of a cache."""
+    """The folder of a cache's locks."""
     return place.cache / "locks"

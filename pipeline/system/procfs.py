@@ -1,23 +1,27 @@
-"""What the kernel tells of a live process: who it is, its size, the files that its code is from."""
+"""What the kernel reports about a live process: its owner, its size, the files of its code."""
 
 import pwd
 import re
 import struct
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 
-# What the kernel adds to the name of a file that is in no folder any more.
-_GONE = " (deleted)"
+# What the kernel appends to the name of a file that was removed.
+_DELETED = " (deleted)"
 _AT_SECURE = 23  # linux/auxvec.h
 _LOADER = re.compile(r"ld(-linux|64|-musl|-)[^/]*\.so")
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A file that a process has code mapped from; ``gone``: it was removed or replaced since."""
+    """A file that a process has code mapped from, at the addresses ``place``.
+
+    ``gone`` says that it was removed or replaced since.
+    """
 
     path: str
     gone: bool
@@ -25,15 +29,15 @@ class Mapped:
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """The file name."""
         return Path(self.path).name
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A live process. Sizes are in KiB; what the kernel does not tell us is None.
+    """A live process. Sizes are in KiB; what the user may not see is None.
 
-    ``secure``: the loader was told to ignore the environment (AT_SECURE).
+    ``secure`` says that the loader ignores LD_PRELOAD (AT_SECURE).
     """
 
     pid: int
@@ -49,28 +53,25 @@ class Process:
 
     @property
     def loads(self) -> bool:
-        """Whether it has a loader, and so can have something preloaded."""
+        """Whether it has a loader, which preloads libraries."""
         return any(_LOADER.match(file.name) for file in self.mapped or ())
 
 
 def process(pid: int, proc: Path = PROC) -> Process | None:
-    """A process by its id; None where there is no such process, or no more of it than its id."""
+    """A process by its id; None if it does not exist, is a zombie or a thread of the kernel."""
     folder = proc / str(pid)
-    try:
-        told = _status(folder / "status")
-        command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
+    status = _status(folder)
+    if "VmSize" not in status:
         return None
-    if "VmSize" not in told:  # a thread of the kernel's, or one that has ended
-        return None
+    command = (_content(folder / "cmdline") or b"").replace(b"\0", b" ")
     return Process(
         pid=pid,
-        parent=int(told["PPid"]),
-        user=_user(int(told["Uid"].split()[0])),
-        name=told["Name"],
-        command=command.strip(),
-        vsz=_kib(told["VmSize"]),
-        rss=_kib(told.get("VmRSS", "0 kB")),
+        parent=int(status["PPid"]),
+        user=_user(int(status["Uid"].split()[0])),
+        name=status["Name"],
+        command=command.decode(errors="replace").strip(),
+        vsz=_kib(status["VmSize"]),
+        rss=_kib(status.get("VmRSS", "0 kB")),
         pss=_pss(folder),
         mapped=_mapped(folder),
         secure=_secure(folder),
@@ -78,60 +79,59 @@ def process(pid: int, proc: Path = PROC) -> Process | None:
 
 
 def named(name: str, proc: Path = PROC) -> list[Process]:
-    """The processes that go by a name, their masters first."""
-    found = (process(pid, proc) for pid in _ids(proc) if _is_named(proc / str(pid), name))
-    return family_order(each for each in found if each)
+    """The processes of a program, in the order of ``family_order``."""
+    # The kernel cuts the name to 15 characters.
+    pids = (pid for pid in _pids(proc) if _status(proc / str(pid)).get("Name") == name[:15])
+    return family_order(filter(None, (process(pid, proc) for pid in pids)))
 
 
 def family(pid: int, proc: Path = PROC) -> list[Process]:
-    """A process and all that it has started, itself first; empty where there is none."""
-    parents = {each: _parent(proc / str(each)) for each in _ids(proc)}
-    wanted, more = {pid}, True
-    while more:
-        found = {each for each, parent in parents.items() if parent in wanted} - wanted
-        wanted |= found
-        more = bool(found)
-    return family_order(each for each in (process(one, proc) for one in sorted(wanted)) if each)
+    """A process and all its descendants, itself first; empty if it does not exist."""
+    children = defaultdict[str | None, list[int]](list)
+    for child in _pids(proc):
+        children[_status(proc / str(child)).get("PPid")].append(child)
+    pids = [pid]
+    for parent in pids:
+        pids += children[str(parent)]
+    return family_order(filter(None, (process(member, proc) for member in pids)))
 
 
 def family_order(processes: Iterable[Process]) -> list[Process]:
-    """Each master, and behind it what it has started."""
-    known = {each.pid: each for each in processes}
-    roots = [each for each in known.values() if each.parent not in known]
+    """Each process followed by its descendants."""
+    members = {member.pid: member for member in processes}
 
     def below(master: Process) -> list[Process]:
-        own = (each for each in known.values() if each.parent == master.pid)
-        return [master, *(member for child in own for member in below(child))]
+        children = (member for member in members.values() if member.parent == master.pid)
+        return [master, *(member for child in children for member in below(child))]
 
+    roots = [member for member in members.values() if member.parent not in members]
     return [member for root in roots for member in below(root)]
 
 
-def _ids(proc: Path) -> list[int]:
+def root_of(process: Process, proc: Path = PROC) -> Path:
+    """The root folder that a process sees."""
+    return proc / str(process.pid) / "root"
+
+
+def _pids(proc: Path) -> list[int]:
     return sorted(int(folder.name) for folder in proc.glob("[0-9]*"))
 
 
-def _is_named(folder: Path, name: str) -> bool:
-    """Whether the kernel's name of it, cut to 15 letters, is that of a program."""
+def _content(file: Path) -> bytes | None:
+    """What a file says; None if the process has ended, or if the user may not read it."""
     try:
-        return (folder / "comm").read_text(errors="replace").rstrip("\n") == name[:15]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+        return file.read_bytes()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
 
 
-def _parent(folder: Path) -> int:
-    try:
-        return int(_status(folder / "status")["PPid"])
-    except (FileNotFoundError, ProcessLookupError, KeyError):
-        return 0
-
-
-def _status(file: Path) -> dict[str, str]:
-    lines = file.read_text(errors="replace").splitlines()
+def _status(folder: Path) -> dict[str, str]:
+    lines = (_content(folder / "status") or b"").decode(errors="replace").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def _kib(told: str) -> int:
-    return int(told.split()[0])
+def _kib(value: str) -> int:
+    return int(value.split()[0])
 
 
 def _user(number: int) -> str:
@@ -142,41 +142,30 @@ def _user(number: int) -> str:
 
 
 def _pss(folder: Path) -> int | None:
-    """The proportional size; kernels before 4.14, as that of EL7, tell it for each mapping only."""
-    for name in ("smaps_rollup", "smaps"):
-        try:
-            lines = (folder / name).read_text(errors="replace").splitlines()
-        except FileNotFoundError:
-            continue
-        except (PermissionError, ProcessLookupError):
-            return None
-        return sum(_kib(line.partition(":")[2]) for line in lines if line.startswith("Pss:"))
-    return None
+    """The proportional size; kernels before 4.14, as EL7's, report it for each mapping only."""
+    file = folder / "smaps_rollup"
+    content = _content(file if file.exists() else folder / "smaps")
+    if content is None:
+        return None
+    return sum(int(line.split()[1]) for line in content.splitlines() if line.startswith(b"Pss:"))
 
 
 def _mapped(folder: Path) -> tuple[Mapped, ...] | None:
-    try:
-        lines = (folder / "maps").read_text(errors="replace").splitlines()
-    except (PermissionError, ProcessLookupError, FileNotFoundError):
+    content = _content(folder / "maps")
+    if content is None:
         return None
-    found: dict[str, Mapped] = {}
-    for line in lines:
+    files: dict[str, Mapped] = {}
+    for line in content.decode(errors="replace").splitlines():
         place, mode, _, _, _, *path = line.split(maxsplit=5)
         if "x" in mode and path and path[0].startswith("/"):
-            bare = path[0].removesuffix(_GONE)
-            found[path[0]] = Mapped(bare, bare != path[0], place)
-    return tuple(found.values())
+            name = path[0].removesuffix(_DELETED)
+            files[path[0]] = Mapped(name, name != path[0], place)
+    return tuple(files.values())
 
 
 def _secure(folder: Path) -> bool | None:
-    try:
-        content = (folder / "auxv").read_bytes()
-    except (PermissionError, ProcessLookupError, FileNotFoundError):
+    content = _content(folder / "auxv")
+    if content is None:
         return None
     pairs = dict(struct.iter_unpack("=LL" if len(content) % 16 else "=QQ", content))
     return bool(pairs.get(_AT_SECURE, 0))
-
-
-def root_of(each: Process, proc: Path = PROC) -> Path:
-    """The folder that a process sees as the root of all files."""
-    return proc / str(each.pid) / "root"

@@ -1,4 +1,4 @@
-"""What the user sees while it runs: live on a terminal, plain lines on a pipe."""
+"""The output of a running command: progress bars on a terminal, plain lines on a pipe."""
 
 import re
 import sys
@@ -7,31 +7,31 @@ from contextlib import contextmanager
 
 
 class Report:
-    """Prints one line for each step, and shows how far a download is."""
+    """Prints a line for each step, and the progress of a download."""
 
     def line(self, text: str) -> None:
-        """A line of news."""
+        """Print a line."""
         print(text, flush=True)
 
     def aside(self, text: str) -> None:
-        """A line beside what a program prints, which the user may want to pipe on."""
+        """Print a line on the error output, beside what a program of the user prints."""
         print(text, file=sys.stderr, flush=True)
 
     def begin(self, name: str) -> None:
-        """A step that begins; its line comes when it is done."""
+        """A step begins; its line is printed when it is done."""
 
     def wait(self, name: str, reason: str) -> None:
-        """A step or a package that somebody else is at."""
+        """A step or a package waits for another run."""
         self.line(f"  {name:<10} {reason}; waiting")
 
     def step(self, name: str, seconds: float | None, note: str = "") -> None:
-        """A step that has been done in ``seconds``, or (None) had been done before."""
+        """A step is done after ``seconds``; None if its result was there before."""
         took = "up to date" if seconds is None else f"{seconds:6.1f} s"
         self.line(f"  {name:<10} {took:>10}  {note}".rstrip())
 
     @contextmanager
     def download(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """Yields a function to be told of each arrived chunk, in bytes."""
+        """Yield a function that is called with the size of each chunk, in bytes."""
         if not sys.stdout.isatty():
             yield lambda _: None
             return

@@ -1,10 +1,10 @@
-"""Templates filled in: specs, drop-ins, pages, settings; what a template asks for must be there."""
+"""Fill in templates: specs, drop-ins, pages, settings. Every variable must have a value."""
 
 from pathlib import Path
 
 
 def fill(template: Path, **values: object) -> str:
-    """The text of a template; in one of HTML, no value is ever markup."""
+    """The text of a template; in one of HTML, values are escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

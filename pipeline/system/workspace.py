@@ -1,4 +1,4 @@
-"""Where files live (cache, work, dist), and how one gets its final name."""
+"""The folders of a checkout (cache, work, dist), and how a file gets its final name."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from pipeline.model.errors import WorkspaceError
 
 CACHE_VARIABLE = "MIMALLOC_CACHE"
 
-# The layout of cache and work folders. A change of it gets a new number, and so new folders.
+# The layout of cache and work folders. Another layout has another number, and so other folders.
 FORMAT = "v1"
 
 
@@ -26,7 +26,7 @@ class Workspace:
 
     @property
     def work(self) -> Path:
-        """Folders of the steps; all of it can be made again."""
+        """The step directories; all of it can be rebuilt."""
         return self.root / "work" / FORMAT
 
     @property
@@ -36,40 +36,40 @@ class Workspace:
 
     @property
     def locks(self) -> Path:
-        """Lock files, outside the work folder: cleaning must not pull one from under a build."""
+        """Lock files, outside the work folder: cleaning must not remove one that a build holds."""
         return self.root / ".locks"
 
 
 @dataclass(frozen=True, slots=True)
 class StepDirs:
-    """The folders of one plan's steps, each named by the step and by the key of its result."""
+    """The step directories of one plan, each named by the step and the key of its result."""
 
     workspace: Workspace
     keys: Mapping[str, str]
     options: Options = field(default_factory=Options)
 
     def folder(self, step: str) -> Path:
-        """The folder that the step works in."""
+        """The directory that the step works in."""
         return self.workspace.work / step / self.keys[step][:16]
 
     def log(self, step: str) -> Path:
-        """What the step's programs printed."""
+        """The output of the step's programs."""
         return self.folder(step) / "log"
 
     def done(self, step: str) -> Path:
-        """The stamp that the step is complete; written last."""
+        """The marker of a complete step, written last."""
         return self.folder(step) / "done"
 
-    # What a step leaves for those after it.
+    # The results of the steps.
 
     @property
     def archive(self) -> Path:
-        """The fetched archive; there is none where the user handed over a folder."""
+        """The fetched archive; it does not exist if the user's source is a folder."""
         return self.folder("fetch") / "archive"
 
     @property
     def fetched(self) -> Path:
-        """JSON: where the source came from."""
+        """JSON: the origin of the fetched source."""
         return self.folder("fetch") / "origin.json"
 
     @property
@@ -79,12 +79,12 @@ class StepDirs:
 
     @property
     def patched(self) -> Path:
-        """The tree with our changes in it."""
+        """The patched tree."""
         return self.folder("patch") / "tree"
 
     @property
     def origin(self) -> Path:
-        """JSON: where the patched tree came from; it stays when the source is fetched no more."""
+        """JSON: the origin of the patched tree, which stays after its source is removed."""
         return self.folder("patch") / "origin.json"
 
     @property
@@ -94,12 +94,12 @@ class StepDirs:
 
     @property
     def stage(self) -> Path:
-        """The root that the release is installed below."""
+        """The root folder of the installed release."""
         return self.folder("stage") / "root"
 
     @property
     def packages(self) -> Path:
-        """The folder of the RPM that rpmbuild wrote, not yet checked."""
+        """The folder of the RPMs that rpmbuild wrote, not yet checked."""
         return self.folder("package") / "rpms"
 
     @property
@@ -109,77 +109,77 @@ class StepDirs:
 
     @property
     def unpacked(self) -> Path:
-        """The files out of the first of them."""
+        """The files in the package."""
         return self.folder("check") / "root"
 
     @property
     def unpacked_subpackage(self) -> Path:
-        """The files out of the sub-package, where there is one."""
+        """The files in the sub-package, if there is one."""
         return self.folder("check") / "switch" / "root"
 
 
 def locate(root: Path) -> Workspace:
     """The workspace of the checkout at ``root``, with the user's cache folder."""
-    chosen = os.environ.get(CACHE_VARIABLE)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = os.environ.get(CACHE_VARIABLE) or f"{base}/mimalloc-custom"
     try:
-        cache = Path(chosen or f"{base}/mimalloc-custom").expanduser()
+        cache = Path(folder).expanduser()
     except RuntimeError as problem:
         raise WorkspaceError(
             "no home folder, so no place for the cache",
             hint=f"{CACHE_VARIABLE}=/some/folder invoke ...",
         ) from problem
-    _refuse_odd("checkout", root, "clone it into another folder")
-    _refuse_odd("cache", cache, f"{CACHE_VARIABLE}=/another/folder invoke ...")
+    _check_characters("checkout", root, "clone it into another folder")
+    _check_characters("cache", cache, f"{CACHE_VARIABLE}=/another/folder invoke ...")
     return Workspace(root, cache.absolute() / FORMAT)
 
 
-def _refuse_odd(kind: str, folder: Path, hint: str) -> None:
-    """rpm, cmake and the linker each read something else into a space, a quote, a colon or a %."""
-    odd = sorted(set(re.sub(r"[\w./+,@~-]", "", str(folder))))
-    if odd:
+def _check_characters(kind: str, folder: Path, hint: str) -> None:
+    """Spaces, quotes, colons and % have meanings of their own to rpm, cmake and the linker."""
+    characters = sorted(set(re.sub(r"[\w./+,@~-]", "", str(folder))))
+    if characters:
         raise WorkspaceError(
             f"the {kind}'s path has characters that rpm and cmake cannot take",
             expected="letters, digits and ./_-+,@~",
-            got=" ".join(map(repr, odd)),
+            got=" ".join(map(repr, characters)),
             file=folder,
             hint=hint,
         )
 
 
 def place(source: Path, target: Path) -> None:
-    """Give a complete file its final name, from whichever file system it comes.
+    """Copy a complete file to its final name, at once, also from another file system.
 
-    Of this and what follows: whoever calls it is the only one who writes to the target meanwhile.
+    Of this and the next two functions: only one process may write to ``target`` at a time.
     """
-    _named(target, lambda half: shutil.copyfile(source, half))
+    _place(target, lambda temporary: shutil.copyfile(source, temporary))
 
 
 def place_text(text: str, target: Path) -> None:
-    """Write a text under its final name, in one move."""
-    _named(target, lambda half: half.write_text(text, encoding="utf-8"))
+    """Write a text under its final name, at once."""
+    _place(target, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def place_link(to: str, target: Path) -> None:
-    """Have a link lead to another place, in one move."""
-    _named(target, lambda half: half.symlink_to(to))
+    """Make a link, or change its target, at once."""
+    _place(target, lambda temporary: temporary.symlink_to(to))
 
 
-def _named(target: Path, write: Callable[[Path], object]) -> None:
+def _place(target: Path, write: Callable[[Path], object]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_name(f".{target.name}.{os.getpid()}")
-    # Whoever was killed has left one; since nobody else is at it, that is of no more use.
-    for left in target.parent.glob(f"{escape(f'.{target.name}')}.*"):
-        if left.suffix[1:].isdigit():
-            remove(left)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    # A process that was killed has left one.
+    for file in target.parent.glob(f"{escape(f'.{target.name}')}.*"):
+        if file.suffix[1:].isdigit():
+            remove(file)
     try:
-        write(half)
-        if not half.is_symlink():
-            with half.open("rb") as handle:
+        write(temporary)
+        if not temporary.is_symlink():
+            with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
-        half.replace(target)
+        temporary.replace(target)
     finally:
-        half.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def copy_tree(source: Path, target: Path) -> None:
@@ -193,7 +193,7 @@ def copy_tree(source: Path, target: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all in it, where it is there."""
+    """Remove a folder and all in it, a file or a link, if it exists."""
     if folder.is_dir() and not folder.is_symlink():
         shutil.rmtree(folder)
     else:

@@ -1,4 +1,4 @@
-"""Which compiler, for which floor: its command, its flags, its environment, its cmake file."""
+"""The compiler of a plan: its command, its flags, its environment, its version."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ _NATIVE = ("gcc", "clang", "cc")
 
 
 def command(plan: Plan) -> tuple[str, ...]:
-    """The compiler as an argument list: the program and what it must always be given."""
+    """The program of the compiler, and the arguments that it always gets."""
     if not plan.compiler.target:
         return (_native(),)
     return (str(zig()), "cc", "-target", plan.target)
@@ -25,12 +25,8 @@ def command(plan: Plan) -> tuple[str, ...]:
 
 def flags(plan: Plan) -> Flags:
     """All flags of a plan: the compiler's own, the instruction set's, the build root's."""
-    parts = (
-        plan.compiler.flags,
-        Flags(compile=plan.compiler.isa[plan.machine.isa]),
-        plan.root.flags,
-        plan.machine.flags,
-    )
+    isa = Flags(compile=plan.compiler.isa[plan.machine.isa])
+    parts = (plan.compiler.flags, isa, plan.root.flags, plan.machine.flags)
     return Flags(
         compile=tuple(flag for part in parts for flag in part.compile),
         link=tuple(flag for part in parts for flag in part.link),
@@ -44,33 +40,29 @@ def support(plan: Plan, root: Path) -> list[Path]:
 
 
 def environment(plan: Plan, workspace: Workspace) -> Mapping[str, str]:
-    """What the compiler and cmake must find in their environment."""
-    zig_cache = str(_kept(workspace))
+    """The environment variables of the compiler and of cmake."""
+    name = Path("zig", installed_version("ziglang"))
+    cache = workspace.cache / name
+    # Another user's cache may be read-only.
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    folder = str(cache if os.access(existing, os.W_OK) else workspace.work / name)
     return {
         "SOURCE_DATE_EPOCH": str(plan.recipe.moment),
-        "ZIG_GLOBAL_CACHE_DIR": zig_cache,
-        "ZIG_LOCAL_CACHE_DIR": zig_cache,
+        "ZIG_GLOBAL_CACHE_DIR": folder,
+        "ZIG_LOCAL_CACHE_DIR": folder,
     }
-
-
-def _kept(workspace: Workspace) -> Path:
-    """Where zig keeps what it has compiled: in the cache, where we may write to that."""
-    name = Path("zig", installed_version("ziglang"))
-    folder = workspace.cache / name
-    nearest = next(each for each in (folder, *folder.parents) if each.exists())
-    return folder if os.access(nearest, os.W_OK) else workspace.work / name
 
 
 def versions(plan: Plan) -> dict[str, str]:
     """The versions of the tools that decide what is compiled, by name."""
-    found = {name: installed_version(name) for name in ("cmake", "ninja")}
+    tools = {name: installed_version(name) for name in ("cmake", "ninja")}
     if plan.compiler.target:
-        return {"zig": installed_version("ziglang"), **found}
-    return {Path(_native()).name: _native_version(_native()), **found}
+        return {"zig": installed_version("ziglang"), **tools}
+    return {Path(_native()).name: _native_version(_native()), **tools}
 
 
 def zig() -> Path:
-    """The compiler out of its Python package, without the interpreter in between."""
+    """The compiler in its Python package, started without an interpreter."""
     import ziglang
 
     return Path(ziglang.__file__).parent / "zig"
@@ -78,15 +70,13 @@ def zig() -> Path:
 
 @cache
 def _native() -> str:
-    found = next((path for name in _NATIVE if (path := shutil.which(name))), None)
-    if not found:
+    path = next((path for name in _NATIVE if (path := shutil.which(name))), None)
+    if not path:
         raise HostError("no compiler on this host", expected=" or ".join(_NATIVE))
-    return found
+    return path
 
 
 @cache
 def _native_version(compiler: str) -> str:
-    text = process.read(
-        [compiler, "--version"], error=ConfigureError, what=f"{compiler} does not tell its version"
-    )
-    return text.splitlines()[0]
+    what = f"{compiler} does not print its version"
+    return process.read([compiler, "--version"], error=ConfigureError(what)).splitlines()[0]

@@ -1,6 +1,8 @@
-"""How rpmbuild is called: with our settings, and none of the host's or the user's."""
+"""How rpmbuild is run: with our settings, and none of the host's or the user's."""
 
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -9,67 +11,87 @@ from pipeline.model.errors import HostError, PackageError
 from pipeline.system import process
 from pipeline.system.checksum import digest_of_files
 from pipeline.system.workspace import copy_tree
+from pipeline.toolchain.spec import DROPIN, SPEC
 
 ATTRIBUTES = Path("recipes") / "fileattrs"
+
+# What rpmbuild makes: the RPMs of staged files, or the source RPM.
+STAGED, SOURCE = ("-bb", "--with", "prebuilt"), ("-bs",)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One run of rpmbuild in ``folder``, on a spec with this text.
+
+    ``result`` is the name of the RPM that it must write, ``mode`` is ``STAGED`` or ``SOURCE``, and
+    ``macros`` are set for this run only.
+    """
+
+    plan: Plan
+    folder: Path
+    text: str
+    result: str
+    mode: tuple[str, ...]
+    macros: Mapping[str, str]
 
 
 @cache
 def version() -> str:
     """The version of the host's rpmbuild, such as ``4.18.0``."""
-    told = process.read(["rpmbuild", "--version"], error=HostError, what="rpmbuild does not run")
-    if not told.strip():
-        raise HostError("rpmbuild does not tell its version", hint="invoke doctor")
-    return told.split()[-1]
+    text = process.read(["rpmbuild", "--version"], error=HostError("rpmbuild does not run"))
+    if not text.strip():
+        raise HostError("rpmbuild does not print its version", hint="invoke doctor")
+    return text.split()[-1]
 
 
-def attributes_digest(root: Path) -> str:
-    """One digest of what rpm is told to look for in files."""
-    return digest_of_files((root / ATTRIBUTES).glob("*.attr"))
+def inputs(root: Path) -> tuple[str, str]:
+    """What a package depends on besides its plan: rpmbuild, templates and file attributes."""
+    attributes = (root / ATTRIBUTES).glob("*.attr")
+    return version(), digest_of_files([root / SPEC, root / DROPIN, *attributes])
 
 
-def run(
-    mode: tuple[str, ...],
-    spec: Path,
-    plan: Plan,
-    root: Path,
-    places: Mapping[str, Path],
-    log: Path,
-    *,
-    platform: str = "",
-) -> None:
-    """Call rpmbuild on a spec, whose folder it works in.
+def for_first_machine(plan: Plan) -> Plan:
+    """The plan for the first machine of its dist: for what must be the same for all of them."""
+    return replace(plan, arch=next(iter(plan.root.machine)))
 
-    ``mode`` are the arguments that say what to build, ``places`` macros that name a folder, and
-    ``root`` is the checkout; ``platform`` is another than the plan's. Raises PackageError with
-    rpmbuild's last lines.
+
+def run(build: Build, root: Path) -> Path:
+    """Run rpmbuild and give the RPM; ``root`` is the checkout.
+
+    Raises PackageError with rpmbuild's last lines, or where it has not written the RPM.
     """
-    folder = spec.parent
-    macros, architectures, attributes = folder / "macros", folder / "rpmrc", folder / "fileattrs"
-    macros.write_text(_macros(plan, folder, places, platform), encoding="utf-8")
-    architectures.write_text(_architectures(plan), encoding="utf-8")
-    copy_tree(root / ATTRIBUTES, attributes)
-    config = process.read(
-        ["rpm", "--eval", "%{_rpmconfigdir}"], error=HostError, what="rpm does not run"
-    ).strip()
-    # Relative to the room, because a colon in the checkout's path would split the list.
-    read_instead = [
+    plan, folder, log = build.plan, build.folder, build.folder / "log"
+    (folder / "tmp").mkdir(parents=True)
+    copy_tree(root / ATTRIBUTES, folder / "fileattrs")
+    (folder / "macros").write_text(_macros(build), encoding="utf-8")
+    (folder / "rpmrc").write_text(architectures(plan), encoding="utf-8")
+    spec = folder / f"{plan.name}.spec"
+    spec.write_text(build.text, encoding="utf-8")
+    spec.chmod(0o644)
+    os.utime(spec, (plan.recipe.moment, plan.recipe.moment))
+    argv = ["rpm", "--eval", "%{_rpmconfigdir}"]
+    config = process.read(argv, error=HostError("rpm does not run")).strip()
+    # Ours are relative to the folder: a colon in the checkout's path would split the list.
+    macros = [
         f"{config}/macros",
         f"{config}/platform/{plan.processor.name}-linux/macros",
-        *(str(file.relative_to(folder)) for file in sorted(attributes.glob("*.attr"))),
-        macros.name,
+        *(f"fileattrs/{file.name}" for file in sorted((folder / "fileattrs").glob("*.attr"))),
+        "macros",
     ]
     process.run(
         [
-            *("rpmbuild", *mode, "--nodeps", "--target", plan.arch),
-            *("--rcfile", f"{config}/rpmrc:{architectures.name}"),
-            *("--macros", ":".join(read_instead), spec),
+            *("rpmbuild", *build.mode, "--nodeps", "--target", plan.arch),
+            *("--rcfile", f"{config}/rpmrc:rpmrc", "--macros", ":".join(macros), spec),
         ],
         log=log,
-        error=PackageError,
-        what=f"rpmbuild cannot make {plan.nevra}",
+        error=PackageError(f"rpmbuild cannot make {build.result}"),
         cwd=folder,
         env={"HOME": str(folder), "SOURCE_DATE_EPOCH": str(plan.recipe.moment)},
     )
+    rpm = folder / "rpms" / build.result
+    if not rpm.is_file():  # the program may be a wrapper that does something else
+        raise PackageError(f"rpmbuild has not written {rpm.name}", file=log, hint="invoke doctor")
+    return rpm
 
 
 def settings(plan: Plan) -> dict[str, str]:
@@ -86,34 +108,26 @@ def settings(plan: Plan) -> dict[str, str]:
     }
 
 
-def _architectures(plan: Plan) -> str:
-    """What rpm is told of an architecture that is younger than the rpm of the host may be."""
+def architectures(plan: Plan) -> str:
+    """Lines of an rpmrc file for an architecture that the host's rpm may be too old for."""
     arch, processor = plan.arch, plan.processor.name
     if arch == processor:
         return ""
-    return "".join(
-        f"{line}\n"
-        for line in (
-            f"arch_canon: {arch}: {processor} 1",
-            f"buildarchtranslate: {arch}: {processor}",
-            f"arch_compat: {arch}: {processor} noarch",
-            f"buildarch_compat: {processor}: {arch}",
-            f"buildarch_compat: {arch}: noarch",
-            f"archcolor: {arch} 2",
-        )
-    )
+    return f"""\
+arch_canon: {arch}: {processor} 1
+buildarchtranslate: {arch}: {processor}
+arch_compat: {arch}: {processor} noarch
+buildarch_compat: {processor}: {arch}
+buildarch_compat: {arch}: noarch
+archcolor: {arch} 2
+"""
 
 
-def _macros(plan: Plan, folder: Path, places: Mapping[str, Path], platform: str) -> str:
-    """The macro file: where to work, then our settings; it is read last, so that they hold."""
-    (folder / "tmp").mkdir()
-    working = {
-        "_topdir": folder / "top",
-        "_tmppath": folder / "tmp",
-        "_dbpath": folder / "db",
-        "_fileattrsdir": folder / "fileattrs",
-    }
-    escaped = {name: str(place).replace("%", "%%") for name, place in {**working, **places}.items()}
-    macros = {**escaped, **settings(plan)}
-    macros |= {"_target_platform": platform} if platform else {}
+def _macros(build: Build) -> str:
+    """The macro file: working folders, our settings, those of this run; it is read last."""
+    names = {"_topdir": "top", "_tmppath": "tmp", "_dbpath": "db", "_fileattrsdir": "fileattrs"}
+    names |= {"_rpmdir": "rpms", "_srcrpmdir": "rpms"}
+    folders = {macro: str(build.folder / name) for macro, name in names.items()}
+    own = {name: value.replace("%", "%%") for name, value in {**folders, **build.macros}.items()}
+    macros = {**settings(build.plan), **own}
     return "".join(f"%{name} {value}\n" for name, value in macros.items())

@@ -1,60 +1,34 @@
 """The spec of a package, for staged files and for a build by itself; and the drop-in in it."""
 
-import posixpath
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from pipeline.model import Plan
-from pipeline.system.checksum import digest_of_files
 from pipeline.system.templates import fill
 
 SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
 DROPIN = Path("recipes") / "dropin.conf.j2"
 
 # Made by rpm itself, and so not listed in a spec.
-_BY_RPM = "/usr/lib/.build-id"
+_BUILD_IDS = "/usr/lib/.build-id"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The installed paths of a package: folders from the prefix down, then everything else."""
-
-    folders: tuple[str, ...]
-    files: tuple[str, ...]
+def staged(stage: Path) -> list[str]:
+    """The installed paths of the files and links below the stage folder."""
+    files = (file for file in sorted(stage.rglob("*")) if file.is_symlink() or not file.is_dir())
+    return [f"/{file.relative_to(stage).as_posix()}" for file in files]
 
 
-def staged(plan: Plan, stage: Path) -> Listing:
-    """What was staged below a root."""
-    prefix = stage / plan.package.prefix.lstrip("/")
-    entries = {
-        f"/{entry.relative_to(stage).as_posix()}": entry.is_dir() and not entry.is_symlink()
-        for entry in [prefix, *sorted(prefix.rglob("*"))]
-    }
-    return Listing(
-        tuple(path for path, is_folder in entries.items() if is_folder),
-        tuple(path for path, is_folder in entries.items() if not is_folder),
-    )
+def render(plan: Plan, root: Path, paths: Sequence[str]) -> str:
+    """The text of the spec; ``paths`` are those of a manifest or of staged files.
 
-
-def listed(plan: Plan, manifest: Iterable[str]) -> Listing:
-    """What a manifest lists; the folders above its files too, whether or not it lists them."""
-    prefix = plan.package.prefix
-    paths = [path for path in manifest if not path.startswith(_BY_RPM)]
-    folders = {prefix}
-    for path in paths:
-        while (path := posixpath.dirname(path)).startswith(f"{prefix}/"):
-            folders.add(path)
-    return Listing(tuple(sorted(folders)), tuple(path for path in paths if path not in folders))
-
-
-def templates_digest(root: Path) -> str:
-    """One digest of the texts that are filled in."""
-    return digest_of_files((root / SPEC, root / DROPIN))
-
-
-def render(plan: Plan, root: Path, listing: Listing, options: Mapping[str, str]) -> str:
-    """The text of the spec; ``options`` are cmake's, for a build by itself."""
+    The folders are those above the files, whether a manifest lists them or not.
+    """
+    paths = [path for path in paths if not path.startswith(_BUILD_IDS)]
+    above = {folder for path in paths for folder in PurePosixPath(path).parents}
+    folders = [
+        str(folder) for folder in sorted(above) if folder.is_relative_to(plan.package.prefix)
+    ]
     subpackage = plan.subpackage
     return fill(
         root / SPEC,
@@ -63,10 +37,10 @@ def render(plan: Plan, root: Path, listing: Listing, options: Mapping[str, str])
         dropin=dropin(plan, root, subpackage.unit) if subpackage else "",
         package=plan.package,
         recipe=plan.recipe,
-        folders=listing.folders,
-        files=listing.files,
+        folders=folders,
+        files=[path for path in paths if path not in folders],
         library=str(plan.library),
-        options=options,
+        options=plan.options,
     )
 
 

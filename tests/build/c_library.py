@@ -1,4 +1,4 @@
-"""A package that stands in for the C library and its loader, which a scratch root has not."""
+"""A package that stands in for the C library and its loader, which are not in a scratch root."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def stand_in(packages: list[Built], work: Path) -> Path:
     for built in packages:
         command = ["rpm", "-qp", "--nosignature", "--requires", str(built.rpm)]
         needs |= set(subprocess.check_output(command, text=True).splitlines())
-    theirs = sorted(need for need in needs if not need.startswith(("rpmlib(", "libmimalloc")))
+    provided = sorted(need for need in needs if not need.startswith(("rpmlib(", "libmimalloc")))
     work.mkdir(exist_ok=True)
     spec = work / "stand-in.spec"
-    spec.write_text(SPEC.format(provides="\n".join(f"Provides: {need}" for need in theirs)))
+    spec.write_text(SPEC.format(provides="\n".join(f"Provides: {need}" for need in provided)))
     command = ["rpmbuild", "-bb", "--define", f"_topdir {work / 'top'}", str(spec)]
     subprocess.run(command, check=True, capture_output=True)
     return next((work / "top").rglob("*.rpm"))

@@ -1,8 +1,8 @@
-/* Preloaded, it tells a program a time that is AHEAD seconds ahead.
+/* Preloaded, it gives a program a time that is AHEAD seconds ahead.
 
-   libfaketime asks for memory before it knows the time, and mimalloc 2.0.6 asks for the time before
-   it gives memory: a program with both preloaded, as in the trials of a package, ends by SIGSEGV.
-   This asks nobody but the kernel. The times of files stay the kernel's. */
+   libfaketime allocates memory before it has the time, and mimalloc 2.0.6 reads the time before it
+   allocates: a program with both preloaded, as in the trials of a package, ends by SIGSEGV. This
+   calls nothing but the kernel. The times of files are not changed. */
 #define _GNU_SOURCE
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -24,10 +24,10 @@ int gettimeofday(struct timeval *now, void *zone) {
   return 0;
 }
 
-time_t time(time_t *told) {
+time_t time(time_t *seconds) {
   struct timespec exact;
   if (clock_gettime(CLOCK_REALTIME, &exact)) return -1;
-  if (told) *told = exact.tv_sec;
+  if (seconds) *seconds = exact.tv_sec;
   return exact.tv_sec;
 }
 

@@ -28,7 +28,7 @@ ARCH = "x86_64"
 SEED = "2.0.6"
 NEWEST = "3.4.3"
 
-# Their sources come from the Python index and from Debian's archives.
+# Their sources are in the Python index and in Debian's archives.
 REACHABLE = ("2.0.9", NEWEST)
 VERSIONS = (SEED, *REACHABLE)
 
@@ -38,7 +38,7 @@ MACHINES = [(dist, arch) for dist in DISTS for arch in load.build_root(ROOT, dis
 
 
 class Which(NamedTuple):
-    """What names a package."""
+    """The parameters of a package."""
 
     version: str
     dist: str
@@ -46,22 +46,22 @@ class Which(NamedTuple):
     flavor: str = PLAIN
 
 
-# Each release on each machine; and of the secure ones each machine once, and each release once.
+# Every release on every machine; of the secure flavor every machine once, and every release once.
 EVERY = [Which(version, *machine) for version in VERSIONS for machine in MACHINES]
 EVERY += [Which(NEWEST, *machine, "secure") for machine in MACHINES]
 EVERY += [Which(version, "el7", flavor="secure") for version in VERSIONS if version != NEWEST]
 
 
 def of_each(those: Iterable[Which]) -> pytest.MarkDecorator:
-    """Runs a test on each of these packages, which it knows as ``which``."""
+    """Runs a test on each of these packages, as its parameter ``which``."""
     return pytest.mark.parametrize("which", list(those), ids="-".join)
 
 
 class Package(Protocol):
-    """Gives a package by what names it."""
+    """Builds a package."""
 
     def __call__(self, version: str, dist: str, arch: str = ARCH, flavor: str = PLAIN) -> Built:
-        """Build it, or find it up to date."""
+        """Build it if it is not up to date."""
 
 
 _untested: dict[str, str] = {}
@@ -73,73 +73,73 @@ def _built(which: Which) -> Built:
 
 
 def untested(what: str, reason: str) -> NoReturn:
-    """Skips a test, and says so where nobody can miss it."""
+    """Skips a test, with a notice at the end of the run."""
     _untested[what] = reason
     pytest.skip(reason)
 
 
 def partly_untested(what: str, reason: str) -> None:
-    """Says where nobody can miss it what a test could not try, which goes on without it."""
+    """Gives a notice at the end of the run; the test goes on without this part."""
     _untested[what] = reason
 
 
 def runnable(plan: Plan) -> None:
-    """Skips, and says so loudly, where nothing on this host runs programs of the machine."""
+    """Skips, with a notice, where nothing on this host runs programs of the machine."""
     try:
         emulator.runner(plan)
     except HostError as problem:
         missing = f"{problem.got}; needed: {problem.expected}; see buildroot/host-programs.txt"
-        _untested[f"what is made for {plan.machine.isa}"] = missing
+        _untested[f"programs for {plan.machine.isa}"] = missing
         pytest.skip(problem.got)
 
 
 @pytest.fixture(scope="session")
 def package() -> Package:
-    """Builds a package, or finds it up to date; skips, loudly, without a source or an emulator."""
+    """Builds a package if it is not up to date; skips without its source or an emulator."""
 
     def built(version: str, dist: str, arch: str = ARCH, flavor: str = PLAIN) -> Built:
         runnable(selection.plan(ROOT, version, dist, arch, flavor))
         try:
             return _built(Which(version, dist, arch, flavor))
         except FetchError as problem:
-            hint = f"hand it over once: invoke fetch --version {version} --source ..."
+            hint = f"run once: invoke fetch --version {version} --source ..."
             _untested[f"mimalloc {version}"] = f"{problem.what}; {hint}"
-        pytest.skip(f"mimalloc {version}: its source is not at hand")
+        pytest.skip(f"mimalloc {version}: its source is not available")
 
     return built
 
 
 @pytest.fixture(scope="session")
 def as_root() -> list[str]:
-    """What makes a command root, if only of a namespace; skips, loudly, where nothing does."""
+    """The prefix that runs a command as root, if only of a namespace; skips without one."""
     if os.geteuid() == 0:
         return []
     command = ["unshare", "--map-root-user", "--mount"]
     done = subprocess.run([*command, "true"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        needed = "needs root, or a host that lets its users make namespaces"
-        _untested["installing, and a full disk,"] = f"{needed}: {done.stderr.strip()}"
+        needed = "needs root, or a host that allows its users to make namespaces"
+        _untested["installation, and a full disk,"] = f"{needed}: {done.stderr.strip()}"
         pytest.skip(needed)
     return command
 
 
 @pytest.fixture(scope="session")
 def rpmlint() -> str:
-    """The system's rpmlint, of the kind that reads our settings; skips, loudly, without one."""
-    # Not one that an environment may hold: it needs the system's rpm module.
-    found = shutil.which("rpmlint", path="/usr/bin:/usr/local/bin")
-    if found:
-        command = [found, "--version"]
-        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        if told.startswith("2."):
-            return found
-    _untested["what rpmlint says"] = "no rpmlint 2 on this host; see buildroot/host-programs.txt"
+    """The system's rpmlint, at a version that reads our settings; skips without one."""
+    # Not the rpmlint of an environment: it needs the system's rpm module.
+    program = shutil.which("rpmlint", path="/usr/bin:/usr/local/bin")
+    if program:
+        command = [program, "--version"]
+        version = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        if version.startswith("2."):
+            return program
+    _untested["rpmlint"] = "no rpmlint 2 on this host; see buildroot/host-programs.txt"
     pytest.skip("no rpmlint 2 on this host")
 
 
 @pytest.fixture
 def plan() -> Plan:
-    """A package whose source is reachable."""
+    """A package whose source can be downloaded."""
     return selection.plan(ROOT, "2.0.9", "el7", ARCH)
 
 
@@ -148,7 +148,7 @@ def checkout(tmp_path: Path) -> Path:
     """A copy of the project to break; its work and dist folders are its own."""
     target = tmp_path / "checkout"
     target.mkdir()
-    for name in ("recipes", "patches", "buildroot", "doors", "pipeline"):
+    for name in ("recipes", "patches", "buildroot", "cli", "pipeline"):
         shutil.copytree(ROOT / name, target / name)
     for name in ("tasks.py", "pyproject.toml"):
         shutil.copy(ROOT / name, target / name)
@@ -166,7 +166,7 @@ def gnupg() -> Iterator[Path]:
 
 @pytest.fixture
 def publisher(checkout: Path, gnupg: Path) -> Publisher:
-    """Somebody who publishes from the copy."""
+    """A publisher of the packages in the copy."""
     from tests.build import publisher
 
     return publisher.Publisher(checkout, gnupg)
@@ -195,12 +195,12 @@ def invoke(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The last word."""
-    tell_what_is_untested(terminalreporter)
+    """Lists last what could not be tested."""
+    list_untested(terminalreporter)
 
 
-def tell_what_is_untested(terminalreporter: pytest.TerminalReporter) -> None:
-    """What could not be tested is told where nobody can miss it."""
+def list_untested(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints a section for everything that could not be tested."""
     for what, reason in _untested.items():
         terminalreporter.section(f"{what} WAS NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(reason)

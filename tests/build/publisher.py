@@ -1,4 +1,4 @@
-"""Somebody who publishes: a checkout of their own, keys of their own, a server on loopback."""
+"""A publisher: a checkout, signing keys, and an HTTP server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ OWN, FOREIGN, LOCKED, CURVE = "own", "foreign", "locked", "curve"
 
 @dataclass(frozen=True)
 class Publisher:
-    """Works in a checkout, with the keys of a GnuPG home."""
+    """A checkout and a GnuPG home with signing keys."""
 
     checkout: Path
     gnupg: Path
 
     @property
     def served(self) -> Path:
-        """What is served."""
+        """The tree that is served."""
         return self.checkout / "repository"
 
     def invoke(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -38,13 +38,13 @@ class Publisher:
         return invoke_in(self.checkout, *arguments, GNUPGHOME=str(self.gnupg))
 
     def done(self, *arguments: str) -> str:
-        """The same, where nothing may go wrong."""
-        told = self.invoke(*arguments)
-        assert 0 == told.returncode, told.stdout + told.stderr
-        return told.stdout
+        """Runs `invoke`, which must succeed; its output."""
+        result = self.invoke(*arguments)
+        assert 0 == result.returncode, result.stdout + result.stderr
+        return result.stdout
 
     def take(self, *packages: Built) -> list[Path]:
-        """Copies packages, as they were built, into the checkout's ``dist/``."""
+        """Copies packages into the ``dist/`` of the checkout."""
         return [self.take_file(built.rpm) for built in packages]
 
     def take_all(self, built: Built) -> list[Path]:
@@ -52,15 +52,15 @@ class Publisher:
         return [self.take_file(built.rpm.with_name(name)) for name in built.plan.file_names]
 
     def take_file(self, rpm: Path) -> Path:
-        """Copies one package file, and what accounts for it."""
+        """Copies one package and its accompanying files."""
         target = self.checkout / rpm.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
-        for file in (rpm, *statement.beside(rpm)):
+        for file in (rpm, *statement.accompanying_files(rpm)):
             shutil.copy2(file, target.parent)
         return target
 
     def publish(self, url: str, *options: str, key: str = OWN) -> str:
-        """Signs and serves what is there."""
+        """Signs and serves all packages."""
         self.done("sign", "--key", f"{key}@example.invalid")
         return self.done("repo", "--key", f"{key}@example.invalid", "--url", url, *options)
 
@@ -69,25 +69,27 @@ class Publisher:
         return gpg(self.gnupg, *arguments)
 
     def sign_file(self, file: Path, key: str) -> None:
-        """A detached signature beside a file, in place of the one that is there."""
+        """Replaces the detached signature beside a file."""
         self.gpg("--yes", "--armor", "-u", f"{key}@example.invalid", "--detach-sign", file)
 
     def sign_by_hand(self, rpm: Path, key: str) -> None:
-        """Signs a package as the tool would not."""
+        """Signs a package with rpmsign, without our checks."""
         macros = {"__gpg": shutil.which("gpg"), "_gpg_name": f"{key}@example.invalid"}
-        defines = [part for name, to in macros.items() for part in ("--define", f"{name} {to}")]
+        defines = [
+            part for name, value in macros.items() for part in ("--define", f"{name} {value}")
+        ]
         environment = {"PATH": "/usr/bin:/bin", "GNUPGHOME": str(self.gnupg)}
         command = ["rpmsign", *defines, "--addsign", str(rpm)]
         subprocess.run(command, env=environment, check=True, capture_output=True)
 
     def fingerprint(self, key: str = OWN) -> str:
-        """The fingerprint of a key, in 40 hex digits."""
+        """The fingerprint of a key (40 hex digits)."""
         listing = self.gpg("--with-colons", "--list-keys", f"{key}@example.invalid")
         return next(line.split(":")[9] for line in listing.splitlines() if line[:3] == "fpr")
 
 
 def gpg(home: Path, *arguments: str | Path) -> str:
-    """What gpg prints. Raises CalledProcessError."""
+    """The output of gpg. Raises CalledProcessError."""
     return subprocess.run(
         ["gpg", "--batch", "--quiet", *map(str, arguments)],
         env={**os.environ, "GNUPGHOME": str(home)},
@@ -99,30 +101,30 @@ def gpg(home: Path, *arguments: str | Path) -> str:
 
 @contextmanager
 def keys() -> Iterator[Path]:
-    """A GnuPG home with a key that signs, a foreign one, a locked one, and one EL7 cannot read."""
-    # Short, because the path of the agent's socket must be.
+    """A GnuPG home with our key, a foreign key, a locked key, and one that EL7 cannot read."""
+    # The path of the agent's socket must be short.
     with tempfile.TemporaryDirectory(prefix="gpg-") as folder:
         home = Path(folder)
         kinds = {OWN: "rsa2048", FOREIGN: "rsa2048", LOCKED: "rsa2048", CURVE: "ed25519"}
         for name, kind in kinds.items():
-            secret = "open sesame" if name == LOCKED else ""
-            options = ["--pinentry-mode", "loopback", "--passphrase", secret]
+            passphrase = "a passphrase" if name == LOCKED else ""
+            options = ["--pinentry-mode", "loopback", "--passphrase", passphrase]
             owner = f"Key {name} <{name}@example.invalid>"
             gpg(home, *options, "--quick-generate-key", owner, kind, "sign", "never")
-        end = ["gpgconf", "--homedir", str(home), "--kill", "all"]
+        end_agent = ["gpgconf", "--homedir", str(home), "--kill", "all"]
         # The agent would remember the passphrase.
-        subprocess.run(end, check=True)
+        subprocess.run(end_agent, check=True)
         yield home
-        subprocess.run(end, check=True)
+        subprocess.run(end_agent, check=True)
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Serves a folder on the loopback interface; the answer is its address."""
+    """Serves a folder on the loopback interface; yields its address."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)

@@ -1,6 +1,4 @@
-"""The patches of 2.0.6 and 2.0.9 are needed, and they help: counted by every package's probe."""
-
-from __future__ import annotations
+"""The patches of 2.0.6 and 2.0.9 are needed, and sufficient, by the counts of the probe."""
 
 import re
 from pathlib import Path
@@ -26,7 +24,7 @@ TOTAL = re.compile(r"aligned: total calls (\d+) misaligned (\d+) corrupt (\d+) f
     ]
 )
 def test_every_package_returns_aligned_blocks(package: Package, which: Which) -> None:
-    """Half a million calls through every aligned entry point, and no block is out of line."""
+    """Half a million calls through every aligned entry point, and no misaligned block."""
     built = package(*which)
     log = make.step_dirs(built.plan, workspace.locate(ROOT)).log("check").read_text()
 

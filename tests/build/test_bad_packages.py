@@ -1,4 +1,4 @@
-"""Real compilers, real rpmbuild: a package with one fault is caught by the check that is for it."""
+"""A package with one fault, by real compilers and rpmbuild, is caught by the check for it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import checks, inspect
+from pipeline.checks import files
+from pipeline.checks.package import check_package
+from pipeline.inspect import package
 from tests.build.conftest import DISTS, MACHINES
-from tests.build.stand_in import PLACE, Fault, examined, judged, packaged, planned
+from tests.build.fake_package import HOST_PATH, Fault, build_rpm, facts_of, findings_of, plan_for
 
 AVX2 = """
 typedef int lanes __attribute__((vector_size(32)));
@@ -35,7 +37,7 @@ int mi_kill(unsigned long thread) { return pthread_kill(thread, 0); }
 """
 COSINE = "double cos(double); double mi_cos(double x) { return cos(x); }"
 NOWHERE = "void mi_nowhere(void); void mi_somewhere(void) { mi_nowhere(); }"
-PATH = f'const char *mi_place(void) {{ return "{PLACE}/src/init.c"; }}'
+PATH = f'const char *mi_place(void) {{ return "{HOST_PATH}/src/init.c"; }}'
 TEXT_RELOCATION = """
 __asm__(".text\\n.globl mi_table\\nmi_table: .quad mi_block\\n");
 """
@@ -46,11 +48,11 @@ __asm__(".section .wx,\\"awx\\",@progbits\\n.globl mi_wx\\nmi_wx: ret\\n");
 
 @pytest.mark.parametrize("flavor", ["plain", "secure"])
 @pytest.mark.parametrize(("dist", "arch"), MACHINES)
-def test_nothing_is_wrong_with_the_stand_in(
+def test_the_fake_package_has_no_findings(
     dist: str, arch: str, flavor: str, tmp_path: Path
 ) -> None:
-    """Without a fault there is no finding, so each finding below is due to its fault."""
-    assert [] == judged(planned(dist, arch, flavor), Fault(), tmp_path)
+    """Without a fault there is no finding, so every finding below is due to its fault."""
+    assert [] == findings_of(plan_for(dist, arch, flavor), Fault(), tmp_path)
 
 
 FAULTS = {
@@ -95,7 +97,7 @@ FAULTS = {
             "requires": "ld-linux-x86-64.so.2()(64bit)",
         },
     ),
-    "a path of the host": (Fault(PATH), {"traces": PLACE}),
+    "a path of the host": (Fault(PATH), {"host_names": HOST_PATH}),
     "not stripped": (Fault(without=("-s",)), {"stripped": ".symtab"}),
     "a search path": (Fault(link=("-Wl,-rpath,/opt/lib",)), {"soname": "/opt/lib"}),
     "malloc left to the C library": (Fault(hidden=("malloc",)), {"exports": "without malloc"}),
@@ -105,7 +107,7 @@ LIBRARIES = "usr/local/nginx-dep/lib64"
 
 
 def relinked(root: Path, to: str) -> None:
-    """Have the link for linkers lead elsewhere."""
+    """Give the link for linkers another target."""
     link = root / LIBRARIES / "libmimalloc.so"
     link.unlink()
     link.symlink_to(to)
@@ -152,21 +154,21 @@ FAULTS |= {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_caught(name: str, tmp_path: Path) -> None:
-    """The check that is for the fault names it, and no other check speaks."""
+    """The check for the fault reports it, and no other check does."""
     fault, expected = FAULTS[name]
-    found = judged(planned("el8"), fault, tmp_path)
-    assert set(expected) == {finding.check for finding in found}
+    findings = findings_of(plan_for("el8"), fault, tmp_path)
+    assert set(expected) == {finding.check for finding in findings}
     for check, words in expected.items():
-        told = [line for finding in found if finding.check == check for line in finding.lines()]
-        assert words in "\n".join(told)
+        reports = [finding for finding in findings if finding.check == check]
+        assert words in "\n".join(line for finding in reports for line in finding.lines())
 
 
 def test_a_zstd_payload_is_caught_for_el7(tmp_path: Path) -> None:
-    """The rpm of el7 knows no zstd, so a package packed with it cannot be installed there."""
+    """The rpm of el7 does not support zstd, so such a package cannot be installed there."""
     fault = Fault(macros={"_binary_payload": "w19.zstdio"})
-    found = judged(planned("el7"), fault, tmp_path)
-    assert {"features"} == {finding.check for finding in found}
-    assert "rpmlib(PayloadIsZstd)" in found[0].got
+    findings = findings_of(plan_for("el7"), fault, tmp_path)
+    assert {"features"} == {finding.check for finding in findings}
+    assert "rpmlib(PayloadIsZstd)" in findings[0].got
 
 
 @pytest.mark.parametrize(
@@ -175,100 +177,100 @@ def test_a_zstd_payload_is_caught_for_el7(tmp_path: Path) -> None:
     ids=["text relocation", "writable code"],
 )
 def test_code_that_changes_is_caught(code: str, trait: str, tmp_path: Path) -> None:
-    """Where a build root demands it, code that the loader or anyone writes to is refused."""
-    plan = planned("el8")
+    """Where a build root requires it, code that the loader or the program can write is refused."""
+    plan = plan_for("el8")
     plan = replace(plan, root=replace(plan.root, hardening=(trait,)))
-    found = judged(plan, Fault(code, link=("-Wl,-z,notext",)), tmp_path)
-    told = [finding.got for finding in found if finding.check == "hardening"]
-    assert [f"without {trait}"] == told
+    findings = findings_of(plan, Fault(code, link=("-Wl,-z,notext",)), tmp_path)
+    got = [finding.got for finding in findings if finding.check == "hardening"]
+    assert [f"without {trait}"] == got
 
 
 @pytest.mark.parametrize("dist", DISTS)
 def test_atomics_of_a_newer_arm_are_caught(dist: str, tmp_path: Path) -> None:
-    """A library made for armv8.1 stops with an illegal instruction on an armv8.0 processor."""
-    plan = planned(dist, "aarch64")
-    assert [] == judged(plan, Fault(SWAP), tmp_path / "good")
-    found = judged(plan, Fault(SWAP, isa=("-mcpu=generic+lse",)), tmp_path / "bad")
-    assert [("instructions", "swpal (1)")] == [(finding.check, finding.got) for finding in found]
+    """A library for armv8.1 stops with an illegal instruction on an armv8.0 processor."""
+    plan = plan_for(dist, "aarch64")
+    assert [] == findings_of(plan, Fault(SWAP), tmp_path / "good")
+    findings = findings_of(plan, Fault(SWAP, isa=("-mcpu=generic+lse",)), tmp_path / "bad")
+    assert [("instructions", "swpal (1)")] == [(finding.check, finding.got) for finding in findings]
 
 
-def test_an_oldest_processor_of_el10_has_avx2_and_no_more(tmp_path: Path) -> None:
-    """What is compiled for its level is let pass, with all that is new in it; AVX-512 is not."""
-    plan = planned("el10")
-    good = examined(plan, Fault(AVX2 + FMA + SHIFT), tmp_path / "good")
+def test_the_oldest_processor_of_el10_has_avx2_and_no_avx512(tmp_path: Path) -> None:
+    """What is compiled for its level passes, with all that is new in it; AVX-512 does not."""
+    plan = plan_for("el10")
+    good = facts_of(plan, Fault(AVX2 + FMA + SHIFT), tmp_path / "good")
     assert good.library is not None
-    told = {group: set(names) for group, names in good.library.instructions.items()}
-    assert "vpaddd" in told["avx2"]
-    assert "shlx" in told["bmi2"]
-    assert any(name.startswith("vfmadd") for name in told[""])
-    assert [] == checks.judge(good, plan, good.listing)
+    instructions = {group: set(names) for group, names in good.library.instructions.items()}
+    assert "vpaddd" in instructions["avx2"]
+    assert "shlx" in instructions["bmi2"]
+    assert any(name.startswith("vfmadd") for name in instructions[""])
+    assert [] == check_package(good, plan, good.header.paths)
 
-    # Left alone, the compiler makes two short vectors of a long one.
+    # By default the compiler splits a long vector into two short ones.
     wide = Fault(AVX512, isa=("-mcpu=x86_64_v4",), compile=("-mprefer-vector-width=512",))
-    found = judged(plan, wide, tmp_path / "bad")
-    assert {"instructions"} == {finding.check for finding in found}
-    assert any("avx512" in finding.subject for finding in found)
+    findings = findings_of(plan, wide, tmp_path / "bad")
+    assert {"instructions"} == {finding.check for finding in findings}
+    assert any("avx512" in finding.subject for finding in findings)
 
 
 def test_a_wide_form_of_what_el10_has_is_caught(tmp_path: Path) -> None:
-    """FMA is allowed by its name, and its form for AVX-512 goes by the same one."""
+    """FMA is allowed by its name, and its AVX-512 form has the same name."""
     wide = Fault(WIDE_FMA, isa=("-mcpu=x86_64_v4",), compile=("-mprefer-vector-width=512",))
-    found = judged(planned("el10"), wide, tmp_path)
-    told = {finding.subject: finding.got for finding in found}
-    assert {"instructions"} == {finding.check for finding in found}
-    assert "vfmadd" in told["instructions of evex in libmimalloc.so.3.4"]
+    findings = findings_of(plan_for("el10"), wide, tmp_path)
+    got = {finding.subject: finding.got for finding in findings}
+    assert {"instructions"} == {finding.check for finding in findings}
+    assert "vfmadd" in got["instructions of evex in libmimalloc.so.3.4"]
 
 
 @pytest.mark.parametrize(
     ("code", "got"), [(AVX2, "vpaddd (1)"), (FMA, "vfmadd213ss (1)"), (SHIFT, "shlx (1)")]
 )
 @pytest.mark.parametrize(("dist", "arch"), [("el9", "x86_64"), ("el10", "x86_64_v2")])
-def test_a_third_level_is_caught_where_the_second_is_demanded(
+def test_a_third_level_is_caught_where_the_second_is_required(
     dist: str, arch: str, code: str, got: str, tmp_path: Path
 ) -> None:
-    """A package for older processors of el10 must not hold what its newer ones have."""
-    plan = planned(dist, arch)
-    assert [] == judged(plan, Fault(POPCNT), tmp_path / "good")
-    found = judged(plan, Fault(code, isa=("-mcpu=x86_64_v3",)), tmp_path / "bad")
-    assert {"instructions"} == {finding.check for finding in found}
-    assert got in ", ".join(finding.got for finding in found)
+    """A package for older processors of el10 must not contain what only newer ones have."""
+    plan = plan_for(dist, arch)
+    assert [] == findings_of(plan, Fault(POPCNT), tmp_path / "good")
+    findings = findings_of(plan, Fault(code, isa=("-mcpu=x86_64_v3",)), tmp_path / "bad")
+    assert {"instructions"} == {finding.check for finding in findings}
+    assert got in ", ".join(finding.got for finding in findings)
 
 
 @pytest.mark.parametrize("dist", DISTS)
-@pytest.mark.parametrize("bytes_", [4096, 16384])
-def test_segments_for_small_pages_are_caught(dist: str, bytes_: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [4096, 16384])
+def test_segments_for_small_pages_are_caught(dist: str, page: int, tmp_path: Path) -> None:
     """A kernel with pages of 64 KiB, as el7 and el8 have it on aarch64, cannot load the library."""
-    plan = planned(dist, "aarch64")
-    found = judged(plan, Fault(link=(f"-Wl,-z,max-page-size={bytes_}",)), tmp_path)
-    assert [("pages", "a multiple of 65536 bytes", f"{bytes_} bytes")] == [
-        (finding.check, finding.expected, finding.got) for finding in found
+    plan = plan_for(dist, "aarch64")
+    findings = findings_of(plan, Fault(link=(f"-Wl,-z,max-page-size={page}",)), tmp_path)
+    assert [("pages", "a multiple of 65536 bytes", f"{page} bytes")] == [
+        (finding.check, finding.expected, finding.got) for finding in findings
     ]
 
 
 def test_a_plain_library_in_a_secure_package_is_caught(tmp_path: Path) -> None:
-    """It would be found under the plain one's soname, and taken for it."""
-    plan = planned("el8", flavor="secure")
-    found = judged(plan, Fault(soname=plan.recipe.soname), tmp_path)
-    assert {"soname", "metadata", "requires"} == {finding.check for finding in found}
-    (told,) = (finding for finding in found if finding.check == "soname")
-    assert ("libmimalloc-secure.so.3", "libmimalloc.so.3") == (told.expected, told.got)
+    """The loader would use it in place of the plain one, whose soname it has."""
+    plan = plan_for("el8", flavor="secure")
+    findings = findings_of(plan, Fault(soname=plan.recipe.soname), tmp_path)
+    assert {"soname", "metadata", "requires"} == {finding.check for finding in findings}
+    (wrong,) = (finding for finding in findings if finding.check == "soname")
+    assert ("libmimalloc-secure.so.3", "libmimalloc.so.3") == (wrong.expected, wrong.got)
 
 
 def test_a_missing_file_is_caught(tmp_path: Path) -> None:
     """The finding shows the manifest's difference; build-id lines come from the library itself."""
-    plan = planned("el8")
-    rpm = packaged(plan, Fault(), tmp_path)
-    found = inspect.read(rpm, tmp_path / "scratch", library=plan.library)
-    assert found.library is not None
-    identity = found.library.build_id
+    plan = plan_for("el8")
+    rpm = build_rpm(plan, Fault(), tmp_path)
+    facts = package.read(rpm, tmp_path / "scratch", library=plan.library)
+    assert facts.library is not None
+    identity = facts.library.build_id
     head, tail = identity[:2], identity[2:]
     folder = "/usr/lib/.build-id/"
     template = {
         f"{folder}{head}": f"{folder}{{build_id[:2]}}",
         f"{folder}{head}/{tail}": f"{folder}{{build_id[:2]}}/{{build_id[2:]}}",
     }
-    assert set(template) <= set(found.listing)
-    manifest = tuple(template.get(line, line) for line in found.listing)
-    assert [] == list(checks.files.manifest(found, plan, manifest))
-    (finding,) = checks.files.manifest(found, plan, (*manifest, "/usr/local/nginx-dep/more"))
+    assert set(template) <= set(facts.header.paths)
+    manifest = tuple(template.get(line, line) for line in facts.header.paths)
+    assert [] == list(files.manifest(facts, plan, manifest))
+    (finding,) = files.manifest(facts, plan, (*manifest, "/usr/local/nginx-dep/more"))
     assert "-/usr/local/nginx-dep/more" in finding.got.splitlines()

@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say they do: one round of the smallest work, no look at time."""
+"""The benchmarks measure what they claim: one round of the smallest work, no regard to time."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import allocators, library, settings, usage
-from benchmarks.allocators import C_LIBRARY, OURS, Allocator, named
-from benchmarks.builds import BY_HAND, UNCHECKED, WHOLE
+from benchmarks import library, programs, settings
+from benchmarks.build import BY_HAND, UNCHECKED, WHOLE
+from benchmarks.checkout import QuietReport
 from benchmarks.settings import Workload
-from benchmarks.silent import Silent
+from benchmarks.variants import PACKAGE
 from pipeline.build import selection
-from pipeline.config import allocators
-from pipeline.model.errors import HostError, SmokeError
+from pipeline.compare.allocators import Allocator, of_host
+from pipeline.compare.statistics import C_LIBRARY
+from pipeline.config.allocators import host_allocators, library_file
+from pipeline.model.errors import CompareError
 from pipeline.system import workspace
 from tests.build.conftest import ARCH, ROOT, Package
 
-CHOSEN = settings.load().sampled()
-RELEASE = CHOSEN.library.releases[0]
+SAMPLE = settings.load().sampled()
+RELEASE = SAMPLE.library.releases[0]
 MEASURES = ("instructions", "processor time", "largest resident size")
 
 _ROW = re.compile(r"^\| (.+?) +\| (.*) \|$", re.MULTILINE)
 _RATIO = re.compile(r"\d+\.\d{3}")
 
 
-def benchmark(which: str) -> str:
+def benchmark(name: str) -> str:
     """What `python -m benchmarks` prints of a sample."""
-    command = [sys.executable, "-m", "benchmarks", which, "--sample"]
+    command = [sys.executable, "-m", "benchmarks", name, "--sample"]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
@@ -41,97 +43,85 @@ def benchmark(which: str) -> str:
 
 def rows(text: str) -> dict[str, list[float]]:
     """The numbers of each row of all tables; a later table's row takes the earlier one's place."""
-    found = {
+    all_rows = {
         name: [float(cell) for cell in _RATIO.findall(cells)] for name, cells in _ROW.findall(text)
     }
-    return {name: numbers for name, numbers in found.items() if numbers}
+    return {name: numbers for name, numbers in all_rows.items() if numbers}
 
 
 @pytest.fixture(scope="module")
 def compared(package: Package) -> str:
     """A sample of the library's benchmark."""
-    package(RELEASE, CHOSEN.library.dist)
+    package(RELEASE, SAMPLE.library.dist)
     return benchmark("library")
 
 
 @pytest.fixture(scope="module")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> usage.Starter:
-    """What programs are measured with."""
-    plan = selection.plan(ROOT, RELEASE, CHOSEN.library.dist, ARCH)
-    return usage.starter(plan, workspace.locate(ROOT), tmp_path_factory.mktemp("starter"))
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program that programs are measured with."""
+    plan = selection.plan(ROOT, RELEASE, SAMPLE.library.dist, ARCH)
+    folder = tmp_path_factory.mktemp("starter")
+    return programs.compiled(programs.STARTER, plan, workspace.locate(ROOT), folder)
 
 
-def test_every_allocator_is_in_use_or_told_to_be_missing(compared: str) -> None:
+def test_every_allocator_is_in_use_or_reported_as_missing(compared: str) -> None:
     """By what the loader binds malloc to; nothing is left out in silence."""
     used = dict(re.findall(r"^in use: (.+): malloc and free are bound to (\S+)$", compared, re.M))
     missing = dict(re.findall(r"^NOT MEASURED: (.+?): (.+)$", compared, re.M))
 
-    assert {each.name for each in CHOSEN.rival} <= set(used) | set(missing)
-    assert used[named(RELEASE, OURS)].startswith("libmimalloc.so")
+    assert {item.name for item in host_allocators(ROOT)} <= set(used) | set(missing)
+    assert used[f"{RELEASE} {PACKAGE}"].startswith("libmimalloc.so")
     assert "libc.so.6" == used[C_LIBRARY]
 
 
 def test_every_measure_has_a_ratio_for_every_allocator(compared: str) -> None:
     """Of each program, of their mean and of its spread; the C library's is 1 by itself."""
     used = re.findall(r"^in use: (.+): malloc", compared, re.M)
-    tables = re.split(r"^(?=.+, of what it is on)", compared, flags=re.M)[1:]
-    found = [rows(text) for text in tables if f"on {C_LIBRARY}" in text]
+    texts = re.split(r"^(?=.+, of what it is on)", compared, flags=re.M)[1:]
+    tables = [rows(text) for text in texts if f"on {C_LIBRARY}" in text]
 
-    assert len(MEASURES) - ("NOT MEASURED: instructions" in compared) == len(found)
-    for table in found:
+    assert len(MEASURES) - ("NOT MEASURED: instructions" in compared) == len(tables)
+    for table in tables:
         assert used == list(table)
-        assert {len(CHOSEN.workload) + 3} == {len(ratios) for ratios in table.values()}
+        assert {len(SAMPLE.workload) + 3} == {len(ratios) for ratios in table.values()}
         assert {1.0} == set(table[C_LIBRARY])
         assert all(ratio > 0 for ratios in table.values() for ratio in ratios)
 
 
 def test_a_build_is_compared_with_a_script_that_makes_the_same(package: Package) -> None:
     """The script's library is the package's, or the benchmark refuses to go on."""
-    target = CHOSEN.package[0]
-    package(target.version, target.dist)
-    told = benchmark("build")
+    sample = SAMPLE.package[0]
+    package(sample.version, sample.dist)
+    output = benchmark("build")
 
-    assert f"{BY_HAND} makes the same library and the same RPM, byte for byte." in told
-    assert {BY_HAND, UNCHECKED, WHOLE, "python -c pass", "invoke --version"} <= set(rows(told))
+    assert f"{BY_HAND} makes the same library and the same RPM, byte for byte." in output
+    assert {BY_HAND, UNCHECKED, WHOLE, "python -c pass", "invoke --version"} <= set(rows(output))
 
 
-def test_a_library_that_does_not_exist_is_refused(starter: usage.Starter, tmp_path: Path) -> None:
+def test_a_library_that_does_not_exist_is_refused(starter: Path, tmp_path: Path) -> None:
     """The loader only prints a line, and the program would run on another allocator."""
-    wrong = tmp_path / "libmimalloc.so.2"
+    wrong, argv = tmp_path / "libmimalloc.so.2", ("sort", "/dev/null")
 
-    with pytest.raises(SmokeError, match="do not run on nothing"):
-        allocators.proven(Allocator("nothing", wrong), ("sort", "/dev/null"), tmp_path / "traces")
-    with pytest.raises(SmokeError, match="cannot be measured"):
-        starter.run(("sort", "/dev/null"), error=SmokeError, library=wrong)
+    with pytest.raises(CompareError, match="do not run on nothing"):
+        library.bound_library(Allocator("nothing", wrong), argv, tmp_path / "traces")
+    with pytest.raises(CompareError, match="cannot be measured"):
+        programs.measure(starter, argv, library=wrong)
 
 
 def test_a_library_that_is_no_allocator_is_refused(tmp_path: Path) -> None:
     """It is loaded, and malloc is still the C library's."""
-    other = Allocator("libm", allocators.on_host("libm.so.6"))
+    other = Allocator("libm", library_file("libm.so.6"))
 
-    with pytest.raises(SmokeError, match="do not run on libm"):
-        allocators.proven(other, ("sort", "/dev/null"), tmp_path / "traces")
+    with pytest.raises(CompareError, match="do not run on libm"):
+        library.bound_library(other, ("sort", "/dev/null"), tmp_path / "traces")
 
 
 def test_a_program_that_comes_to_another_result_is_refused() -> None:
-    """As one that tells which allocator it runs on."""
-    present = [each for each in CHOSEN.rival if _is_here(each.library)]
-    if not present:
+    """As one that prints which allocator it runs on."""
+    if not of_host(ROOT)[0]:
         pytest.skip("no other allocator on this host")
-    teller = Workload("teller", "", ("sh", "-c", "echo on $LD_PRELOAD"), 1, 1)
-    chosen = replace(
-        CHOSEN,
-        library=replace(CHOSEN.library, releases=()),
-        rival=tuple(present[:1]),
-        workload=(teller,),
-    )
+    workload = Workload("witness", "", ("sh", "-c", "echo on $LD_PRELOAD"), 1, 1)
+    sample = replace(SAMPLE, library=replace(SAMPLE.library, releases=()), workload=(workload,))
 
-    with pytest.raises(SmokeError, match="teller comes to another result"):
-        library.run(chosen, ROOT, Silent())
-
-
-def _is_here(name: str) -> bool:
-    try:
-        return allocators.on_host(name).is_file()
-    except HostError:
-        return False
+    with pytest.raises(CompareError, match="witness has another result"):
+        library.run(sample, ROOT, QuietReport())

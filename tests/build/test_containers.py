@@ -1,6 +1,6 @@
-"""What the workflow runs in containers, on good packages and on bad ones.
+"""The script that the workflow runs in containers, on good packages and on bad ones.
 
-It runs in a small root, with the few programs of this host that a bare image has, rpm among them.
+It runs in a small root, with those programs of this host that a minimal image has.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PROGRAMS = (
 )
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
-# The same package once more, with the same files, and with a fault if need be.
+# The same package with the same files, built again, with or without a fault.
 SPEC = """
 AutoReqProv: no
 {tags}
@@ -48,10 +48,10 @@ cp -a {stage}/. "$RPM_BUILD_ROOT"
 
 @dataclass(frozen=True)
 class Fault:
-    """What one package does differently, and what is said of it."""
+    """A fault of a package, and the script's message for it."""
 
-    says: str
-    spoil: Callable[[Path], object] = lambda library: None
+    message: str
+    change: Callable[[Path], object] = lambda library: None
     tags: str = ""
     scriptlet: str = ""
 
@@ -64,7 +64,7 @@ class Container:
     as_root: list[str]
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Runs a command in it, as an engine for containers does."""
+        """Runs a command in it, as a container engine does."""
         mounts = [
             *(["mount", "--rbind", f"/{name}", self.root / name] for name in ("dev", "proc")),
             ["mount", "--bind", STANDARD_LIBRARY, f"{self.root}{STANDARD_LIBRARY}"],
@@ -81,18 +81,18 @@ class Container:
             check=False,
         )
 
-    def take(self, file: Path) -> str:
-        """Copies a file into it; the path that it has there."""
+    def copy(self, file: Path) -> str:
+        """Copies a file into it; returns its path there."""
         shutil.copy(file, self.root / file.name)
         return f"/{file.name}"
 
     def install(self, rpm: Path, *options: str) -> subprocess.CompletedProcess[str]:
         """Runs the script on a package."""
-        return self.run("/checkout/tests/containers/install.sh", *options, self.take(rpm))
+        return self.run("/checkout/tests/containers/install.sh", *options, self.copy(rpm))
 
 
 def _needed(*programs: Path) -> Iterator[Path]:
-    """The libraries that programs are linked with, and one that packages for older dists need."""
+    """The libraries of these programs, and one that packages for older dists need."""
     for word in subprocess.check_output(["ldd", *programs], text=True).split():
         if word.startswith("/") and not word.endswith(":"):
             yield Path(word)
@@ -102,7 +102,7 @@ def _needed(*programs: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with the programs of a bare image, a Python among them."""
+    """A root with the programs of a minimal image, and Python."""
     root = tmp_path_factory.mktemp("image")
     for name in ("bin", "sbin", "lib", "lib64"):
         (root / "usr" / name).mkdir(parents=True)
@@ -113,7 +113,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "etc/group").write_text("root:x:0:\n")
     programs = [Path(str(shutil.which(name))) for name in PROGRAMS.split()]
     python = Path(sys.executable).resolve()
-    # What is in the standard library comes with it, but for what that needs.
+    # The standard library is mounted; the libraries of its extension modules are copied.
     extensions = STANDARD_LIBRARY.glob("lib-dynload/_ctypes.*.so")
     for file in {*programs, python, *_needed(*programs, python, *extensions)}:
         target = root / str(file.parent.resolve()).lstrip("/")
@@ -128,7 +128,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def container(image: Path, tmp_path: Path, as_root: list[str]) -> Container:
-    """A container that was just started."""
+    """A new container."""
     root = tmp_path / "container"
     subprocess.run(["cp", "-a", image, root], check=True)
     return Container(root, as_root)
@@ -155,12 +155,12 @@ def _repacked(built: Built, fault: Fault, work: Path) -> Path:
     stage.mkdir()
     script = 'rpm2cpio "$1" | cpio --extract --make-directories --quiet'
     subprocess.run(["sh", "-c", script, "sh", built.rpm], check=True, cwd=stage)
-    fault.spoil(stage / str(built.plan.library).lstrip("/"))
+    fault.change(stage / str(built.plan.library).lstrip("/"))
     listed = subprocess.check_output(["rpm", "-qlp", "--nosignature", built.rpm], text=True)
-    there = [(path, stage / path.lstrip("/")) for path in listed.split()]
+    paths = [(path, stage / path.lstrip("/")) for path in listed.split()]
     files = [
         f"%dir {path}" if file.is_dir() else path
-        for path, file in there
+        for path, file in paths
         if file.is_symlink() or file.exists()
     ]
     text = SPEC.format(
@@ -173,9 +173,9 @@ def _repacked(built: Built, fault: Fault, work: Path) -> Path:
     return _rpmbuild(text, work / "again")
 
 
-def _furnish(container: Container, built: Built, work: Path) -> None:
-    made = stand_in([built], work / "stand-in")
-    done = container.run("rpm", "-U", container.take(made))
+def _install_c_library(container: Container, built: Built, work: Path) -> None:
+    rpm = stand_in([built], work / "stand-in")
+    done = container.run("rpm", "-U", container.copy(rpm))
     assert 0 == done.returncode, done.stderr
 
 
@@ -190,9 +190,9 @@ def _furnish(container: Container, built: Built, work: Path) -> None:
 def test_good_packages_pass(
     package: Package, container: Container, tmp_path: Path, which: Which
 ) -> None:
-    """Installed with their dependencies, used by every program, and gone again."""
+    """They are installed with their dependencies, used by every program, and erased."""
     built = package(*which)
-    _furnish(container, built, tmp_path)
+    _install_c_library(container, built, tmp_path)
 
     done = container.install(built.rpm)
 
@@ -222,20 +222,21 @@ FAULTS = {
     "none": Fault(""),
     "a file is missing": Fault(
         "its files are not those of its manifest",
-        spoil=lambda library: (library.parent / "mimalloc-3.4/mimalloc.o").unlink(),
+        change=lambda library: (library.parent / "mimalloc-3.4/mimalloc.o").unlink(),
     ),
     "a file is altered after it was installed": Fault(
-        "rpm -V finds fault", scriptlet=f'%post -p <lua>\nio.open("{HEADER}", "a"):write("x")'
+        "rpm -V reports a difference",
+        scriptlet=f'%post -p <lua>\nio.open("{HEADER}", "a"):write("x")',
     ),
-    "the library is cut short": Fault("a shell does not run on it", spoil=_truncate),
-    "the link leads to another name": Fault("leads nowhere", spoil=_mislead),
-    "the library is another one": Fault("another malloc than ours", spoil=_compiled("int x;")),
-    "the library gives no memory": Fault(
-        "does not run on it", spoil=_compiled("void *malloc(unsigned long n) { return 0; }")
+    "the library is cut short": Fault("a shell does not run on it", change=_truncate),
+    "the link leads to another name": Fault("leads nowhere", change=_mislead),
+    "the library is another one": Fault("another malloc than ours", change=_compiled("int x;")),
+    "the library allocates nothing": Fault(
+        "does not run on it", change=_compiled("void *malloc(unsigned long n) { return 0; }")
     ),
     "the heap is not its own": Fault(
         "a block of python3 is not the library's",
-        spoil=_compiled(
+        change=_compiled(
             "void *__libc_malloc(unsigned long);void __libc_free(void *);"
             "void *malloc(unsigned long n) { return __libc_malloc(n); }"
             "void free(void *p) { __libc_free(p); }"
@@ -252,16 +253,16 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_bad_packages_do_not(
+def test_bad_packages_fail(
     package: Package, container: Container, tmp_path: Path, fault: Fault
 ) -> None:
-    """Each fault is told for what it is; the same package without a fault passes."""
+    """Every fault has its message; the same package without a fault passes."""
     rpm = _repacked(package(NEWEST, "el8"), fault, tmp_path)
 
     done = container.install(rpm)
 
-    assert bool(fault.says) == bool(done.returncode), done.stderr
-    assert fault.says in done.stderr
+    assert bool(fault.message) == bool(done.returncode), done.stderr
+    assert fault.message in done.stderr
 
 
 def _key(home: Path) -> tuple[str, Path]:
@@ -290,29 +291,29 @@ def _sign(rpm: Path, secret: str) -> None:
     assert 0 == done.returncode, done.stderr
 
 
-def test_signatures_are_held_to_the_key(
+def test_signatures_are_verified_with_the_key(
     package: Package, container: Container, tmp_path: Path
 ) -> None:
-    """Unsigned, signed by somebody else, signed by us: only the last one passes."""
+    """Unsigned, signed with another key, signed with ours: only the last one passes."""
     rpm = _repacked(package(NEWEST, "el8"), FAULTS["none"], tmp_path)
-    (ours, public), (theirs, _) = _key(tmp_path / "ours"), _key(tmp_path / "theirs")
-    key = container.take(public)
+    (ours, public), (other, _) = _key(tmp_path / "ours"), _key(tmp_path / "other")
+    key = container.copy(public)
 
     unsigned = container.install(rpm, "--key", key)
-    _sign(rpm, theirs)
+    _sign(rpm, other)
     foreign = container.install(rpm, "--key", key)
     subprocess.run(["rpmsign", "--delsign", rpm], check=True, capture_output=True)
     _sign(rpm, ours)
     good = container.install(rpm, "--key", key)
 
     assert "it is not signed" in unsigned.stderr
-    assert "its signature or its digests are no good" in foreign.stderr
+    assert "its signature or its digests are wrong" in foreign.stderr
     assert [1, 1, 0] == [done.returncode for done in (unsigned, foreign, good)], good.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--key"], ["--key", "file"]])
-def test_no_package_is_a_mistake(arguments: list[str]) -> None:
-    """Nothing to try is not a success."""
+def test_no_package_is_an_error(arguments: list[str]) -> None:
+    """Without a package to test there is no success."""
     script = ROOT / "tests/containers/install.sh"
 
     done = subprocess.run([script, *arguments], capture_output=True, text=True, check=False)

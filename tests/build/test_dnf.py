@@ -1,4 +1,4 @@
-"""Real dnf and a repository on loopback: install, upgrade, verify, query, remove, refuse."""
+"""Real dnf with a repository on loopback: install, upgrade, verify, query, remove, refuse."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.build.publisher import FOREIGN, OWN, Publisher, serving
 
 @dataclass(frozen=True)
 class System:
-    """A scratch root with dnf at work on it."""
+    """A scratch root, and dnf for it."""
 
     root: Path
     scratch: Path
     as_root: list[str]
 
     def dnf(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs dnf with the root's own repositories, and none of this host's settings."""
+        """Runs dnf with the root's repositories, without the settings of this host."""
         settings = {
             "reposdir": self.root / "etc" / "yum.repos.d",
             "cachedir": self.scratch / "cache",
@@ -36,9 +36,9 @@ class System:
             "varsdir": self.scratch,
             "pluginpath": self.scratch,
         }
-        nothing = self.scratch / "dnf.conf"
-        nothing.write_text("[main]\n")
-        command = [*self.as_root, "dnf", "--config", str(nothing), "--assumeyes"]
+        config = self.scratch / "dnf.conf"
+        config.write_text("[main]\n")
+        command = [*self.as_root, "dnf", "--config", str(config), "--assumeyes"]
         command += [f"--installroot={self.root}", "--releasever=8"]
         command += [f"--setopt={name}={value}" for name, value in settings.items()]
         return subprocess.run(
@@ -46,56 +46,56 @@ class System:
         )
 
     def done(self, *arguments: str) -> str:
-        """The same, where nothing may go wrong."""
-        told = self.dnf(*arguments)
-        assert 0 == told.returncode, told.stdout + told.stderr
-        return told.stdout
+        """Runs dnf, which must succeed; its output."""
+        result = self.dnf(*arguments)
+        assert 0 == result.returncode, result.stdout + result.stderr
+        return result.stdout
 
     def rpm(self, *arguments: str | Path) -> str:
-        """What rpm prints, at work on the root."""
+        """The output of rpm for the root."""
         command = [*self.as_root, "rpm", "--root", self.root, *arguments]
         return subprocess.run(
             [str(part) for part in command], capture_output=True, text=True, check=False
         ).stdout
 
-    def subscribe(self, file: Path) -> None:
-        """Do what the page says: put a `.repo` file where dnf looks."""
+    def add_repository(self, file: Path) -> None:
+        """Installs a `.repo` file, as the page says."""
         folder = self.root / "etc" / "yum.repos.d"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, folder / "mimalloc-custom.repo")
 
-    def ours(self) -> list[str]:
-        """What of ours is in the root."""
-        tops = [*self.root.glob("usr/local/*"), *self.root.glob("usr/lib/.build-id")]
-        return sorted(str(path) for top in tops for path in [top, *top.rglob("*")])
+    def files(self) -> list[str]:
+        """The files of our packages in the root."""
+        folders = [*self.root.glob("usr/local/*"), *self.root.glob("usr/lib/.build-id")]
+        return sorted(str(path) for folder in folders for path in [folder, *folder.rglob("*")])
 
 
 @pytest.fixture
 def system(tmp_path: Path, as_root: list[str]) -> System:
-    """A scratch root with nothing in it."""
-    made = System(tmp_path / "system", tmp_path / "scratch", as_root)
-    (made.root / "usr").mkdir(parents=True)
-    made.scratch.mkdir()
-    return made
+    """An empty scratch root."""
+    system = System(tmp_path / "system", tmp_path / "scratch", as_root)
+    (system.root / "usr").mkdir(parents=True)
+    system.scratch.mkdir()
+    return system
 
 
 @pytest.fixture
 def with_c_library(system: System, tmp_path: Path) -> Callable[..., System]:
-    """Satisfies what packages need of the C library, by a package made for it."""
+    """Installs a package that provides what packages require of the C library."""
 
-    def furnish(*packages: Built) -> System:
+    def install(*packages: Built) -> System:
         rpm = stand_in(list(packages), tmp_path / "stand-in")
         system.rpm("-i", "--nosignature", rpm)
         assert rpm.stem == system.rpm("-qa").strip()
         return system
 
-    return furnish
+    return install
 
 
 @pytest.fixture
 def address(publisher: Publisher) -> Iterator[str]:
-    """Where the publisher's repositories are served."""
-    # The link is made by the first publication, and followed at each request.
+    """The address of the publisher's repositories."""
+    # The first publication creates the link, and the server follows it at each request.
     with serving(publisher.checkout) as url:
         yield f"{url}/repository"
 
@@ -113,16 +113,16 @@ def test_install_upgrade_query_remove(
     package: Package, publisher: Publisher, address: str, with_c_library: Callable[..., System],
     before: str, after: str, dist: str,
 ) -> None:  # fmt: skip
-    """From the `.repo` file to the last trace, with all signature checks on."""
+    """From the `.repo` file to the last removed file, with all signature checks enabled."""
     old, new = package(before, dist), package(after, dist)
     system = with_c_library(old, new)
     publisher.take(old)
     publisher.publish(address)
-    system.subscribe(publisher.served / dist / "mimalloc-custom-v2.repo")
+    system.add_repository(publisher.served / dist / "mimalloc-custom-v2.repo")
 
-    told = system.dnf("install", "mimalloc-custom")
-    assert 0 == told.returncode, told.stdout + told.stderr
-    assert publisher.fingerprint() in (told.stdout + told.stderr).replace(" ", "")
+    result = system.dnf("install", "mimalloc-custom")
+    assert 0 == result.returncode, result.stdout + result.stderr
+    assert publisher.fingerprint() in (result.stdout + result.stderr).replace(" ", "")
     assert "" == system.rpm("-V", "mimalloc-custom")
     manifest = ROOT / "recipes" / "manifests" / f"{before}.{dist}.txt"
     listed = system.rpm("-ql", "mimalloc-custom").splitlines()
@@ -149,27 +149,27 @@ def test_install_upgrade_query_remove(
     publisher.take(new)
     publisher.publish(address)
     if old.plan.recipe.line != new.plan.recipe.line:
-        # No upgrade leaves a line; that takes the other line's file.
+        # An upgrade does not change the release line; that takes the `.repo` file of the other.
         assert "Nothing to do" in system.done("--refresh", "upgrade")
-        system.subscribe(publisher.served / dist / "mimalloc-custom-v3.repo")
+        system.add_repository(publisher.served / dist / "mimalloc-custom-v3.repo")
     system.done("--refresh", "upgrade")
     assert f"mimalloc-custom-{after}-1.{dist}.x86_64" == system.rpm("-q", "mimalloc-custom").strip()
     assert "" == system.rpm("-V", "mimalloc-custom")
-    assert not [path for path in system.ours() if "mimalloc-2.0" in path]
+    assert not [path for path in system.files() if "mimalloc-2.0" in path]
 
     system.done("remove", "mimalloc-custom")
-    assert [] == system.ours()
+    assert [] == system.files()
 
 
-def test_one_package_switches_nginx_on(
+def test_the_sub_package_enables_mimalloc_for_nginx(
     package: Package, publisher: Publisher, address: str, with_c_library: Callable[..., System]
 ) -> None:
-    """The sub-package brings the package of its release along, and goes with it."""
+    """It is installed with the package of its release, and removed with it."""
     built = package(NEWEST, "el8")
     system = with_c_library(built)
     publisher.take_all(built)
     publisher.publish(address)
-    system.subscribe(publisher.served / "el8" / "mimalloc-custom-v3.repo")
+    system.add_repository(publisher.served / "el8" / "mimalloc-custom-v3.repo")
     dropin = system.root / "usr/lib/systemd/system/nginx.service.d/mimalloc.conf"
 
     system.done("install", "mimalloc-custom-nginx")
@@ -178,105 +178,105 @@ def test_one_package_switches_nginx_on(
     assert (system.root / str(built.plan.library).lstrip("/")).is_file()
     for name in ("mimalloc-custom", "mimalloc-custom-nginx"):
         assert "" == system.rpm("-V", name)
-    # The library does not go from under a service that preloads it.
+    # The library cannot be removed without the drop-in that preloads it.
     system.done("remove", "mimalloc-custom")
-    assert [] == system.ours()
+    assert [] == system.files()
     assert not dropin.parent.exists()
 
 
 @pytest.fixture
 def published(package: Package, publisher: Publisher, address: str) -> Path:
-    """A served repository of one package, and the folder that its files are in."""
+    """The folder of a served repository with one package."""
     publisher.take(package(NEWEST, "el8"))
     publisher.publish(address)
     return publisher.served / "el8" / "x86_64"
 
 
 @pytest.fixture
-def customer(
+def client(
     package: Package, published: Path, publisher: Publisher, with_c_library: Callable[..., System]
 ) -> System:
-    """A system that uses the repository."""
+    """A system with the repository."""
     system = with_c_library(package(NEWEST, "el8"))
-    system.subscribe(publisher.served / "el8" / "mimalloc-custom-v3.repo")
+    system.add_repository(publisher.served / "el8" / "mimalloc-custom-v3.repo")
     return system
 
 
 def refused(system: System) -> str:
-    """What dnf says where it does not install."""
-    told = system.dnf("install", "mimalloc-custom")
-    assert 0 != told.returncode, told.stdout
-    assert [] == system.ours()
-    return told.stdout + told.stderr
+    """The output of dnf, which must refuse to install."""
+    result = system.dnf("install", "mimalloc-custom")
+    assert 0 != result.returncode, result.stdout
+    assert [] == system.files()
+    return result.stdout + result.stderr
 
 
-def altered(file: Path, change: Callable[[bytes], bytes]) -> None:
-    """Change a served file, and not the other names that it has."""
+def alter(file: Path, change: Callable[[bytes], bytes]) -> None:
+    """Changes a served file, without changing files that it is linked to."""
     content = file.read_bytes()
     file.unlink()
     file.write_bytes(change(content))
 
 
-def flipped(content: bytes) -> bytes:
-    """The same with one bit of its end turned over."""
+def flip_bit(content: bytes) -> bytes:
+    """The content with one bit flipped near its end."""
     return content[:-2000] + bytes([content[-2000] ^ 1]) + content[-1999:]
 
 
-def described(folder: Path) -> None:
-    """The metadata made anew, as somebody does who has changed what is served."""
+def write_metadata(folder: Path) -> None:
+    """Writes new metadata, as an attacker does after a change of a package."""
     subprocess.run(["createrepo_c", "--quiet", "--no-database", folder], check=True)
 
 
-def test_a_tampered_package_is_refused(customer: System, published: Path) -> None:
-    """One bit of a package that the metadata knows otherwise."""
+def test_a_tampered_package_is_refused(client: System, published: Path) -> None:
+    """One bit of it differs, and the metadata has another checksum."""
     (rpm,) = published.glob("*.rpm")
-    altered(rpm, flipped)
+    alter(rpm, flip_bit)
 
-    assert "checksum" in refused(customer).lower()
-
-
-def test_tampered_metadata_is_refused(customer: System, published: Path) -> None:
-    """The signature is of the metadata as it was."""
-    altered(published / "repodata" / "repomd.xml", lambda text: text + b"<!-- another -->\n")
-
-    assert "signature" in refused(customer).lower()
+    assert "checksum" in refused(client).lower()
 
 
-def test_metadata_that_repomd_does_not_know_is_refused(customer: System, published: Path) -> None:
-    """The signed file holds the checksums of all others."""
+def test_tampered_metadata_is_refused(client: System, published: Path) -> None:
+    """The signature does not verify."""
+    alter(published / "repodata" / "repomd.xml", lambda text: text + b"<!-- altered -->\n")
+
+    assert "signature" in refused(client).lower()
+
+
+def test_metadata_with_another_checksum_is_refused(client: System, published: Path) -> None:
+    """The signed `repomd.xml` has the checksums of the other files."""
     (primary,) = published.glob("repodata/*-primary.xml.gz")
     text = gzip.decompress(primary.read_bytes()).replace(b"MIT", b"GPL")
-    altered(primary, lambda _: gzip.compress(text))
+    alter(primary, lambda _: gzip.compress(text))
 
-    assert "primary" in refused(customer).lower()
+    assert "primary" in refused(client).lower()
 
 
-def test_metadata_signed_by_somebody_else_is_refused(
-    customer: System, published: Path, publisher: Publisher
+def test_metadata_signed_with_another_key_is_refused(
+    client: System, published: Path, publisher: Publisher
 ) -> None:
-    """A package and its metadata replaced as a whole, by whoever does not have the key."""
+    """An attacker without our key replaces a package and its metadata."""
     (rpm,) = published.glob("*.rpm")
-    altered(rpm, flipped)
-    described(published)
+    alter(rpm, flip_bit)
+    write_metadata(published)
     repomd = published / "repodata" / "repomd.xml"
     publisher.sign_file(repomd, FOREIGN)
 
-    assert "signature" in refused(customer).lower()
+    assert "signature" in refused(client).lower()
 
 
 @pytest.mark.parametrize("signer", ["", FOREIGN])
-def test_a_package_that_we_did_not_sign_is_refused(
-    package: Package, customer: System, published: Path, publisher: Publisher, signer: str
+def test_a_package_without_our_signature_is_refused(
+    package: Package, client: System, published: Path, publisher: Publisher, signer: str
 ) -> None:
-    """Where even the metadata is signed with our key, each package needs our signature."""
+    """Even if the metadata is signed with our key."""
     (rpm,) = published.glob("*.rpm")
-    altered(rpm, lambda _: package(NEWEST, "el8").rpm.read_bytes())
+    alter(rpm, lambda _: package(NEWEST, "el8").rpm.read_bytes())
     if signer:
         publisher.sign_by_hand(rpm, signer)
-    described(published)
+    write_metadata(published)
     repomd = published / "repodata" / "repomd.xml"
     publisher.sign_file(repomd, OWN)
 
-    told = refused(customer)
+    output = refused(client)
 
-    assert "not signed" in told or "GPG check FAILED" in told
+    assert "not signed" in output or "GPG check FAILED" in output

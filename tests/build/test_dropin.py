@@ -1,7 +1,5 @@
 """The drop-in takes effect, by systemd's own rules: `systemd-analyze` applies them to a root."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.inspect import payload
+from pipeline.service import dropin
 from tests.build.conftest import NEWEST, ROOT, SEED, Package, invoke_in
 
 UNIT = """[Unit]
@@ -30,8 +29,8 @@ def root(package: Package, tmp_path: Path) -> Path:
     """A root with nginx's unit, what all units need, and the files of the sub-package."""
     built = package(NEWEST, "el9")
     assert built.plan.subpackage
-    beside = built.rpm.with_name(built.plan.subpackage.file_name)
-    root = payload.unpack(beside, tmp_path)
+    subpackage = built.rpm.with_name(built.plan.subpackage.file_name)
+    root = payload.unpack(subpackage, tmp_path)
     for name in ("sysinit", "basic", "shutdown"):
         shutil.copy(SYSTEMD / f"{name}.target", root / VENDOR)
     (root / VENDOR / "nginx.service").write_text(UNIT)
@@ -44,7 +43,7 @@ def root(package: Package, tmp_path: Path) -> Path:
 
 
 def analyze(root: Path, *arguments: str) -> str:
-    """What systemd-analyze says; nothing of the host's own systemd is asked."""
+    """What systemd-analyze prints of the root; the host's own units have no part in it."""
     command = ["systemd-analyze", f"--root={root}", "--no-pager", "--man=no", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
@@ -52,9 +51,9 @@ def analyze(root: Path, *arguments: str) -> str:
 
 def effective(root: Path) -> list[str]:
     """The lines that set a variable, in the order in which systemd reads them."""
-    told = analyze(root, "cat-config", "systemd/system/nginx.service")
-    assert "ExecStart=/usr/sbin/nginx" in told
-    return [line for line in told.splitlines() if line.startswith("Environment=")]
+    output = analyze(root, "cat-config", "systemd/system/nginx.service")
+    assert "ExecStart=/usr/sbin/nginx" in output
+    return [line for line in output.splitlines() if line.startswith("Environment=")]
 
 
 def test_it_is_read_with_the_unit(root: Path) -> None:
@@ -62,8 +61,8 @@ def test_it_is_read_with_the_unit(root: Path) -> None:
     assert [LINE] == effective(root)
 
 
-def test_systemd_has_nothing_to_say_of_it(root: Path) -> None:
-    """And speaks, where a drop-in of the same name is wrong."""
+def test_systemd_finds_nothing_wrong_with_it(root: Path) -> None:
+    """And it does, where a drop-in of the same name is wrong."""
     assert "" == analyze(root, "verify", "nginx.service")
 
     (root / VENDOR / DROPIN).write_text(f"[Service\n{LINE}\n")
@@ -71,8 +70,8 @@ def test_systemd_has_nothing_to_say_of_it(root: Path) -> None:
     assert "Invalid section header" in analyze(root, "verify", "nginx.service")
 
 
-def test_an_administrators_file_takes_its_place(root: Path) -> None:
-    """The same name below /etc wins: not one after the other, but one instead of the other."""
+def test_an_administrators_file_replaces_it(root: Path) -> None:
+    """A file of the same name below /etc is read instead of the package's, and not after it."""
     own = LINE.replace("libmimalloc.so.3", "libmimalloc-secure.so.3")
     (root / ADMIN / DROPIN).write_text(f"[Service]\n{own}\n")
 
@@ -80,18 +79,18 @@ def test_an_administrators_file_takes_its_place(root: Path) -> None:
 
 
 def test_a_link_to_nothing_switches_it_off(root: Path) -> None:
-    """The package may stay."""
+    """The package may stay installed."""
     (root / ADMIN / DROPIN).symlink_to("/dev/null")
 
     assert [] == effective(root)
 
 
 def test_what_is_printed_is_what_is_packed(package: Package, tmp_path: Path) -> None:
-    """`invoke dropin` for nginx gives the file of the sub-package, byte for byte."""
+    """`invoke dropin` for nginx prints the file of the sub-package, byte for byte."""
     built = package(SEED, "el7")
     assert built.plan.subpackage
-    beside = built.rpm.with_name(built.plan.subpackage.file_name)
-    packed = payload.unpack(beside, tmp_path) / VENDOR / DROPIN
+    subpackage = built.rpm.with_name(built.plan.subpackage.file_name)
+    packed = payload.unpack(subpackage, tmp_path) / VENDOR / DROPIN
 
     done = invoke_in(ROOT, "dropin", "--version", SEED)
 
@@ -99,9 +98,18 @@ def test_what_is_printed_is_what_is_packed(package: Package, tmp_path: Path) -> 
     assert packed.read_text() == done.stdout
 
 
+@pytest.mark.parametrize("unit", ["php8.2-fpm", "postgresql-9.6", "a@1.2", "a@.service", "a.b"])
+def test_a_name_is_completed_as_systemd_does(unit: str) -> None:
+    """`systemctl` takes the same names."""
+    command = ["systemd-escape", "--mangle", unit]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert done.stdout.rstrip("\n") == dropin.service(unit)
+
+
 @pytest.mark.parametrize("unit", ["x.socket", "a/b", "", "a b.service"])
 def test_what_is_no_service_is_refused(unit: str) -> None:
-    """Only a service has an environment."""
+    """Exit code 2, and the message says what is expected."""
     done = invoke_in(ROOT, "dropin", "--unit", unit)
 
     assert 2 == done.returncode

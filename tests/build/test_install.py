@@ -1,4 +1,4 @@
-"""A package goes in, verifies and comes out without a trace: real rpm, in a root of its own."""
+"""Packages are installed, verified and erased by real rpm, in a root of its own."""
 
 from __future__ import annotations
 
@@ -28,21 +28,19 @@ def rpm(tmp_path: Path, as_root: list[str]) -> Rpm:
     return run
 
 
-# The C library that the package needs is not in the scratch root, nor is its machine this one.
+# The scratch root has no C library, and the package may be for another machine.
 INSTALL = ("-U", "--nodeps", "--nosignature", "--ignorearch")
 
 
 def left(root: Path) -> list[str]:
-    """What of ours is in the root."""
-    ours = [*root.glob("usr/local"), *root.glob("usr/lib/.build-id")]
-    return [str(path.relative_to(root)) for top in ours for path in [top, *top.rglob("*")]]
+    """The paths of ours that are in the root."""
+    tops = [*root.glob("usr/local"), *root.glob("usr/lib/.build-id")]
+    return [str(path.relative_to(root)) for top in tops for path in [top, *top.rglob("*")]]
 
 
 @of_each(EVERY)
-def test_a_removal_leaves_no_folder_behind(
-    package: Package, rpm: Rpm, tmp_path: Path, which: Which
-) -> None:
-    """Swept or owned, every folder that came with the package goes with it."""
+def test_erasing_leaves_no_folder(package: Package, rpm: Rpm, tmp_path: Path, which: Which) -> None:
+    """Whether the package owns its folders or removes empty ones in %postun."""
     built = package(*which)
     rpm(*INSTALL, built.rpm)
     assert (tmp_path / str(built.plan.library).lstrip("/")).is_file()
@@ -61,10 +59,10 @@ def test_a_removal_leaves_no_folder_behind(
         Which(NEWEST, "el7", flavor="secure"),
     ]
 )
-def test_an_upgrade_takes_the_old_folders_with_it(
+def test_an_upgrade_removes_the_old_folders(
     package: Package, rpm: Rpm, tmp_path: Path, which: Which
 ) -> None:
-    """From 2.0 to 3.4 the folders named after 2.0 go, and the shared ones stay."""
+    """From 2.0 to 3.4 the folders named after 2.0 are removed, and the shared ones stay."""
     old, new = package(*which._replace(version="2.0.9")), package(*which)
     rpm(*INSTALL, old.rpm)
 
@@ -80,31 +78,31 @@ def test_an_upgrade_takes_the_old_folders_with_it(
     ("version", "dist", "arch"),
     [(SEED, "el7", "x86_64"), (NEWEST, "el8", "x86_64"), (NEWEST, "el10", "aarch64")],
 )
-def test_both_flavors_live_beside_each_other(
+def test_both_flavors_can_be_installed_together(
     package: Package, rpm: Rpm, tmp_path: Path, version: str, dist: str, arch: str, first: str
 ) -> None:
-    """No file of one is the other's: each is whole without it, and nothing stays after both."""
+    """They share no file: each is complete without the other, and nothing stays after both."""
     plain, secure = (package(version, dist, arch, flavor).plan for flavor in ("plain", "secure"))
     files = {plan.name: package(version, dist, arch, plan.variant).rpm for plan in (plain, secure)}
-    gone, kept = (secure, plain) if first == "secure" else (plain, secure)
+    erased, other = (secure, plain) if first == "secure" else (plain, secure)
 
-    # In one go and without a word of force, as rpm refuses a file that two packages differ in.
+    # At once and without force: rpm refuses a file that differs between two packages.
     rpm(*INSTALL, *files.values())
     assert sorted(files) == sorted(rpm("-qa", "--qf", "%{NAME}\\n").split())
     for plan in (plain, secure):
         assert "" == rpm("-V", "--nodeps", plan.name)
         assert (tmp_path / str(plan.library).lstrip("/")).is_file()
 
-    rpm("-e", gone.name)
+    rpm("-e", erased.name)
 
-    assert "" == rpm("-V", "--nodeps", kept.name)
-    assert not (tmp_path / str(gone.library).lstrip("/")).exists()
-    rpm("-e", kept.name)
+    assert "" == rpm("-V", "--nodeps", other.name)
+    assert not (tmp_path / str(erased.library).lstrip("/")).exists()
+    rpm("-e", other.name)
     assert set(left(tmp_path)) <= {"usr/local"}
 
 
 def test_a_file_of_both_would_be_refused(package: Package, rpm: Rpm, tmp_path: Path) -> None:
-    """What keeps flavors apart is rpm's own rule, and it holds in the scratch root, too."""
+    """rpm's own rule keeps flavors apart, in the scratch root, too."""
     plain = package(NEWEST, "el8")
     rpm(*INSTALL, plain.rpm)
     other = package(NEWEST, "el9")
@@ -113,8 +111,8 @@ def test_a_file_of_both_would_be_refused(package: Package, rpm: Rpm, tmp_path: P
         rpm("-i", "--nodeps", "--nosignature", "--replacepkgs", other.rpm)
 
 
-def test_what_others_put_there_stays(package: Package, rpm: Rpm, tmp_path: Path) -> None:
-    """A folder with somebody else's file in it survives the removal."""
+def test_other_files_stay(package: Package, rpm: Rpm, tmp_path: Path) -> None:
+    """A folder that contains another file is not removed."""
     built = package("3.4.3", "el8")
     rpm(*INSTALL, built.rpm)
     other = tmp_path / "usr/local/nginx-dep/lib64/libjemalloc.so.2"

@@ -12,16 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.build.selection import Selection
 from pipeline.compare import nginx, settings
-from pipeline.compare.allocators import C_LIBRARY, CONTROL, Allocator
-from pipeline.compare.nginx import Running
+from pipeline.compare.allocators import Allocator
+from pipeline.compare.nginx import Server, Setup
+from pipeline.compare.settings import Request
+from pipeline.compare.statistics import C_LIBRARY, CONTROL
 from pipeline.inspect import payload
 from pipeline.model.errors import CompareError
-from pipeline.smoke import nginx
+from pipeline.smoke.nginx import find
 from tests.build.conftest import NEWEST, ROOT, SEED, Package, invoke_in
 
 DIST = "el8"
-CHOSEN = settings.asked(sample=True)
+SAMPLE = settings.requested(Request(Selection(), sample=True))
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +36,23 @@ def library(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def nginx(folder: Path, allocator: Allocator) -> Iterator[Running]:
+def started(folder: Path, allocator: Allocator) -> Iterator[Server]:
     """An nginx of our own on an allocator; it serves what the comparison serves."""
-    folder.mkdir()
-    served = nginx.furnish(folder)
-    with nginx.started(nginx.nginx(), allocator, CHOSEN, folder / "nginx", served) as running:
-        yield running
+    nginx.create_content(folder / "content")
+    setup = Setup(find(), SAMPLE, folder / "content")
+    with nginx.started(setup, allocator, folder / "nginx") as server:
+        yield server
 
 
-def status(running: Running) -> subprocess.CompletedProcess[str]:
-    """What `invoke status` says of it."""
-    return invoke_in(ROOT, "status", "--pid", str(running.master.pid))
+def status(server: Server) -> subprocess.CompletedProcess[str]:
+    """What `invoke status` prints of it."""
+    return invoke_in(ROOT, "status", "--pid", str(server.master.pid))
 
 
 def test_master_and_workers_are_on_the_library(library: Path, tmp_path: Path) -> None:
-    """By the kernel's word, with the release of the file and all sizes."""
-    with nginx(tmp_path / "on", Allocator("ours", library)) as running:
-        done = status(running)
+    """As the kernel reports it, with the release of the file and all sizes."""
+    with started(tmp_path / "on", Allocator("ours", library)) as server:
+        done = status(server)
 
     assert 0 == done.returncode, done.stdout + done.stderr
     head, master, worker, verdict = done.stdout.splitlines()
@@ -64,27 +67,27 @@ def test_master_and_workers_are_on_the_library(library: Path, tmp_path: Path) ->
 
 
 def test_without_the_library_the_verdict_is_another(tmp_path: Path) -> None:
-    """Nothing is wrong with nginx, and yet it is not what was asked for."""
-    with nginx(tmp_path / "off", Allocator(C_LIBRARY)) as running:
-        done = status(running)
+    """Nothing is wrong with nginx, but it is not on the library."""
+    with started(tmp_path / "off", Allocator(C_LIBRARY)) as server:
+        done = status(server)
 
     assert 41 == done.returncode
     assert "2 of 2 processes" in done.stderr
-    assert f"{running.master.pid}: not on mimalloc" in done.stderr
+    assert f"{server.master.pid}: not on mimalloc" in done.stderr
 
 
 @pytest.mark.parametrize(("again", "word"), [(True, "replaced"), (False, "removed")])
 def test_an_upgrade_under_a_running_nginx_is_seen(
     library: Path, tmp_path: Path, again: bool, word: str
 ) -> None:
-    """It goes on with the old file until it is restarted, whose release root can still tell."""
+    """It goes on with the old file until it is restarted; root can read that file's release."""
     copy = tmp_path / library.resolve().name
     shutil.copy(library, copy)
-    with nginx(tmp_path / "old", Allocator("ours", copy)) as running:
+    with started(tmp_path / "old", Allocator("ours", copy)) as server:
         copy.unlink()
         if again:
             shutil.copy(library, copy)
-        done = status(running)
+        done = status(server)
 
     assert 41 == done.returncode
     assert f"{copy} was {word} on disk since it started: restart it" in done.stderr
@@ -96,7 +99,7 @@ def test_a_path_that_is_wrong_is_caught(tmp_path: Path) -> None:
     """nginx starts all the same, on the C library's allocator; a comparison would compare that."""
     with (
         pytest.raises(CompareError, match="not on nothing"),
-        nginx(tmp_path / "wrong", Allocator("nothing", tmp_path / "libmimalloc.so.9")),
+        started(tmp_path / "wrong", Allocator("nothing", tmp_path / "libmimalloc.so.9")),
     ):
         pass
 
@@ -106,7 +109,7 @@ def test_a_second_allocator_is_caught(library: Path, tmp_path: Path) -> None:
     both = Allocator(C_LIBRARY, None, env={"LD_PRELOAD": str(library)})
     with (
         pytest.raises(CompareError, match="not on it alone"),
-        nginx(tmp_path / "both", both),
+        started(tmp_path / "both", both),
     ):
         pass
 
@@ -127,15 +130,15 @@ def run(*words: str, text: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_program_is_run_as_it_would_be(library: Path) -> None:
-    """Its words, its input, its output and its exit code are its own; ours is beside it."""
+def test_a_program_runs_as_without_invoke(library: Path) -> None:
+    """Arguments, input, output and exit code are its own; the report is on the error output."""
     done = run("sh", "-c", 'cat; echo "$0|$1"; exit 3', "a  b", "*", text="typed\n")
 
     assert (3, "typed\na  b|*\n") == (done.returncode, done.stdout)
     assert f"on {NEWEST} (libmimalloc.so.3): cat sh" in done.stderr
 
 
-def test_a_program_that_is_not_on_it_is_told(library: Path, tmp_path: Path) -> None:
+def test_a_program_that_is_not_on_it_is_an_error(library: Path, tmp_path: Path) -> None:
     """A warning before, and exit code 43 after: it ended well, and not on the library."""
     source, program = tmp_path / "none.c", tmp_path / "none"
     source.write_text("int main(void) { return 0; }\n")
@@ -147,11 +150,11 @@ def test_a_program_that_is_not_on_it_is_told(library: Path, tmp_path: Path) -> N
 
     assert 43 == done.returncode
     assert "statically linked: it has no loader" in done.stderr
-    assert "no word of a loader" in done.stderr
+    assert "no loader output" in done.stderr
 
 
-def test_an_allocator_of_its_own_is_warned_of(library: Path, tmp_path: Path) -> None:
-    """One that a program defines, and one that it needs."""
+def test_an_allocator_of_its_own_has_a_warning(library: Path, tmp_path: Path) -> None:
+    """Entry points that the program defines, and a name that only such an allocator has."""
     source, program = tmp_path / "own.c", tmp_path / "own"
     source.write_text(
         "#include <stddef.h>\n"
@@ -168,23 +171,19 @@ def test_an_allocator_of_its_own_is_warned_of(library: Path, tmp_path: Path) -> 
     done = run(str(program))
 
     assert "defines malloc itself" in done.stderr
-    assert "brings an allocator of its own (je_malloc)" in done.stderr
+    assert "has an allocator of its own (je_malloc)" in done.stderr
 
 
 # --- the comparison ------------------------------------------------------------------------------
 
 
 def test_the_comparison_is_what_it_says(package: Package, tmp_path: Path) -> None:
-    """A sample of it: every load on three allocators; listings, JSON and a picture."""
+    """A sample of it: every load on three allocators and the user's; listings, JSON, a picture."""
     package(NEWEST, DIST)
     done = subprocess.run(
         [
-            *"invoke compare --sample --version".split(),
-            NEWEST,
-            "--dist",
-            DIST,
-            "--output",
-            tmp_path,
+            *f"invoke compare --sample --version {NEWEST} --dist {DIST}".split(),
+            *("--output", tmp_path, "--allocator", "more=glibc,A=1"),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -193,16 +192,16 @@ def test_the_comparison_is_what_it_says(package: Package, tmp_path: Path) -> Non
         check=False,
     )
     assert 0 == done.returncode, done.stdout + done.stderr
-    names = (C_LIBRARY, CONTROL, f"mimalloc {NEWEST}")
-    for load in CHOSEN.load:
+    names = (C_LIBRARY, CONTROL, f"mimalloc {NEWEST}", "more")
+    for load in SAMPLE.load:
         assert f"\n{load.name}: {load.title}; {load.connections} connections\n" in done.stdout
     document = json.loads((tmp_path / "nginx.json").read_text())
-    found = {(each["load"], each["allocator"]): each["rounds"] for each in document["results"]}
-    assert {(load.name, name) for load in CHOSEN.load for name in names} == set(found)
-    for rounds in found.values():
-        (taken,) = rounds
-        assert taken["answers"]["rate"] > 0
-        assert 0 < taken["start"]["rss"] <= taken["peak"]["rss"]
+    results = {(item["load"], item["allocator"]): item["rounds"] for item in document["results"]}
+    assert {(load.name, name) for load in SAMPLE.load for name in names} == set(results)
+    for rounds in results.values():
+        (measurement,) = rounds
+        assert measurement["answers"]["rate"] > 0
+        assert 0 < measurement["start"]["rss"] <= measurement["peak"]["rss"]
     assert (tmp_path / "nginx.png").read_bytes().startswith(b"\x89PNG")
     picture = (tmp_path / "nginx.svg").read_text()
     assert picture.startswith("<?xml")
@@ -210,7 +209,7 @@ def test_the_comparison_is_what_it_says(package: Package, tmp_path: Path) -> Non
 
 
 def test_a_release_that_is_not_built_is_not_compared(checkout: Path) -> None:
-    """And the command that makes it is said."""
+    """And the message has the command that makes it."""
     done = invoke_in(checkout, "compare", "--version", SEED, "--dist", DIST)
 
     assert 2 == done.returncode

@@ -1,4 +1,4 @@
-"""What is tested is the RPM in dist/, as `rpm` tells it, against the page it started from."""
+"""The RPMs in dist/, as `rpm` prints them, against the page that the project started from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.system import workspace
 from pipeline.system.report import Report
 from tests.build.conftest import EVERY, MACHINES, NEWEST, OLD, ROOT, SEED, Package, Which, of_each
 
-# `rpm -ql` of the page, for EL7; EL8 has the build-id lines before them.
+# The page's `rpm -ql` for EL7; that for EL8 has build-id lines before these.
 SEED_FILES = """
 /usr/local/nginx-dep/include/mimalloc-2.0/mimalloc-new-delete.h
 /usr/local/nginx-dep/include/mimalloc-2.0/mimalloc-override.h
@@ -35,10 +35,10 @@ SEED_FILES = """
 """.split()
 
 
-# How rpm spells the machine of an architecture where a package provides itself.
+# rpm's name of the machine in what a package provides.
 MACHINE_WORDS = {"x86_64": "x86-64", "x86_64_v2": "x86-64", "aarch64": "aarch-64"}
 
-# The newest symbol version that is in the packages of each dist; el8 of aarch64 has el7's library.
+# The newest symbol version in the packages of a dist; el8 has el7's library on aarch64.
 NEWEST_SYMBOL = {"el7": "2.17", "el8": "2.17", "el9": "2.34", "el10": "2.34"}
 
 
@@ -49,7 +49,7 @@ def query(built: Built, *arguments: str) -> str:
 
 
 @of_each(Which(SEED, *machine) for machine in MACHINES)
-def test_the_seeds_listing_comes_out_path_for_path(package: Package, which: Which) -> None:
+def test_the_listing_is_that_of_the_page(package: Package, which: Which) -> None:
     """`rpm -qlp` of 2.0.6 prints the page's paths, in its order, and its build-id from EL8 on."""
     listing = query(package(*which), "-l").splitlines()
 
@@ -76,17 +76,17 @@ def test_a_secure_package_brings_libraries_and_nothing_else(package: Package, wh
 
 @pytest.mark.parametrize("dist", OLD)
 def test_readmes_listings_are_true(package: Package, dist: str) -> None:
-    """What README shows of 2.0.6 is what the package says, to the last path and its size."""
+    """README shows the listing, the tags and the size of 2.0.6."""
     section = (ROOT / "README.md").read_text().split(f"\n## {dist.upper()}\n")[1].split("\n## ")[0]
     blocks = section.split("```\n")
-    shown = next(text for text in blocks if text.startswith("rpm -ql "))
+    listing = next(text for text in blocks if text.startswith("rpm -ql "))
     info = next(text for text in blocks if text.startswith("yum -q info "))
 
     built = package(SEED, dist)
 
-    assert shown.splitlines()[1:] == query(built, "-l").splitlines()
-    told = dict(line.split(":", 1) for line in info.splitlines() if " : " in line)
-    tags = {name.strip(): value.strip() for name, value in told.items()}
+    assert listing.splitlines()[1:] == query(built, "-l").splitlines()
+    pairs = (line.split(":", 1) for line in info.splitlines() if " : " in line)
+    tags = {name.strip(): value.strip() for name, value in pairs}
     size = int(query(built, "--qf", "%{SIZE}"))
     summary, description = query(built, "--qf", "%{SUMMARY}\n%{DESCRIPTION}").splitlines()
     assert f"{size / 1024:.0f} k" == tags["Size"]
@@ -119,13 +119,13 @@ def _unpacked(built: Built) -> Path:
 
 
 @of_each(EVERY)
-def test_the_header_reads_like_the_page(package: Package, which: Which) -> None:
-    """Names, URL, summary and description are the page's; the licence is the true one."""
+def test_the_header_is_that_of_the_page(package: Package, which: Which) -> None:
+    """Names, URL, summary and description are the page's; the licence is upstream's."""
     version, dist, arch, flavor = which
     name = "mimalloc-custom" if flavor == "plain" else f"mimalloc-custom-{flavor}"
     tags = "NAME VERSION RELEASE ARCH SOURCERPM URL SUMMARY DESCRIPTION LICENSE".split()
     built = package(*which)
-    told = query(built, "--qf", "\n".join(f"%{{{tag}}}" for tag in tags))
+    values = query(built, "--qf", "\n".join(f"%{{{tag}}}" for tag in tags))
 
     assert [
         name,
@@ -137,13 +137,13 @@ def test_the_header_reads_like_the_page(package: Package, which: Which) -> None:
         f"{name}-{version} for centminmod.com LEMP stack installs",
         f"{name}-{version} for centminmod.com LEMP stacks",
         "MIT",
-    ] == told.splitlines()
+    ] == values.splitlines()
     assert ROOT / "dist" / dist / arch / f"{name}-{version}-1.{dist}.{arch}.rpm" == built.rpm
 
 
 @of_each(EVERY)
-def test_it_is_found_by_its_names(package: Package, which: Which) -> None:
-    """By its own name, by that with rpm's word for the machine, and by its soname."""
+def test_it_provides_its_names(package: Package, which: Which) -> None:
+    """Its own name, that with the machine, and its soname."""
     built = package(*which)
     provides = query(built, "--provides").splitlines()
 
@@ -152,7 +152,7 @@ def test_it_is_found_by_its_names(package: Package, which: Which) -> None:
     number = built.plan.recipe.soname.rpartition(".")[2]
     soname = f"{name.replace('mimalloc-custom', 'libmimalloc')}.so.{number}()(64bit)"
     machine = f"{name}({MACHINE_WORDS[which.arch]}) = {version}"
-    # What the dists' own generators find in build files, and not of their libraries.
+    # Those of build files come from the dists' own generators.
     assert {f"{name} = {version}", machine, soname} == {
         capability for capability in provides if not capability.startswith(("pkgconfig(", "cmake("))
     }
@@ -176,23 +176,23 @@ def test_it_needs_the_c_library_and_nothing_else(package: Package, which: Which)
 
 @of_each(EVERY)
 def test_the_rpm_of_the_dist_can_read_it(package: Package, which: Which) -> None:
-    """Its own payload, file digests of SHA-256, and no rpmlib() feature that it lacks."""
+    """Its payload, SHA-256 file digests, and no rpmlib() feature that the dist's rpm lacks."""
     built = package(*which)
-    shape = query(built, "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS} %{FILEDIGESTALGO}")
+    formats = query(built, "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS} %{FILEDIGESTALGO}")
     features = {
         need.split("(")[1].split(")")[0]
         for need in query(built, "--requires").splitlines()
         if need.startswith("rpmlib(")
     }
 
-    assert ("xz 9 8" if which.dist in OLD else "zstd 19 8") == shape
+    assert ("xz 9 8" if which.dist in OLD else "zstd 19 8") == formats
     assert set(built.plan.root.rpm.features) >= features
     assert ("BuiltinLuaScripts" in features) == (which.version == SEED)
     assert ("PayloadIsZstd" in features) == (which.dist not in OLD)
 
 
-def test_a_second_build_finds_it_up_to_date(package: Package) -> None:
-    """Nothing is done again where nothing has changed."""
+def test_a_second_build_does_nothing(package: Package) -> None:
+    """The package is up to date."""
     first = package("3.4.3", "el8")
     before = first.rpm.stat().st_mtime_ns
 
@@ -210,7 +210,7 @@ def test_a_second_build_finds_it_up_to_date(package: Package) -> None:
     ]
 )
 def test_another_place_gives_the_same_bytes(package: Package, checkout: Path, which: Which) -> None:
-    """The RPM holds no trace of where, or when, it was built."""
+    """The RPM does not depend on folder and time of the build."""
     first = package(*which)
     plan = selection.plan(checkout, *which)
 
@@ -218,4 +218,4 @@ def test_another_place_gives_the_same_bytes(package: Package, checkout: Path, wh
     second = make.package(plan, workspace.locate(checkout), Report())
 
     assert second.fresh
-    assert signed_content.signed(first.rpm) == signed_content.signed(second.rpm)
+    assert signed_content.read(first.rpm) == signed_content.read(second.rpm)

@@ -1,8 +1,7 @@
-"""Signing and serving: what is signed, what is refused, what a reader of the repository sees."""
+"""Signing and serving: what is signed, what is refused, and what the repository contains."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.artifact import signed_content, statement
+from pipeline.system.checksum import sha256_of
 from tests.build.conftest import NEWEST, Package
 from tests.build.publisher import CURVE, FOREIGN, LOCKED, OWN, Publisher
 
@@ -20,45 +20,44 @@ URL = "https://packages.example.org/mimalloc"
 
 
 def address(key: str) -> str:
-    """How the tests' keys are named on the command line."""
+    """The name of a test key for the command line."""
     return f"{key}@example.invalid"
 
 
 def complaint(rpm: Path, publisher: Publisher, tmp_path: Path, key: str = OWN) -> str:
-    """What rpmkeys says of a package, with a keyring that holds one key; nothing if all is well."""
+    """The message of rpmkeys with a keyring of one key; empty if the signature verifies."""
     public = tmp_path / f"{key}.asc"
     public.write_text(publisher.gpg("--armor", "--export", address(key)))
     database = ["rpmkeys", "--dbpath", str(tmp_path / f"db-{key}")]
     subprocess.run([*database, "--import", str(public)], check=True)
     command = [*database, "--define", "_pkgverify_level all", "--checksig", "-v", str(rpm)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return "" if done.returncode == 0 else done.stdout
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if result.returncode == 0 else result.stdout
 
 
 def test_a_signature_is_one_that_every_dist_can_verify(
     package: Package, publisher: Publisher, tmp_path: Path
 ) -> None:
-    """A V4 RSA signature of the header, which EL7's rpm reads; and nothing else has changed."""
+    """A V4 RSA signature of the header, which EL7's rpm reads; nothing else is changed."""
     built = package(NEWEST, "el8")
     (rpm,) = publisher.take(built)
 
-    told = publisher.done("sign", "--key", address(OWN))
+    assert "signed" in publisher.done("sign", "--key", address(OWN))
 
-    assert "signed" in told
     assert "" == complaint(rpm, publisher, tmp_path)
     assert "NOKEY" in complaint(rpm, publisher, tmp_path, FOREIGN)
     query = ["rpm", "-qp", "--nosignature", "--qf", "%{RSAHEADER:pgpsig}", str(rpm)]
     signature = subprocess.run(query, check=True, capture_output=True, text=True).stdout
     assert signature.startswith("RSA/SHA256, ")
     assert publisher.fingerprint()[-16:].lower() in signature
-    assert signed_content.signed(built.rpm) == signed_content.signed(rpm)
-    assert statement.vouches(rpm)
+    assert signed_content.read(built.rpm) == signed_content.read(rpm)
+    assert statement.matches(rpm)
 
 
-def test_what_is_signed_is_not_signed_or_built_again(
+def test_a_signed_package_is_not_signed_or_built_again(
     package: Package, publisher: Publisher
 ) -> None:
-    """A second `sign` changes no byte, and to `build` the package is up to date."""
+    """A second `sign` changes no byte, and for `build` the package is up to date."""
     rpm, subpackage = publisher.take_all(package(NEWEST, "el8"))
     publisher.done("sign", "--key", address(OWN))
     before = [file.read_bytes() for file in (rpm, subpackage)]
@@ -74,18 +73,18 @@ def test_what_is_signed_is_not_signed_or_built_again(
 def test_a_signature_outlasts_a_build_that_makes_the_same(
     package: Package, publisher: Publisher, tmp_path: Path
 ) -> None:
-    """Another version of our code makes all anew; what comes out as before keeps its signature."""
+    """After a change of our code everything is built again; the same content stays signed."""
     files = publisher.take_all(package(NEWEST, "el8"))
     publisher.done("sign", "--key", address(OWN))
     before = [file.read_bytes() for file in files]
-    with (publisher.checkout / "pipeline" / "purl.py").open("a") as code:
+    with (publisher.checkout / "pipeline" / "artifact" / "provenance.py").open("a") as code:
         code.write("# another version\n")
 
-    told = publisher.done("build", "--version", NEWEST, "--dist", "el8")
+    output = publisher.done("build", "--version", NEWEST, "--dist", "el8")
 
-    assert "up to date" not in told
+    assert "up to date" not in output
     assert before == [file.read_bytes() for file in files]
-    assert all(statement.vouches(file) for file in files)
+    assert all(statement.matches(file) for file in files)
     assert ["", ""] == [complaint(file, publisher, tmp_path) for file in files]
     assert "signed before" in publisher.done("sign", "--key", address(OWN))
 
@@ -93,23 +92,23 @@ def test_a_signature_outlasts_a_build_that_makes_the_same(
 def test_a_signature_does_not_outlast_other_content(
     package: Package, publisher: Publisher, tmp_path: Path
 ) -> None:
-    """It is of what was; what is made now has none until it is signed."""
+    """A package with other content is not signed."""
     (rpm,) = publisher.take(package(NEWEST, "el8"))
     publisher.done("sign", "--key", address(OWN))
     assert "" == complaint(rpm, publisher, tmp_path)
-    texts = publisher.checkout / "recipes" / "package.toml"
-    texts.write_text(texts.read_text().replace('vendor = "', 'vendor = "another '))
+    recipe = publisher.checkout / "recipes" / "package.toml"
+    recipe.write_text(recipe.read_text().replace('vendor = "', 'vendor = "another '))
 
     publisher.done("build", "--version", NEWEST, "--dist", "el8")
 
-    assert statement.vouches(rpm)
+    assert statement.matches(rpm)
     assert "" != complaint(rpm, publisher, tmp_path)
 
 
-def test_another_key_takes_the_place_of_the_first(
+def test_another_key_replaces_the_signature(
     package: Package, publisher: Publisher, tmp_path: Path
 ) -> None:
-    """A package has one signature, that of whoever signed last."""
+    """A package has one signature, the last one."""
     (rpm,) = publisher.take(package(NEWEST, "el8"))
     publisher.done("sign", "--key", address(FOREIGN))
 
@@ -119,8 +118,8 @@ def test_another_key_takes_the_place_of_the_first(
     assert "" != complaint(rpm, publisher, tmp_path, FOREIGN)
 
 
-def test_a_signed_package_is_what_its_recipe_makes(package: Package, publisher: Publisher) -> None:
-    """`invoke verify` leaves the signature out of the comparison."""
+def test_a_signed_package_can_be_verified(package: Package, publisher: Publisher) -> None:
+    """`invoke verify` does not compare the signature."""
     (rpm,) = publisher.take(package(NEWEST, "el8"))
     publisher.done("sign", "--key", address(OWN))
 
@@ -139,62 +138,62 @@ def test_a_signed_package_is_what_its_recipe_makes(package: Package, publisher: 
 def test_a_key_that_cannot_sign_is_refused(
     package: Package, publisher: Publisher, key: str, message: str
 ) -> None:
-    """None, several, one that EL7 cannot read, one whose passphrase we do not ask for."""
+    """No key, several keys, a key that EL7 cannot read, a locked key."""
     (rpm,) = publisher.take(package(NEWEST, "el8"))
     before = rpm.read_bytes()
 
-    told = publisher.invoke("sign", "--key", key)
+    result = publisher.invoke("sign", "--key", key)
 
-    assert 30 == told.returncode, told.stderr
-    assert message in told.stderr
+    assert 30 == result.returncode, result.stderr
+    assert message in result.stderr
     assert before == rpm.read_bytes()
 
 
-def test_what_did_not_pass_the_checks_is_not_signed(package: Package, publisher: Publisher) -> None:
-    """One changed byte, or no provenance: neither is signed, and the others are."""
-    altered, bare, good = publisher.take(
+def test_an_unchecked_package_is_not_signed(package: Package, publisher: Publisher) -> None:
+    """One byte is altered, or there is no provenance; other packages are signed."""
+    altered, incomplete, good = publisher.take(
         package(NEWEST, "el8"), package("2.0.9", "el8"), package(NEWEST, "el7")
     )
     content = altered.read_bytes()
     altered.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    for file in statement.beside(bare):
+    for file in statement.accompanying_files(incomplete):
         file.unlink()
 
-    told = publisher.invoke("sign", "--key", address(OWN))
+    result = publisher.invoke("sign", "--key", address(OWN))
 
-    assert 30 == told.returncode
-    assert "2 of 3 packages were not signed" in told.stderr
-    for rpm in (altered, bare):
-        assert f"{rpm.name} is not a package that passed the checks" in told.stderr
+    assert 30 == result.returncode
+    assert "2 of 3 packages were not signed" in result.stderr
+    for rpm in (altered, incomplete):
+        assert f"{rpm.name} is not a package that passed the checks" in result.stderr
     assert content[:-1] == altered.read_bytes()[:-1]
-    assert f"signed        {good.name}" in told.stdout
+    assert f"signed        {good.name}" in result.stdout
 
 
-def test_nothing_but_our_signed_packages_is_served(package: Package, publisher: Publisher) -> None:
-    """Unsigned, altered after signing, signed by somebody else: all told, and nothing is served."""
+def test_only_our_signed_packages_are_served(package: Package, publisher: Publisher) -> None:
+    """Unsigned, altered after signing, signed with another key: each is named, none is served."""
     unsigned, altered, foreign = publisher.take(
         package("2.0.9", "el7"), package(NEWEST, "el8"), package(NEWEST, "el7")
     )
     publisher.done("sign", "--key", address(OWN))
     publisher.take(package("2.0.9", "el7"))
     publisher.sign_by_hand(foreign, FOREIGN)
-    statement.resign(foreign, foreign, "0" * 40)
+    statement.replace_with_signed(foreign, foreign, "0" * 40)
     content = altered.read_bytes()
     altered.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
-    told = publisher.invoke("repo", "--key", address(OWN), "--url", URL)
+    result = publisher.invoke("repo", "--key", address(OWN), "--url", URL)
 
-    assert 31 == told.returncode
-    assert f"{unsigned.name}: not signed" in told.stderr
-    assert f"{foreign.name}: Header V4 RSA/" in told.stderr
-    assert f"{altered.name}: not the file that its provenance names" in told.stderr
+    assert 31 == result.returncode
+    assert f"{unsigned.name}: not signed" in result.stderr
+    assert f"{foreign.name}: Header V4 RSA/" in result.stderr
+    assert f"{altered.name}: not the file that its provenance names" in result.stderr
     assert not publisher.served.exists()
 
 
 def test_each_folder_has_signed_metadata_and_signed_checksums(
     package: Package, publisher: Publisher
 ) -> None:
-    """Both signatures verify, each checksum is right, and what accounts for a package is there."""
+    """The signatures verify, the checksums are right, and the accompanying files are there."""
     (rpm,) = publisher.take(package(NEWEST, "el8"))
     publisher.publish(URL)
     folder = publisher.served / "el8" / "x86_64"
@@ -202,16 +201,16 @@ def test_each_folder_has_signed_metadata_and_signed_checksums(
     for signed in (folder / "repodata" / "repomd.xml", folder / "SHA256SUMS"):
         publisher.gpg("--verify", f"{signed}.asc", signed)
     lines = (folder / "SHA256SUMS").read_text().splitlines()
-    sums = {name: told for told, name in (line.split("  ") for line in lines)}
-    assert {rpm.name, *(file.name for file in statement.beside(rpm))} == set(sums)
-    for name, told in sums.items():
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == told
+    sums = {name: sha256 for sha256, name in (line.split("  ") for line in lines)}
+    assert {rpm.name, *(file.name for file in statement.accompanying_files(rpm))} == set(sums)
+    for name, sha256 in sums.items():
+        assert sha256_of(folder / name) == sha256
     key = publisher.served / "RPM-GPG-KEY-mimalloc-custom"
     assert publisher.fingerprint() in publisher.gpg("--show-keys", key)
 
 
 def test_old_versions_stay_until_they_are_pruned(package: Package, publisher: Publisher) -> None:
-    """What has left dist/ is still served; `--keep` leaves the newest ones of each package."""
+    """A package that is no longer in dist/ is still served; `--keep` prunes old versions."""
     first = publisher.take(package("2.0.9", "el8"), package("2.0.9", "el8", flavor="secure"))
     publisher.publish(URL)
     for rpm in first:
@@ -224,12 +223,12 @@ def test_old_versions_stay_until_they_are_pruned(package: Package, publisher: Pu
     publisher.publish(URL, "--keep", "1")
 
     assert {newer.name, *(rpm.name for rpm in first)} == both
-    # The secure package is another one, and 2.0.9 its newest.
+    # The secure package is another package, and 2.0.9 is its newest version.
     assert {newer.name, first[1].name} == {file.name for file in folder.glob("*.rpm")}
 
 
-def test_what_was_served_is_never_another(package: Package, publisher: Publisher) -> None:
-    """Other content under a served name is refused; another signature of the same keeps the old."""
+def test_a_served_file_never_changes(package: Package, publisher: Publisher) -> None:
+    """Other content of a served name is refused; with another signature, the old file stays."""
     (rpm,) = publisher.take(package(NEWEST, "el8"))
     publisher.publish(URL)
     served = (publisher.served / "el8" / "x86_64" / rpm.name).read_bytes()
@@ -238,37 +237,35 @@ def test_what_was_served_is_never_another(package: Package, publisher: Publisher
     assert "up to date" in publisher.done("repo", "--key", address(OWN), "--url", URL)
     assert served == (publisher.served / "el8" / "x86_64" / rpm.name).read_bytes()
 
-    other = package("2.0.9", "el8").rpm.read_bytes()
-    rpm.write_bytes(other)
-    told = publisher.invoke("repo", "--key", address(OWN), "--url", URL)
-    assert 31 == told.returncode
-    assert "served already, with another content" in told.stderr
+    rpm.write_bytes(package("2.0.9", "el8").rpm.read_bytes())
+    result = publisher.invoke("repo", "--key", address(OWN), "--url", URL)
+    assert 31 == result.returncode
+    assert "served already, with another content" in result.stderr
 
 
-def test_a_reader_of_the_last_metadata_still_finds_its_files(
+def test_the_files_of_the_previous_metadata_are_served(
     package: Package, publisher: Publisher
 ) -> None:
-    """Who read repomd.xml before the switch gets all that it names after it; the next one not."""
+    """For clients that read repomd.xml before the change; the new one does not name them."""
     publisher.take(package("2.0.9", "el8"))
     publisher.publish(URL)
     folder = publisher.served / "el8" / "x86_64"
-    before = re.findall(r'href="([^"]+)"', (folder / "repodata" / "repomd.xml").read_text())
-    kept = {name: (folder / name).read_bytes() for name in before}
-    assert kept
+    repomd = folder / "repodata" / "repomd.xml"
+    names = re.findall(r'href="([^"]+)"', repomd.read_text())
+    contents = {name: (folder / name).read_bytes() for name in names}
+    assert contents
 
     publisher.take(package(NEWEST, "el8"))
     publisher.publish(URL)
 
-    assert kept == {name: (folder / name).read_bytes() for name in before}
-    assert not set(before) & set(
-        re.findall(r'href="([^"]+)"', (folder / "repodata" / "repomd.xml").read_text())
-    )
+    assert contents == {name: (folder / name).read_bytes() for name in names}
+    assert not set(names) & set(re.findall(r'href="([^"]+)"', repomd.read_text()))
 
 
-def test_a_killed_publication_leaves_what_was_served(
+def test_a_killed_publication_leaves_a_complete_tree(
     package: Package, publisher: Publisher
 ) -> None:
-    """SIGKILL at many moments: the old tree whole or the new one whole, and the next run ends."""
+    """After SIGKILL the old tree is served, or the new one; the next run succeeds."""
     publisher.take(package("2.0.9", "el8"))
     publisher.publish(URL)
     publisher.take(package(NEWEST, "el8"))
@@ -307,18 +304,18 @@ def test_a_killed_publication_leaves_what_was_served(
         (("--url", URL, "--keep", "0"), "--keep is a number"),
     ],
 )
-def test_an_address_that_would_not_be_one_is_refused(
+def test_an_invalid_option_is_refused(
     publisher: Publisher, options: tuple[str, ...], message: str
 ) -> None:
-    """It goes into files that package managers read."""
-    told = publisher.invoke("repo", "--key", address(OWN), *options)
+    """The address goes into files that package managers read."""
+    result = publisher.invoke("repo", "--key", address(OWN), *options)
 
-    assert 2 == told.returncode
-    assert message in told.stderr
+    assert 2 == result.returncode
+    assert message in result.stderr
 
 
-def test_each_line_has_a_file_of_its_own(package: Package, publisher: Publisher) -> None:
-    """It takes both signature checks, and names the packages of its line only."""
+def test_each_release_line_has_a_repo_file(package: Package, publisher: Publisher) -> None:
+    """It enables both signature checks, and includes the packages of its line only."""
     publisher.take(package("2.0.9", "el8"), package(NEWEST, "el8", flavor="secure"))
     publisher.publish(URL)
 

@@ -1,4 +1,4 @@
-"""The same input gives the same bytes: built twice, the second time in another world."""
+"""The same input gives the same bytes: built twice, the second time in another environment."""
 
 from __future__ import annotations
 
@@ -23,131 +23,141 @@ from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.toolchain import compiler
 from tests.build.conftest import ARCH, MACHINES, NEWEST, ROOT, SEED, Package, Which, partly_untested
-from tests.build.elsewhere import AHEAD, HOST, LOCALE, Elsewhere, equip
+from tests.build.other_environment import (
+    AHEAD,
+    HOST,
+    LOCALE,
+    OtherEnvironment,
+    build_shared,
+)
 
-# What is tried each time; `nox -s reproduce -- --full` tries all that there is.
+# A sample; `nox -s reproduce -- --full` builds all packages.
 SAMPLE = [Which("2.0.9", "el7"), Which(NEWEST, "el10", "aarch64"), Which(SEED, "el8")]
 SOURCES = [Which("2.0.9", "el8")]
 
-# How much of diffoscope's report is shown: lines of each difference, bytes of all.
+# The length of diffoscope's report: lines of each difference, bytes in all.
 LINES, BYTES = "40", "30000"
 
-# Run in the other world, where the tests are not.
-WITNESS = Path(__file__).with_name("witness.py")
+# Run in the other environment, whose checkout has no tests.
+REPORT = Path(__file__).with_name("environment_report.py")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A sample of packages, or with ``--full`` every one of every release."""
     full = metafunc.config.getoption("--full")
     flavors = load.package(ROOT).flavor
-    every = [
+    packages = [
         Which(version, *machine, flavor)
         for version in load.versions(ROOT)
         for machine in MACHINES
         for flavor in flavors
     ]
-    # One source package is that of all machines.
-    sources = [which for which in every if which.arch == ARCH]
-    kinds = {"which": every if full else SAMPLE, "source": sources if full else SOURCES}
-    for name, those in kinds.items():
+    # All machines share one source package.
+    sources = [which for which in packages if which.arch == ARCH]
+    parameters = {"which": packages if full else SAMPLE, "source": sources if full else SOURCES}
+    for name, values in parameters.items():
         if name in metafunc.fixturenames:
-            metafunc.parametrize(name, those, ids="-".join)
+            metafunc.parametrize(name, values, ids="-".join)
 
 
 @pytest.fixture(scope="session")
-def equipment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what all other worlds share."""
-    folder = tmp_path_factory.mktemp("equipment")
-    equip(folder, compiler.environment(selection.plan(ROOT, *SAMPLE[0]), workspace.locate(ROOT)))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what all other environments use."""
+    folder, plan = tmp_path_factory.mktemp("shared"), selection.plan(ROOT, *SAMPLE[0])
+    build_shared(folder, compiler.environment(plan, workspace.locate(ROOT)))
     return folder
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, equipment: Path) -> Iterator[Elsewhere]:
-    """Another world, ready to build in; what is not another there is said loudly."""
-    made = Elsewhere(tmp_path / "elsewhere", equipment)
-    made.furnish(workspace.locate(ROOT).cache)
-    for what, reason in made.lacking():
+def other(tmp_path: Path, shared: Path) -> Iterator[OtherEnvironment]:
+    """Another environment to build in, with a notice of what could not be changed in it."""
+    environment = OtherEnvironment(tmp_path / "other", shared)
+    environment.prepare(workspace.locate(ROOT).cache)
+    for what, reason in environment.missing():
         partly_untested(what, reason)
-    yield made
-    # pytest keeps its folders for a while, and all packages together leave gigabytes there.
-    shutil.rmtree(made.cache)
+    yield environment
+    # pytest removes its folders later, and all packages together leave gigabytes there.
+    shutil.rmtree(environment.cache)
 
 
 def options(which: Which) -> list[str]:
-    """The flags that name a package."""
+    """The flags that select a package."""
     return [f"--{name}={value}" for name, value in which._asdict().items()]
 
 
 def difference(expected: Path, got: Path, folder: Path) -> str:
-    """Which tags and files differ, and how; nothing where two packages are the same.
+    """The tags and files that differ, and how; empty where two packages are the same.
 
-    Signatures are left out: whoever publishes adds them to what is in ``dist/``.
+    Signatures are not compared: the packages in ``dist/`` may be signed.
     """
-    if signed_content.signed(expected) == signed_content.signed(got):
+    if signed_content.read(expected) == signed_content.read(got):
         return ""
     folder.mkdir()
-    found = "\n".join(verify.differences(got, expected, folder, 1 << 30))
+    lines = "\n".join(verify.differences(got, expected, folder, 1 << 30))
     if not shutil.which("diffoscope"):
-        partly_untested("what diffoscope says", "not here; see buildroot/host-programs.txt")
-        return found
+        partly_untested(
+            "the report of diffoscope", "not installed; see buildroot/host-programs.txt"
+        )
+        return lines
     command = ["diffoscope", "--no-progress", "--timeout", "60", "--text", "-"]
     command += ["--max-diff-block-lines", LINES, "--max-text-report-size", BYTES]
-    told = subprocess.run(
+    report = subprocess.run(
         [*command, str(expected), str(got)], capture_output=True, text=True, check=False
     )
-    return f"{found}\n\n{told.stdout}{told.stderr}"
+    return f"{lines}\n\n{report.stdout}{report.stderr}"
 
 
-def hold(expected: Path, got: Path, folder: Path) -> None:
+def assert_equal(expected: Path, got: Path, folder: Path) -> None:
     """Fails with all that differs between two packages."""
-    told = difference(expected, got, folder)
-    assert not told, f"{expected.name} came out otherwise\n{told}"
+    text = difference(expected, got, folder)
+    assert not text, f"{expected.name} differs\n{text}"
 
 
-def test_it_is_another_world(elsewhere: Elsewhere, checkout: Path) -> None:
-    """All that is said to be another there is another, also for what the pipeline starts."""
-    there = elsewhere.take(checkout)
+def test_everything_differs_in_the_other_environment(
+    other: OtherEnvironment, checkout: Path
+) -> None:
+    """For Python, and for the programs that the pipeline starts."""
+    moved = other.move(checkout)
 
-    told = json.loads(elsewhere.run(there, sys.executable, "-c", WITNESS.read_text()))
+    report = json.loads(other.run(moved, sys.executable, "-c", REPORT.read_text()))
 
-    clocks = told["clocks"] if elsewhere.gate else told["clocks"][:1]
+    clocks = report["clocks"] if other.namespaces else report["clocks"][:1]
     assert [True] * len(clocks) == [abs(clock - time.time() - AHEAD) < 300 for clock in clocks]
-    if elsewhere.gate:
-        assert [HOST] * 2 == told["host"]
-        assert str(os.geteuid()) != elsewhere.user
-    if elsewhere.speaks:
-        assert LOCALE == told["locale"]
-    assert [int(elsewhere.user)] * 2 == told["user"]
-    assert ([1, 1], 0o077, "+1345") == (told["cores"], told["mask"], told["zone"])
-    folders = [there, elsewhere.home, elsewhere.cache]
-    assert [str(folder) for folder in folders] == told["folders"]
-    assert ["sha256"] == [kept.name for kept in (elsewhere.cache / "v1").iterdir()]
+    if other.namespaces:
+        assert [HOST] * 2 == report["host"]
+        assert str(os.geteuid()) != other.user
+    if other.has_locale:
+        assert LOCALE == report["locale"]
+    assert [int(other.user)] * 2 == report["user"]
+    assert ([1, 1], 0o077, "+1345") == (report["cores"], report["mask"], report["zone"])
+    folders = [moved, other.home, other.cache]
+    assert [str(folder) for folder in folders] == report["folders"]
+    assert ["sha256"] == [folder.name for folder in (other.cache / "v1").iterdir()]
 
 
 def test_a_package_is_the_same(
-    package: Package, checkout: Path, elsewhere: Elsewhere, tmp_path: Path, which: Which
+    package: Package, checkout: Path, other: OtherEnvironment, tmp_path: Path, which: Which
 ) -> None:
     """The RPM, byte for byte."""
     first = package(*which).rpm
-    there = elsewhere.take(checkout)
+    moved = other.move(checkout)
 
-    told = elsewhere.run(there, "invoke", "build", "--offline", *options(which))
+    output = other.run(moved, "invoke", "build", "--offline", *options(which))
 
-    assert "built in" in told
-    hold(first, there / first.relative_to(ROOT), tmp_path / "difference")
+    assert "built in" in output
+    assert_equal(first, moved / first.relative_to(ROOT), tmp_path / "difference")
 
 
 def test_a_source_package_is_the_same(
-    package: Package, checkout: Path, elsewhere: Elsewhere, tmp_path: Path, source: Which
+    package: Package, checkout: Path, other: OtherEnvironment, tmp_path: Path, source: Which
 ) -> None:
     """The source RPM, byte for byte."""
     first = _source(package, source)
-    there = elsewhere.take(checkout)
+    moved = other.move(checkout)
 
-    elsewhere.run(there, "invoke", "srpm", "--offline", *options(source))
+    other.run(moved, "invoke", "srpm", "--offline", *options(source))
 
-    hold(first, there / first.relative_to(ROOT), tmp_path / "difference")
+    assert_equal(first, moved / first.relative_to(ROOT), tmp_path / "difference")
 
 
 def _source(package: Package, which: Which) -> Path:
@@ -155,30 +165,30 @@ def _source(package: Package, which: Which) -> Path:
     return make.source_package(selection.plan(ROOT, *which), workspace.locate(ROOT), Report())
 
 
-def test_a_clock_that_gets_in_is_named(
-    package: Package, checkout: Path, elsewhere: Elsewhere, tmp_path: Path
+def test_a_time_that_gets_into_a_package_is_shown(
+    package: Package, checkout: Path, other: OtherEnvironment, tmp_path: Path
 ) -> None:
-    """One digit of the recipes, and rpmbuild writes its own time: the tag is told, and the time.
+    """With one digit of the recipes changed, rpmbuild writes its time: tag and time are shown.
 
-    So the clock of rpmbuild is the other one, and the tests above would see it.
+    So rpmbuild has the other clock, and the tests above would find it.
     """
-    if not elsewhere.gate:
-        pytest.skip("only Python is under the other clock")
+    if not other.namespaces:
+        pytest.skip("only Python has the other clock")
     first = _source(package, SOURCES[0])
     _change(checkout / "recipes" / "package.toml", 'as_buildtime = "1"', 'as_buildtime = "0"')
-    there = elsewhere.take(checkout)
-    elsewhere.run(there, "invoke", "srpm", "--offline", *options(SOURCES[0]))
+    moved = other.move(checkout)
+    other.run(moved, "invoke", "srpm", "--offline", *options(SOURCES[0]))
 
-    told = difference(first, there / first.relative_to(ROOT), tmp_path / "difference")
+    text = difference(first, moved / first.relative_to(ROOT), tmp_path / "difference")
 
     moment = selection.plan(ROOT, *SOURCES[0]).recipe.moment
-    found = re.search(rf"^BUILDTIME: expected {moment}, got (\d+)$", told, re.MULTILINE)
-    assert found, told
-    assert abs(int(found[1]) - time.time() - AHEAD) < 300
+    match = re.search(rf"^BUILDTIME: expected {moment}, got (\d+)$", text, re.MULTILINE)
+    assert match, text
+    assert abs(int(match[1]) - time.time() - AHEAD) < 300
 
 
-def test_a_file_that_differs_is_named(package: Package, checkout: Path, tmp_path: Path) -> None:
-    """One letter in a comment of a patch: the file is told by its path, and the line is shown."""
+def test_a_file_that_differs_is_shown(package: Package, checkout: Path, tmp_path: Path) -> None:
+    """One letter in a comment of a patch: the path of the file, and the line."""
     which = SOURCES[0]
     first = _source(package, which)
     plan = selection.plan(ROOT, *which)
@@ -191,12 +201,12 @@ def test_a_file_that_differs_is_named(package: Package, checkout: Path, tmp_path
         selection.plan(checkout, *which), workspace.locate(checkout), Report()
     )
 
-    told = difference(first, second, tmp_path / "difference")
+    text = difference(first, second, tmp_path / "difference")
 
     line = f"/{change.file}: expected sha256 {change.sha256}, got sha256 {altered}"
-    assert [line] == told.split("\n\n")[0].splitlines()
+    assert [line] == text.split("\n\n")[0].splitlines()
     if shutil.which("diffoscope"):
-        assert re.search(r"-Why: .*\n.*\+why: ", told), told
+        assert re.search(r"-Why: .*\n.*\+why: ", text), text
 
 
 def _change(file: Path, old: str, new: str) -> None:

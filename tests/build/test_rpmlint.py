@@ -1,4 +1,4 @@
-"""What rpmlint says of packages and specs; each complaint that we live with is explained."""
+"""rpmlint on packages and specs; the settings explain every complaint that is filtered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SETTINGS = ROOT / "tests" / "rpmlint.toml"
 
 @of_each(EVERY)
 def test_package_and_spec_are_clean(package: Package, rpmlint: str, which: Which) -> None:
-    """In strict mode nothing is left after the explained filters."""
+    """In strict mode nothing is left after the filters."""
     built = package(*which)
     folder = make.step_dirs(built.plan, workspace.locate(ROOT)).folder("package")
     files = [built.rpm.with_name(name) for name in built.plan.file_names]
@@ -24,6 +24,6 @@ def test_package_and_spec_are_clean(package: Package, rpmlint: str, which: Which
         check=False,
     )
 
-    told = f"{len(files)} packages and 1 specfiles checked; 0 errors, 0 warnings"
-    assert told in done.stdout, done.stdout
+    summary = f"{len(files)} packages and 1 specfiles checked; 0 errors, 0 warnings"
+    assert summary in done.stdout, done.stdout
     assert 0 == done.returncode

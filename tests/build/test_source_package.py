@@ -1,4 +1,4 @@
-"""The source package builds by itself, with the stock tools of the system it is built on."""
+"""The source package builds by itself, with the tools of the system that it is built on."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ RELEASES = [
 
 @pytest.fixture
 def source(package: Package) -> Callable[[str, str, str], Path]:
-    """Makes a source package; skips, loudly, without the release's source."""
+    """Makes a source package; skips, with a notice, without the release's source."""
 
-    def made(version: str, dist: str, flavor: str) -> Path:
+    def make_source(version: str, dist: str, flavor: str) -> Path:
         package(version, "el8")
         plan = selection.plan(ROOT, version, dist, ARCH, flavor)
         return make.source_package(plan, workspace.locate(ROOT), Report())
 
-    return made
+    return make_source
 
 
 def listing(rpm: Path) -> list[str]:
     """What `rpm -qlp` prints, the build-id as in the manifests."""
     command = ["rpm", "-qlp", "--nosignature", str(rpm)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    known = r"(?m)^(/usr/lib/\.build-id/)[0-9a-f]{2}"
-    text = re.sub(known + r"/[0-9a-f]+$", r"\1{build_id[:2]}/{build_id[2:]}", text)
-    return re.sub(known + "$", r"\1{build_id[:2]}", text).splitlines()
+    folder = r"(?m)^(/usr/lib/\.build-id/)[0-9a-f]{2}"
+    text = re.sub(folder + r"/[0-9a-f]+$", r"\1{build_id[:2]}/{build_id[2:]}", text)
+    return re.sub(folder + "$", r"\1{build_id[:2]}", text).splitlines()
 
 
 @pytest.mark.parametrize(("version", "dist", "flavor"), RELEASES)
@@ -55,26 +55,26 @@ def test_it_builds_by_itself(
     source: Callable[[str, str, str], Path], tmp_path: Path, version: str, dist: str, flavor: str
 ) -> None:
     """`rpmbuild --rebuild` with the host's gcc, in an empty folder: the manifest's files."""
-    made = source(version, dist, flavor)
-    # What it is said to require is not in this host's rpm database, but is there.
+    source_rpm = source(version, dist, flavor)
+    # The required programs are there, but not in this host's rpm database.
     command = ["rpmbuild", "--rebuild", "--nodeps", "--define", f"_topdir {tmp_path}"]
-    command += ["--define", f"dist .{dist}", str(made)]
+    command += ["--define", f"dist .{dist}", str(source_rpm)]
     # The host's own gcc, and its cmake where it has one; else that of our environment.
     path = f"/usr/bin:/bin:{Path(sys.executable).parent}"
     env = {"HOME": str(tmp_path), "PATH": path}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
     assert 0 == done.returncode, done.stdout[-3000:] + done.stderr[-3000:]
-    packed = {file.name: file for file in (tmp_path / "RPMS").rglob("*.rpm")}
+    packages = {file.name: file for file in (tmp_path / "RPMS").rglob("*.rpm")}
     plan = selection.plan(ROOT, version, dist, ARCH, flavor)
-    assert set(plan.file_names) == set(packed)
-    rpm, *beside = (packed[name] for name in plan.file_names)
-    for other in beside:
+    assert set(plan.file_names) == set(packages)
+    rpm, *others = (packages[name] for name in plan.file_names)
+    for other in others:
         assert list(load.subpackage_manifest(ROOT, plan)) == listing(other)
     name = f"{version}.{dist}" + ("" if flavor == "plain" else f".{flavor}")
     manifest = (ROOT / "recipes" / "manifests" / f"{name}.txt").read_text().splitlines()
     assert manifest == listing(rpm)
-    assert made.name.replace(".src.rpm", f".{ARCH}.rpm") == rpm.name
+    assert source_rpm.name.replace(".src.rpm", f".{ARCH}.rpm") == rpm.name
 
 
 @pytest.mark.parametrize(("version", "dist", "flavor"), RELEASES)
@@ -82,12 +82,12 @@ def test_spec_and_package_are_clean(
     source: Callable[[str, str, str], Path], rpmlint: str, tmp_path: Path,
     version: str, dist: str, flavor: str,
 ) -> None:  # fmt: skip
-    """rpmlint finds nothing but what is explained, and rpmspec reads the spec without a word."""
-    made = source(version, dist, flavor)
-    (spec,) = unpacked(made, tmp_path).glob("*.spec")
+    """rpmlint reports nothing but what is filtered, and rpmspec gives no warning."""
+    source_rpm = source(version, dist, flavor)
+    (spec,) = unpacked(source_rpm, tmp_path).glob("*.spec")
     settings = str(ROOT / "tests" / "rpmlint.toml")
     linted = subprocess.run(
-        [rpmlint, "--strict", "-c", settings, str(made), str(spec)],
+        [rpmlint, "--strict", "-c", settings, str(source_rpm), str(spec)],
         capture_output=True,
         text=True,
         check=False,
@@ -103,98 +103,100 @@ def test_spec_and_package_are_clean(
     assert "BuildRequires:  cmake" in parsed.stdout
 
 
-STOCK = ["cmake", "gcc", "make", "patch"]
+DEFAULT = ["cmake", "gcc", "make", "patch"]
 
 # The compiler of EL7 is too old for C11, and its cmake for mimalloc.
 NEWER = ["cmake3", "devtoolset-11-gcc", "make", "patch"]
 
 
 @pytest.mark.parametrize("dist", DISTS)
-def test_each_dist_has_its_own_needs(source: Callable[[str, str, str], Path], dist: str) -> None:
-    """The source package says what it is built with."""
+def test_build_requirements_of_a_dist(source: Callable[[str, str, str], Path], dist: str) -> None:
+    """They are in the header of the source package."""
     command = ["rpm", "-qp", "--nosignature", "--requires", str(source("2.0.9", dist, "plain"))]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    needs = sorted(line for line in told if not line.startswith("rpmlib("))
-    assert needs == (NEWER if dist == "el7" else STOCK)
+    needs = sorted(line for line in output.splitlines() if not line.startswith("rpmlib("))
+    assert needs == (NEWER if dist == "el7" else DEFAULT)
 
 
 @pytest.mark.parametrize(
     ("macros", "release", "needs"),
     [
-        ((), "1", STOCK),
+        ((), "1", DEFAULT),
         (("dist .el7", "rhel 7"), "1.el7", NEWER),
         (("dist .el7.centos", "rhel 7"), "1.el7.centos", NEWER),
-        (("dist .el8", "rhel 8"), "1.el8", STOCK),
-        (("dist .el10_1", "rhel 10"), "1.el10_1", STOCK),
-        (("dist .fc43", "fedora 43"), "1.fc43", STOCK),
+        (("dist .el8", "rhel 8"), "1.el8", DEFAULT),
+        (("dist .el10_1", "rhel 10"), "1.el10_1", DEFAULT),
+        (("dist .fc43", "fedora 43"), "1.fc43", DEFAULT),
     ],
 )
-def test_each_system_finds_its_own_needs(
+def test_build_requirements_of_a_system(
     source: Callable[[str, str, str], Path], tmp_path: Path,
     macros: tuple[str, ...], release: str, needs: list[str],
 ) -> None:  # fmt: skip
-    """The spec goes by the system that builds it, and not by the one that packed it."""
+    """The spec depends on the system that builds it, and not on the one that packed it."""
     (spec,) = unpacked(source("2.0.9", "el8", "plain"), tmp_path).glob("*.spec")
     defines = [word for macro in macros for word in ("--define", macro)]
-    told = []
-    for asked in (["--buildrequires"], ["--srpm", "--qf", "%{RELEASE}"]):
-        command = ["rpmspec", "-q", *asked, *defines, str(spec)]
+    answers = []
+    for query in (["--buildrequires"], ["--srpm", "--qf", "%{RELEASE}"]):
+        command = ["rpmspec", "-q", *query, *defines, str(spec)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         assert "" == done.stderr
-        told.append(sorted(done.stdout.split()))
+        answers.append(sorted(done.stdout.split()))
 
-    assert [needs, [release]] == told
+    assert [needs, [release]] == answers
 
 
 def test_it_is_the_same_anywhere(
     source: Callable[[str, str, str], Path], checkout: Path, invoke: Invoke
 ) -> None:
     """From another folder, another umask, and another source of the same tree."""
-    made = source("3.4.3", "el8", "plain")
-    script = f"umask 077; invoke srpm --version 3.4.3 --dist el8 --source '{tree(made, checkout)}'"
+    source_rpm = source("3.4.3", "el8", "plain")
+    script = (
+        f"umask 077; invoke srpm --version 3.4.3 --dist el8 --source '{tree(source_rpm, checkout)}'"
+    )
     done = subprocess.run(
         ["sh", "-c", script], cwd=checkout, capture_output=True, text=True, check=False
     )
 
     assert 0 == done.returncode, done.stderr
-    again = checkout / "dist" / "el8" / "source" / made.name
-    assert made.read_bytes() == again.read_bytes()
+    again = checkout / "dist" / "el8" / "source" / source_rpm.name
+    assert source_rpm.read_bytes() == again.read_bytes()
 
 
-def unpacked(made: Path, folder: Path) -> Path:
+def unpacked(source_rpm: Path, folder: Path) -> Path:
     """The files in a source package."""
     folder.mkdir(exist_ok=True)
-    archive = subprocess.run(["rpm2cpio", made], check=True, capture_output=True).stdout
+    archive = subprocess.run(["rpm2cpio", source_rpm], check=True, capture_output=True).stdout
     subprocess.run(["cpio", "-idm", "--quiet"], check=True, input=archive, cwd=folder)
     return folder
 
 
-def tree(made: Path, folder: Path) -> Path:
-    """The tree that is in a source package, unpacked and handed over as a folder."""
-    (archive,) = unpacked(made, folder.parent / "handed").glob("*.tar.gz")
+def tree(source_rpm: Path, folder: Path) -> Path:
+    """The unpacked tree of a source package, as a folder for --source."""
+    (archive,) = unpacked(source_rpm, folder.parent / "tree").glob("*.tar.gz")
     subprocess.run(["tar", "-xf", archive], check=True, cwd=archive.parent)
     return archive.with_name(archive.name.removesuffix(".tar.gz"))
 
 
 @pytest.mark.parametrize(("field", "version"), [("recipes/2.0.9.toml", "2.0.9"), ("", NEWEST)])
-def test_copr_makes_it_as_it_makes_others(
+def test_copr_makes_it(
     package: Package, checkout: Path, tmp_path: Path, field: str, version: str
 ) -> None:
-    """The Makefile, called as COPR calls it, leaves one source package in the folder it is told.
+    """The Makefile, called as COPR calls it, leaves one source package in the folder ``outdir``.
 
     COPR puts its folder before the field "Spec File", also where that is empty.
     """
     package(version, "el8")
     shutil.copytree(ROOT / ".copr", checkout / ".copr")
-    # The environment is there: what is tried is the Makefile, and not what bootstrap does.
+    # The environment exists: the test is of the Makefile, and not of bootstrap.
     (checkout / "bootstrap").write_text('#!/bin/sh\nexec "$@"\n')
     (checkout / "bootstrap").chmod(0o755)
     out = tmp_path / "out"
     out.mkdir()
     command = ["make", "-f", str(checkout / ".copr" / "Makefile"), "srpm"]
     command += [f"outdir={out}", f"spec={checkout / field}"]
-    # A home that is not there, and nothing of a user's environment.
+    # A home that does not exist, and nothing of a user's environment.
     cache = workspace.locate(ROOT).cache.parent
     env = {"PATH": os.environ["PATH"], "HOME": "/builddir", "MIMALLOC_CACHE": str(cache)}
     done = subprocess.run(
@@ -212,4 +214,4 @@ def test_without_a_manifest_there_is_no_list_of_files(checkout: Path) -> None:
     done = invoke_in(checkout, "srpm", "--version", "3.4.3", "--dist", "el8")
 
     assert 10 == done.returncode
-    assert "no manifest for 3.4.3 el8" in done.stderr
+    assert "no such manifest" in done.stderr

@@ -1,6 +1,4 @@
-"""The trials of every package find what is wrong with the files that others link with."""
-
-from __future__ import annotations
+"""The trials of every package find faults of the files that other programs link with."""
 
 import shutil
 import signal
@@ -26,7 +24,7 @@ Try = Callable[[Callable[[Path], None]], dict[str, Trial]]
 
 @pytest.fixture
 def attempt(package: Package, checkout: Path) -> Try:
-    """Spoils a good package's static library or object file, and tries it."""
+    """Spoils a good package's static library or object file, and runs the trials."""
     plan = package("2.0.9", "el7").plan
     good = make.step_dirs(plan, workspace.locate(ROOT)).unpacked
 
@@ -40,52 +38,52 @@ def attempt(package: Package, checkout: Path) -> Try:
 
 
 def test_good_files_pass(attempt: Try) -> None:
-    """As they were packaged, all trials are passed."""
-    found = attempt(lambda folder: None)
+    """As they are packaged, all trials pass."""
+    results = attempt(lambda folder: None)
 
-    assert set(trials.NAMES) == set(found)
-    assert [] == [trial for trial in found.values() if not trial.passed]
+    assert set(trials.NAMES) == set(results)
+    assert [] == [trial for trial in results.values() if not trial.passed]
 
 
 def test_a_library_of_another_flavor_is_found(package: Package, checkout: Path) -> None:
-    """It does all that it should; but what it says of itself is not what was planned."""
+    """It does all that it should, but it prints another secure level than the planned one."""
     plan = package(NEWEST, "el7").plan
     good = make.step_dirs(plan, workspace.locate(ROOT)).unpacked
     other = replace(plan, flavor=replace(plan.flavor, level=4))
     dirs = make.step_dirs(other, workspace.locate(checkout))
     shutil.copytree(good, dirs.unpacked, symlinks=True)
 
-    found = {trial.name: trial for trial in trials.run(other, dirs)}
+    results = {trial.name: trial for trial in trials.run(other, dirs)}
 
-    assert not found["aligned"].passed
-    assert found["aligned"].output.endswith("it does not say `secure level: 4`")
-    assert "misaligned 0 corrupt 0 failed 0" in found["aligned"].output
-    assert (True, True) == (found["archive"].passed, found["object"].passed)
+    assert not results["aligned"].passed
+    assert results["aligned"].output.endswith("it does not print `secure level: 4`")
+    assert "misaligned 0 corrupt 0 failed 0" in results["aligned"].output
+    assert (True, True) == (results["archive"].passed, results["object"].passed)
 
 
 def test_a_library_for_a_newer_arm_dies(package: Package, checkout: Path) -> None:
-    """Trials run on the oldest processor: what has armv8.1's atomics stops there with SIGILL."""
+    """Trials run on the oldest processor: armv8.1's atomics end there with SIGILL."""
     plan = package(NEWEST, "el7", "aarch64").plan
     if emulator.runs_here(plan):
-        pytest.skip("this host's own processor may be a newer one, and no emulator is asked")
+        pytest.skip("this host's own processor may be a newer one, and no emulator is used")
     flags = {**plan.compiler.isa, plan.machine.isa: ("-mcpu=generic+lse",)}
     newer = replace(plan, compiler=replace(plan.compiler, isa=flags))
     place = workspace.locate(ROOT)
-    staged = make.step(newer, place, Report(), "stage", offline=False) / "root"
-    # The probes are made as they should be, so that nothing but the library can be at fault.
+    staged = make.step(newer, place, Report(), "stage") / "root"
+    # The probes are compiled as they should be, so that only the library can be at fault.
     dirs = make.step_dirs(plan, workspace.locate(checkout))
     shutil.copytree(staged, dirs.unpacked, symlinks=True)
 
-    found = {trial.name: trial for trial in trials.run(plan, dirs)}
+    results = {trial.name: trial for trial in trials.run(plan, dirs)}
 
     assert {"aligned", "archive", "object"} == {
-        name for name, trial in found.items() if not trial.passed
+        name for name, trial in results.items() if not trial.passed
     }
-    assert f"exit code {-signal.SIGILL}" in found["aligned"].output
+    assert f"exit code {-signal.SIGILL}" in results["aligned"].output
 
 
 def test_such_a_library_makes_no_package(package: Package, checkout: Path) -> None:
-    """Its instructions are found by reading, too, and it gets no name in dist/."""
+    """The disassembler finds its instructions, too, and it gets no name in dist/."""
     plan = package(NEWEST, "el10", "aarch64").plan
     flags = {**plan.compiler.isa, plan.machine.isa: ("-mcpu=generic+lse",)}
     newer = replace(plan, compiler=replace(plan.compiler, isa=flags))
@@ -94,22 +92,22 @@ def test_such_a_library_makes_no_package(package: Package, checkout: Path) -> No
     with pytest.raises(CheckError) as caught:
         make.package(newer, place, Report())
 
-    told = caught.value.detail
-    assert "instructions: instructions of no group in libmimalloc.so.3.4" in told
+    detail = caught.value.detail
+    assert "instructions: instructions of no group in libmimalloc.so.3.4" in detail
     assert not placement.destination(newer, place).exists()
 
 
 def test_an_archive_with_nothing_in_it_does_not_link(attempt: Try) -> None:
-    """What is missing is named, and the other trials are not kept from their verdict."""
+    """The missing symbol is named, and the other trials pass all the same."""
 
     def spoil(folder: Path) -> None:
         (folder / "libmimalloc.a").write_bytes(b"!<arch>\n")
 
-    found = attempt(spoil)
+    results = attempt(spoil)
 
-    assert not found["archive"].passed
-    assert "mi_version" in found["archive"].output
-    assert (True, True) == (found["aligned"].passed, found["object"].passed)
+    assert not results["archive"].passed
+    assert "mi_version" in results["archive"].output
+    assert (True, True) == (results["aligned"].passed, results["object"].passed)
 
 
 def test_an_object_without_malloc_is_found(attempt: Try, plan: Plan) -> None:
@@ -121,8 +119,8 @@ def test_an_object_without_malloc_is_found(attempt: Try, plan: Plan) -> None:
         command = [*compiler.command(plan), "-c", "own.c", "-o", "mimalloc.o"]
         subprocess.run(command, check=True, cwd=folder)
 
-    found = attempt(spoil)
+    results = attempt(spoil)
 
-    assert not found["object"].passed
-    assert "blocks of another allocator" in found["object"].output
-    assert (True, True) == (found["aligned"].passed, found["archive"].passed)
+    assert not results["object"].passed
+    assert "blocks of another allocator" in results["object"].output
+    assert (True, True) == (results["aligned"].passed, results["archive"].passed)

@@ -1,4 +1,4 @@
-"""What docs/nginx.md tells of settings is what the libraries say and do."""
+"""The settings in docs/administrator.md are the libraries' own, with their defaults and effects."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from pipeline.inspect import payload
 from tests.build.conftest import NEWEST, ROOT, Package
 
-PAGE = ROOT / "docs" / "nginx.md"
+PAGE = ROOT / "docs" / "administrator.md"
 PREFIX = "MIMALLOC_"
 
-# The column of the page's table that a release is told of in.
+# The column of a release in the page's table.
 COLUMNS = {"2.0.9": 0, NEWEST: 2}
 
-# What the page says of VIRT, in MiB, and what else a small program takes at the most.
+# VIRT as on the page, in MiB, and what else a small program takes at the most.
 RESERVED = {"2.0.9": 32, NEWEST: 1024}
 _REST = 16
 
@@ -26,9 +26,9 @@ _REST = 16
 def table() -> Iterator[tuple[str, list[str]]]:
     """The page's settings: name, and the default in each line of releases."""
     for line in PAGE.read_text().splitlines():
-        found = re.fullmatch(rf"\| `{PREFIX}(\w+)` \| (.+) \|", line)
-        if found:
-            yield found[1], [cell.strip() for cell in found[2].split("|")][:3]
+        row = re.fullmatch(rf"\| `{PREFIX}(\w+)` \| (.+) \|", line)
+        if row:
+            yield row[1], [cell.strip() for cell in row[2].split("|")][:3]
 
 
 @pytest.fixture(params=sorted(COLUMNS))
@@ -41,8 +41,8 @@ def preloaded(
     return request.param, {"PATH": "/usr/bin:/bin", "LD_PRELOAD": str(library)}
 
 
-def told(env: dict[str, str], *command: str, **more: str) -> str:
-    """What a program and its allocator say."""
+def output(env: dict[str, str], *command: str, **more: str) -> str:
+    """What a program and its allocator print."""
     env = env | {f"{PREFIX}{name}": value for name, value in more.items()}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     return done.stdout + done.stderr
@@ -50,21 +50,20 @@ def told(env: dict[str, str], *command: str, **more: str) -> str:
 
 def size(env: dict[str, str], **more: str) -> float:
     """The address space of a small program, in MiB."""
-    found = re.search(r"VmSize:\s*(\d+) kB", told(env, "cat", "/proc/self/status", **more))
-    assert found
-    return int(found[1]) / 1024
+    line = re.search(r"VmSize:\s*(\d+) kB", output(env, "cat", "/proc/self/status", **more))
+    assert line
+    return int(line[1]) / 1024
 
 
 def test_settings_and_defaults_are_the_librarys_own(preloaded: tuple[str, dict[str, str]]) -> None:
-    """By its own account; a dash stands for a setting that the release does not know."""
+    """As it prints them; a dash stands for a setting that the release does not have."""
     release, env = preloaded
-    said = told(env, "true", VERBOSE="1")
-    found = dict(re.findall(r"option '(\w+)': (-?\d+)", said))
+    defaults = dict(re.findall(r"option '(\w+)': (-?\d+)", output(env, "true", VERBOSE="1")))
     rows = list(table())
     assert 8 <= len(rows)
     expected = {name: cells[COLUMNS[release]] for name, cells in rows}
 
-    assert expected == {name: found.get(name.lower(), "-") for name in expected}
+    assert expected == {name: defaults.get(name.lower(), "-") for name in expected}
 
 
 def test_virt_is_what_is_reserved(preloaded: tuple[str, dict[str, str]]) -> None:
@@ -83,8 +82,8 @@ def test_what_is_reserved_can_be_less(preloaded: tuple[str, dict[str, str]]) -> 
 
 
 def test_huge_pages_are_switched_off_for_the_process(preloaded: tuple[str, dict[str, str]]) -> None:
-    """As the kernel tells it, where the release knows the setting."""
+    """As the kernel reports it, where the release has the setting."""
     release, env = preloaded
-    status = told(env, "cat", "/proc/self/status", ALLOW_THP="0")
+    status = output(env, "cat", "/proc/self/status", ALLOW_THP="0")
 
     assert ("0" if release == NEWEST else "1") in re.findall(r"THP_enabled:\s*(\d)", status)

@@ -1,4 +1,4 @@
-"""The key of a release is there for one command, and leaves nothing behind."""
+"""`.ci/with-key`: the signing key exists for one command only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from tests.build.conftest import ROOT
 
-# What the command sees of the key, and where.
-LOOK = (
+# Prints what the command can read of the key.
+SCRIPT = (
     'echo "$GNUPGHOME"; echo "${SIGNING_KEY-not in the environment}";'
     "gpg --batch --quiet --with-colons --list-secret-keys"
 )
@@ -29,10 +29,10 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> str:
     return armored
 
 
-def _with_key(secret: str, place: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def _with_key(secret: str, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [ROOT / ".ci/with-key", *command],
-        env={**os.environ, "SIGNING_KEY": secret, "TMPDIR": str(place)},
+        env={**os.environ, "SIGNING_KEY": secret, "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         check=False,
@@ -40,34 +40,34 @@ def _with_key(secret: str, place: Path, *command: str) -> subprocess.CompletedPr
 
 
 @pytest.mark.parametrize("code", [0, 3])
-def test_the_key_is_there_for_one_command(secret: str, tmp_path: Path, code: int) -> None:
-    """In a home of its own, not in the environment, not in what is printed; gone afterwards."""
-    done = _with_key(secret, tmp_path, "sh", "-c", f"{LOOK}; exit {code}")
+def test_the_key_exists_for_one_command(secret: str, tmp_path: Path, code: int) -> None:
+    """In a separate GnuPG home, not in the environment, not in the output; removed afterwards."""
+    result = _with_key(secret, tmp_path, "sh", "-c", f"{SCRIPT}; exit {code}")
 
-    home, environment, *keys = done.stdout.splitlines()
+    home, environment, *keys = result.stdout.splitlines()
     assert tmp_path == Path(home).parent
     assert "not in the environment" == environment
     assert 1 == sum(line.startswith("sec:") for line in keys)
-    assert "PRIVATE KEY" not in done.stdout + done.stderr
-    assert (code, []) == (done.returncode, list(tmp_path.iterdir()))
+    assert "PRIVATE KEY" not in result.stdout + result.stderr
+    assert (code, []) == (result.returncode, list(tmp_path.iterdir()))
 
 
 @pytest.mark.parametrize(
-    ("secret", "complaint"), [("", "SIGNING_KEY"), ("not a key", "no valid OpenPGP data")]
+    ("secret", "message"), [("", "SIGNING_KEY"), ("not a key", "no valid OpenPGP data")]
 )
-def test_without_a_key_nothing_is_run(tmp_path: Path, secret: str, complaint: str) -> None:
-    """A secret that is not set, as in a fork, is an error, and not an unsigned release."""
-    done = _with_key(secret, tmp_path, "echo", "it ran")
+def test_without_a_key_the_command_is_not_run(tmp_path: Path, secret: str, message: str) -> None:
+    """If the secret is not set, as in a fork, that is an error: no unsigned release."""
+    result = _with_key(secret, tmp_path, "echo", "it ran")
 
-    assert 0 != done.returncode
-    assert "" == done.stdout
-    assert complaint in done.stderr
+    assert 0 != result.returncode
+    assert "" == result.stdout
+    assert message in result.stderr
     assert [] == list(tmp_path.iterdir())
 
 
-def test_no_command_is_a_mistake(secret: str, tmp_path: Path) -> None:
-    """Nothing to run is not a success."""
-    done = _with_key(secret, tmp_path)
+def test_without_a_command_the_usage_is_printed(secret: str, tmp_path: Path) -> None:
+    """And the exit code is EX_USAGE."""
+    result = _with_key(secret, tmp_path)
 
-    assert 64 == done.returncode
-    assert done.stderr.startswith("usage:")
+    assert 64 == result.returncode
+    assert result.stderr.startswith("usage:")

@@ -1,11 +1,11 @@
 #!/bin/sh
 # usage: tests/containers/install.sh [--key FILE] PACKAGE.rpm...
 #
-# Installs each package, holds it to its manifest, runs the programs that are there on its library,
-# and removes it without a trace. With --key, each must be signed with the public key in FILE.
+# Installs every package, compares it with its manifest, runs the programs of the system on its library,
+# and erases it again. With --key, each must be signed with the public key in FILE.
 #
 # Run it as root in a container of the dist that the packages are for: it changes the system. It needs
-# rpm, coreutils and a POSIX shell, which the bare image of every dist has, and no repository or network.
+# rpm, coreutils and a POSIX shell, which the minimal image of every dist has, and no repository or network.
 
 set -eu
 export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
@@ -14,19 +14,19 @@ manifests=$here/../../recipes/manifests
 
 say() { printf '%s\n' "$*"; }
 usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2; exit 64; } # EX_USAGE
-# fail WHAT [FILE]: the file says more. What is installed then stays: a look at it may help.
+# fail WHAT [FILE]: prints the file, too. The package stays installed and can be inspected.
 fail() {
     [ $# -lt 2 ] || head -n 20 "$2" >&2
     printf 'install.sh: %s: %s\n' "${rpm##*/}" "$1" >&2
     exit 1
 }
 
-# Every path of the system, but for rpm's own database and this script's notes.
+# Every path of the system, except for rpm's own database and this script's files.
 paths() { du -alx --exclude="$database" --exclude="$work" / | cut -f2- | sort; }
 
-# rpm is content with a package that is not signed at all; its report tells the difference.
+# rpm accepts a package without a signature; its report shows whether there is one.
 check_signature() {
-    rpm -Kv "$rpm" >"$work/signature" 2>&1 || fail 'its signature or its digests are no good' "$work/signature"
+    rpm -Kv "$rpm" >"$work/signature" 2>&1 || fail 'its signature or its digests are wrong' "$work/signature"
     case $(cat "$work/signature") in *Signature,*': OK'*) ;; *) fail 'it is not signed' "$work/signature" ;; esac
 }
 
@@ -48,11 +48,11 @@ check_files() {
     listed | sort >"$work/listed"
     sort "$manifest" | comm -3 - "$work/listed" >"$work/difference"
     [ ! -s "$work/difference" ] || fail 'its files are not those of its manifest (left: missing)' "$work/difference"
-    rpm -V "$name" >"$work/verified" 2>&1 || fail 'rpm -V finds fault with it' "$work/verified"
+    rpm -V "$name" >"$work/verified" 2>&1 || fail 'rpm -V reports a difference' "$work/verified"
     [ ! -s "$work/verified" ] || fail 'rpm -V is not silent' "$work/verified"
 }
 
-# The name that goes into LD_PRELOAD: the link that is called after the soname.
+# The path for LD_PRELOAD: the link that has the name of the soname.
 find_library() {
     library=''
     for path in $(rpm -ql "$name"); do
@@ -63,14 +63,14 @@ find_library() {
     code=$(readlink -f "$library")
 }
 
-# mapped LIBRARY: does a shell that is started with it run code of ours? The kernel tells.
+# mapped LIBRARY: whether a shell that preloads it has our code mapped, by /proc/self/maps.
 mapped() {
     # shellcheck disable=SC2016  # the shell that is started expands it
     LD_PRELOAD=$1 sh -c 'while read -r line; do case $line in *" r-xp "*" $1") exit 0 ;; esac
         done </proc/self/maps; exit 1' sh "$code" 2>"$work/complaint"
 }
 
-# bound COMMAND...: the loader gives malloc and free of everything in the process to the library.
+# bound COMMAND...: the loader binds malloc and free of the whole process to the library.
 bound() {
     LD_BIND_NOW=1 LD_DEBUG=bindings LD_PRELOAD=$library "$@" >"$work/output" 2>"$work/bindings" ||
         fail "does not run on it: $*" "$work/bindings"
@@ -86,12 +86,12 @@ bound() {
     done
 }
 
-# alike COMMAND...: says the same as without the library, and the loader does not complain.
+# alike COMMAND...: prints the same as without the library, and no complaint of the loader.
 alike() {
     "$@" >"$work/without" 2>&1 || fail "does not run at all, whatever the library: $*" "$work/without"
     LD_PRELOAD=$library "$@" >"$work/with" 2>&1 || fail "does not run on it: $*" "$work/with"
     [ "$(cksum <"$work/with")" = "$(cksum <"$work/without")" ] ||
-        fail "says something else on it: $*" "$work/with"
+        fail "prints something else on it: $*" "$work/with"
 }
 
 # The process asks the library whether a block that malloc gave it is the library's.
@@ -108,7 +108,7 @@ sys.exit(not all(this.mi_is_in_heap_region(this.malloc(size)) for size in range(
 }
 
 run_programs() {
-    ! mapped "$library.elsewhere" || fail 'the proof is worthless: it holds for a library that is not there'
+    ! mapped "$library.elsewhere" || fail 'the test is wrong: it passes for a library that does not exist'
     mapped "$library" || fail 'a shell does not run on it' "$work/complaint"
     [ ! -s "$work/complaint" ] || fail 'the loader complains' "$work/complaint"
     bound sh -c 'echo started'
@@ -122,7 +122,7 @@ run_programs() {
     for program in /usr/libexec/platform-python python3 python; do
         ! command -v "$program" >/dev/null || { python=$program; break; }
     done
-    [ -n "$python" ] || { say '  no Python here: the heap was not asked'; return; }
+    [ -n "$python" ] || { say '  no Python here: the heap was not tested'; return; }
     alike "$python" -c 'import json; print(json.dumps([{str(n): [n] * 50} for n in range(2000)]))'
     owns_heap "$python"
 }
@@ -130,9 +130,9 @@ run_programs() {
 try() {
     rpm=$1
     [ -z "$key" ] || check_signature
-    told=$(rpm -qp --qf '%{NAME} %{VERSION} %{RELEASE}' "$rpm" 2>"$work/told") || fail 'rpm cannot read it' "$work/told"
+    nevr=$(rpm -qp --qf '%{NAME} %{VERSION} %{RELEASE}' "$rpm" 2>"$work/query") || fail 'rpm cannot read it' "$work/query"
     # shellcheck disable=SC2086  # three words
-    set -- $told
+    set -- $nevr
     name=$1 version=$2 release=$3
     paths >"$work/before"
     rpm -U "$rpm" >"$work/installed" 2>&1 || fail 'it cannot be installed' "$work/installed"
@@ -152,6 +152,6 @@ rpm='' work=$(mktemp -d) database=$(readlink -f "$(rpm --eval '%{_dbpath}')")
 trap 'rm -rf "$work"' EXIT
 export TMPDIR="$work"
 [ -z "$key" ] || rpm --import "$key"
-# The dist's triggers run it for every package, and its cache need not have been there.
+# The dist's triggers run it for every package; make its cache before the paths are listed.
 ! command -v ldconfig >/dev/null || ldconfig
 for file do try "$file"; done

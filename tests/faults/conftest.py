@@ -1,25 +1,28 @@
-"""What the campaigns share: real packages, a copy of the project, as many examples as asked for."""
+"""Shared by the tests of faults: real packages, a project to break, the number of examples."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pipeline.system import workspace
 from tests.build.conftest import (
     Package,
     as_root,
     checkout,
     gnupg,
     invoke,
+    list_untested,
     package,
     publisher,
-    tell_what_is_untested,
 )
-from tests.faults import house as houses
-from tests.faults import tally
-from tests.faults.house import BUILD, DIST, VERSION, House
+from tests.faults import counter
+from tests.faults import project as projects
+from tests.faults.project import BUILD, DIST, VERSION, Project
 
 __all__ = [
     "as_root",
@@ -32,25 +35,36 @@ __all__ = [
 
 
 @pytest.fixture(scope="session")
-def pristine(package: Package, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house in which a package is made, undisturbed, and beside it a copy of all of it."""
+def saved_project(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which a package is built, with a saved copy."""
     package(VERSION, DIST)
-    house = houses.make(tmp_path_factory.mktemp("houses") / "house")
-    house.done(*BUILD, "--offline")
-    house.keep()
-    return house
+    project = projects.make(tmp_path_factory.mktemp("projects") / "project")
+    project.succeed(*BUILD, "--offline")
+    project.save()
+    return project
 
 
 @pytest.fixture(scope="module")
-def built(pristine: House) -> House:
-    """The house as it was when the package was made, with all that its compiler keeps."""
-    pristine.renew()
-    return pristine
+def built_project(saved_project: Project) -> Project:
+    """The project as it was when the package was built, with the compiler's cache."""
+    saved_project.restore()
+    return saved_project
+
+
+@pytest.fixture
+def project(built_project: Project) -> Iterator[Project]:
+    """The built project; after the test its packages are as before, and nothing is published."""
+    copy = built_project.folder / "dist-copy"
+    shutil.copytree(built_project.dist, copy)
+    yield built_project
+    for name in ("dist", ".repository", "repository"):
+        workspace.remove(built_project.root / name)
+    copy.rename(built_project.dist)
 
 
 @pytest.fixture
 def keys(gnupg: Path) -> dict[str, str]:
-    """What tells gpg where the keys are."""
+    """The environment in which gpg finds the keys."""
     return {"GNUPGHOME": str(gnupg)}
 
 
@@ -59,24 +73,24 @@ SAMPLE, FULL = 60, 3000
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The same examples each time; in full always others, and what it takes to see one again."""
+    """The same examples each time; with ``--full`` others, each with what repeats it."""
     full = config.getoption("--full")
     settings.register_profile(
-        "campaign",
+        "faults",
         max_examples=FULL if full else SAMPLE,
         derandomize=not full,
         print_blob=True,
         database=None,
-        # Bounds are the cage's matter; how fast the machine is today is nobody's fault.
+        # Time is limited by the sandbox, in CPU seconds.
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
-    settings.load_profile("campaign")
+    settings.load_profile("faults")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was tried, and how often; and what could not be."""
-    if tally.TRIED:
-        terminalreporter.write_line(f"tried: {tally.told()}")
-    tell_what_is_untested(terminalreporter)
+    """Show what was tried and how often, and what could not be tested."""
+    if counter.COUNTS:
+        terminalreporter.write_line(f"tried: {counter.summary()}")
+    list_untested(terminalreporter)

@@ -16,8 +16,8 @@ from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs, Workspace, remove
 from tests.build.conftest import ROOT
 from tests.faults.archives import Bad, corpus
-from tests.faults.cage import caged
-from tests.faults.tally import tried
+from tests.faults.counter import count
+from tests.faults.sandbox import sandboxed
 from tests.unit import release
 
 # How many there are at least; a corpus that lost some would not be noticed otherwise.
@@ -41,7 +41,7 @@ def _state(folder: Path) -> list[tuple[str, os.stat_result, bytes]]:
 
 def _attempt(bad: Bad, plan: Plan, folder: Path, outside: Path) -> str:
     """What is wrong with how an archive was dealt with; nothing where it was dealt with well."""
-    tried("bad archives")
+    count("bad archives")
     remove(folder)
     dirs = StepDirs(
         Workspace(folder, folder / "cache"), dict.fromkeys(("fetch", "unpack"), "0" * 64)
@@ -50,9 +50,9 @@ def _attempt(bad: Bad, plan: Plan, folder: Path, outside: Path) -> str:
         dirs.folder(step).mkdir(parents=True)
     dirs.archive.write_bytes(bad.content)
     before = _state(outside)
-    found = caged(partial(unpack.run, plan, dirs, Report()), dirs.folder("unpack"))
-    if found.fault or found.strays:
-        return "\n".join([found.fault, *found.strays])
+    found = sandboxed(partial(unpack.run, plan, dirs, Report()), dirs.folder("unpack"))
+    if found.fault or found.outside:
+        return "\n".join([found.fault, *found.outside])
     if _state(outside) != before:
         return "something outside was touched"
     odd = [file for file in dirs.folder("unpack").rglob("*") if file.is_symlink()]

@@ -21,25 +21,13 @@ from pipeline.artifact import statement
 from pipeline.system import workspace
 from pipeline.system.checksum import sha256_of
 from tests.build.conftest import Package, untested
-from tests.faults import house as houses
-from tests.faults.house import BUILD, DIST, REPO, SIGN, VERSION, House
-from tests.faults.tally import tried
+from tests.faults import project as projects
+from tests.faults.counter import count
+from tests.faults.project import BUILD, DIST, REPO, SIGN, VERSION, Project
 
 NOBODY = 65534
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 FULL = pytest.mark.full
-
-
-@pytest.fixture
-def house(built: House) -> Iterator[House]:
-    """The same; afterwards it is as it was."""
-    kept = built.folder / "kept"
-    shutil.copytree(built.dist, kept / "dist")
-    yield built
-    for name in ("dist", ".repository", "repository"):
-        workspace.remove(built.root / name)
-    shutil.copytree(kept / "dist", built.dist)
-    shutil.rmtree(kept)
 
 
 @pytest.fixture
@@ -73,7 +61,7 @@ def _closed(apart: list[str], *folders: Path) -> list[str]:
 
 
 def _is_told_full(code: int, told: str) -> None:
-    tried("full disks")
+    count("full disks")
     assert (12, True) == (code, "no room left to write" in told), told
     assert "free some space" in told
 
@@ -82,148 +70,156 @@ def _is_told_full(code: int, told: str) -> None:
 
 
 @pytest.mark.parametrize("size", ["64k", "1200k", "2m", "3m", "4m"])
-def test_a_full_work_folder(house: House, apart: list[str], size: str) -> None:
+def test_a_full_work_folder(project: Project, apart: list[str], size: str) -> None:
     """Whichever step it is that finds no more room."""
-    house.forget()
-    after = house.folder / "after"
-    (house.root / "work").mkdir()
+    project.remove_results()
+    after = project.folder / "after"
+    (project.root / "work").mkdir()
 
     _is_told_full(
-        *house.run(*BUILD, "--offline", before=_small(apart, house.root / "work", size, after))
+        *project.run(*BUILD, "--offline", before=_small(apart, project.root / "work", size, after))
     )
 
-    assert {} == house.results()
+    assert {} == project.checksums()
 
 
 @pytest.mark.parametrize("size", ["1400k", *(pytest.param(s, marks=FULL) for s in ("4m", "24m"))])
-def test_a_full_cache(house: House, apart: list[str], size: str) -> None:
+def test_a_full_cache(project: Project, apart: list[str], size: str) -> None:
     """What the compiler keeps there finds no room; the source that is there stays as it was."""
-    house.forget()
-    entries = house.folder / "other" / workspace.FORMAT / "sha256"
+    project.remove_results()
+    entries = project.folder / "other" / workspace.FORMAT / "sha256"
     entries.mkdir(parents=True)
-    pin = house.pin
+    pin = project.cached_source
     shutil.copy(pin, entries)
-    cache, after = entries.parents[1], house.folder / "after"
+    cache, after = entries.parents[1], project.folder / "after"
 
-    code, told = house.run(
+    code, told = project.run(
         *BUILD, "--offline", before=_small(apart, cache, size, after), MIMALLOC_CACHE=str(cache)
     )
     shutil.rmtree(cache)
 
     _is_told_full(code, told)
-    assert {} == house.results()
+    assert {} == project.checksums()
     assert pin.name == sha256_of(after / workspace.FORMAT / "sha256" / pin.name)
 
 
-def test_a_cache_in_which_the_source_has_no_room(house: House, apart: list[str]) -> None:
+def test_a_cache_in_which_the_source_has_no_room(project: Project, apart: list[str]) -> None:
     """Nothing has the name of a source that is not one."""
-    cache, after, tarball = house.folder / "none", house.folder / "after", house.folder / "handed"
-    house.forget()
+    cache, after, tarball = (
+        project.folder / "none",
+        project.folder / "after",
+        project.folder / "handed",
+    )
+    project.remove_results()
     cache.mkdir()
-    shutil.copy(house.pin, tarball)
+    shutil.copy(project.cached_source, tarball)
     # Which source it is depends on what is at hand, and so does its size.
-    before = _small(apart, cache, f"{house.pin.stat().st_size * 2 // 3}", after)
+    before = _small(apart, cache, f"{project.cached_source.stat().st_size * 2 // 3}", after)
     command = ("fetch", "--version", VERSION, "--source", str(tarball))
 
-    _is_told_full(*house.run(*command, before=before, MIMALLOC_CACHE=str(cache)))
+    _is_told_full(*project.run(*command, before=before, MIMALLOC_CACHE=str(cache)))
 
     assert [] == [file for file in after.rglob("*/sha256/*") if file.is_file()]
 
 
 @pytest.mark.parametrize("size", ["4k", "64k", "120k", "128k", "132k", "136k"])
 def test_a_full_dist_folder_while_packages_get_their_names(
-    house: House, apart: list[str], size: str
+    project: Project, apart: list[str], size: str
 ) -> None:
     """What did get its name is whole, nothing vouches for a part, and the next run ends it."""
-    whole, after = house.named(), house.folder / "after"
-    shutil.rmtree(house.dist)
+    whole, after = project.final_checksums(), project.folder / "after"
+    shutil.rmtree(project.dist)
 
-    code, told = house.run(*BUILD, "--offline", before=_small(apart, house.dist, size, after))
+    code, told = project.run(*BUILD, "--offline", before=_small(apart, project.dist, size, after))
 
     _is_told_full(code, told)
-    assert {} == house.results()
-    shutil.rmtree(house.dist)
-    after.rename(house.dist)
-    assert house.results().items() < whole.items()
-    house.done(*BUILD, "--offline")
-    assert whole == house.results()
+    assert {} == project.checksums()
+    shutil.rmtree(project.dist)
+    after.rename(project.dist)
+    assert project.checksums().items() < whole.items()
+    project.succeed(*BUILD, "--offline")
+    assert whole == project.checksums()
 
 
 @pytest.mark.parametrize("size", ["180k", "220k"])
 def test_a_full_dist_folder_for_signatures(
-    house: House, apart: list[str], size: str, keys: dict[str, str]
+    project: Project, apart: list[str], size: str, keys: dict[str, str]
 ) -> None:
     """What was finished stays so, signed or not, and the next signing ends."""
-    names, after = set(house.named()), house.folder / "after"
+    names, after = set(project.final_checksums()), project.folder / "after"
 
-    code, told = house.run(*SIGN, before=_small(apart, house.dist, size, after), **keys)
+    code, told = project.run(*SIGN, before=_small(apart, project.dist, size, after), **keys)
 
     _is_told_full(code, told)
-    shutil.rmtree(house.dist)
-    after.rename(house.dist)
-    assert all(statement.vouches(file) for file in house.dist.rglob("*.rpm"))
-    house.done(*SIGN, **keys)
-    assert names == set(house.results())
+    shutil.rmtree(project.dist)
+    after.rename(project.dist)
+    assert all(statement.matches(file) for file in project.dist.rglob("*.rpm"))
+    project.succeed(*SIGN, **keys)
+    assert names == set(project.checksums())
 
 
 @pytest.mark.parametrize("size", ["64k", "140k", "180k"])
-def test_a_full_repository(house: House, apart: list[str], size: str, keys: dict[str, str]) -> None:
+def test_a_full_repository(
+    project: Project, apart: list[str], size: str, keys: dict[str, str]
+) -> None:
     """Nothing half-made is served."""
-    house.done(*SIGN, **keys)
-    trees = house.root / ".repository"
+    project.succeed(*SIGN, **keys)
+    trees = project.root / ".repository"
     trees.mkdir()
 
-    code, told = house.run(*REPO, before=_small(apart, trees, size, house.folder / "after"), **keys)
+    code, told = project.run(
+        *REPO, before=_small(apart, trees, size, project.folder / "after"), **keys
+    )
 
     _is_told_full(code, told)
-    assert not os.path.lexists(house.root / "repository")
-    house.done(*REPO, **keys)
+    assert not os.path.lexists(project.root / "repository")
+    project.succeed(*REPO, **keys)
 
 
 @pytest.mark.parametrize("command", [SIGN, REPO], ids=["sign", "repo"])
 @pytest.mark.parametrize("size", ["4k", "60k", "200k"])
 def test_a_full_folder_for_temporary_files(
-    house: House, apart: list[str], size: str, command: tuple[str, ...], keys: dict[str, str]
+    project: Project, apart: list[str], size: str, command: tuple[str, ...], keys: dict[str, str]
 ) -> None:
     """The programs of others do not say what they lack; we do."""
     if command == REPO:
-        house.done(*SIGN, **keys)
-    before = _small(apart, house.scratch, size, house.folder / "after")
+        project.succeed(*SIGN, **keys)
+    before = _small(apart, project.scratch, size, project.folder / "after")
 
-    code, told = house.run(*command, before=before, **keys)
+    code, told = project.run(*command, before=before, **keys)
 
     assert "Traceback" not in told
     _is_told_full(code, told)
-    assert all(statement.vouches(file) for file in house.dist.rglob("*.rpm"))
+    assert all(statement.matches(file) for file in project.dist.rglob("*.rpm"))
 
 
 # --- closed --------------------------------------------------------------------------------------
 
 
 def _is_told_closed(code: int, told: str) -> None:
-    tried("closed folders")
+    count("closed folders")
     assert (12, True) == (code, "not allowed to read or write" in told), told
 
 
-def test_a_cache_that_is_read_only(house: House, apart: list[str]) -> None:
+def test_a_cache_that_is_read_only(project: Project, apart: list[str]) -> None:
     """With the source in it, a build works: the compiler keeps its files elsewhere."""
-    whole = house.named()
-    house.forget()
+    whole = project.final_checksums()
+    project.remove_results()
 
-    house.done(*BUILD, "--offline", before=_closed(apart, house.cache))
+    project.succeed(*BUILD, "--offline", before=_closed(apart, project.cache))
 
-    assert whole == house.results()
+    assert whole == project.checksums()
 
 
-def test_a_read_only_cache_without_the_source(house: House, apart: list[str]) -> None:
+def test_a_read_only_cache_without_the_source(project: Project, apart: list[str]) -> None:
     """It is told that the cache cannot be written to."""
-    cache, tarball = house.folder / "none", house.folder / "handed"
+    cache, tarball = project.folder / "none", project.folder / "handed"
     (cache / workspace.FORMAT).mkdir(parents=True, exist_ok=True)
-    house.forget()
-    shutil.copy(house.pin, tarball)
+    project.remove_results()
+    shutil.copy(project.cached_source, tarball)
     command = ("fetch", "--version", VERSION, "--source", str(tarball))
 
-    code, told = house.run(*command, before=_closed(apart, cache), MIMALLOC_CACHE=str(cache))
+    code, told = project.run(*command, before=_closed(apart, cache), MIMALLOC_CACHE=str(cache))
 
     _is_told_closed(code, told)
     assert "MIMALLOC_CACHE" in told
@@ -235,23 +231,23 @@ def test_a_read_only_cache_without_the_source(house: House, apart: list[str]) ->
     ids=["sign-dist", "repo-trees", "repo-checkout", "sign-checkout"],
 )
 def test_a_closed_folder_for_signatures_and_repositories(
-    house: House, apart: list[str], command: tuple[str, ...], closed: str, keys: dict[str, str]
+    project: Project, apart: list[str], command: tuple[str, ...], closed: str, keys: dict[str, str]
 ) -> None:
     """It is told which, and what was there before is there after."""
     if command == REPO:
-        house.done(*SIGN, **keys)
-    (house.root / closed).mkdir(exist_ok=True)
-    before = house.results()
+        project.succeed(*SIGN, **keys)
+    (project.root / closed).mkdir(exist_ok=True)
+    before = project.checksums()
 
-    _is_told_closed(*house.run(*command, before=_closed(apart, house.root / closed), **keys))
+    _is_told_closed(*project.run(*command, before=_closed(apart, project.root / closed), **keys))
 
-    assert before == house.results()
-    assert not os.path.lexists(house.root / "repository")
+    assert before == project.checksums()
+    assert not os.path.lexists(project.root / "repository")
 
 
 @pytest.fixture
-def theirs(package: Package) -> Iterator[House]:
-    """A house that belongs to nobody, where everybody may look, and a cache that is ours."""
+def theirs(package: Package) -> Iterator[Project]:
+    """A project that belongs to nobody, where everybody may look, and a cache that is ours."""
     if os.geteuid() != 0:
         untested("a cache that is somebody else's", "needs root, to be somebody else")
     env = {**os.environ, "HOME": "/"}
@@ -261,14 +257,14 @@ def theirs(package: Package) -> Iterator[House]:
     package(VERSION, DIST)
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         Path(folder).chmod(0o755)
-        house = houses.make(Path(folder) / "house")
-        for each in (house.root, house.scratch):
+        project = projects.make(Path(folder) / "project")
+        for each in (project.root, project.scratch):
             for file in [each, *each.rglob("*")]:
                 os.chown(file, NOBODY, NOBODY)
-        yield house
+        yield project
 
 
-def test_a_cache_that_is_somebody_elses(theirs: House) -> None:
+def test_a_cache_that_is_somebody_elses(theirs: Project) -> None:
     """Who may not look into it is told what to set; who may look and not write can build."""
     layout = theirs.cache / workspace.FORMAT
     home = {"HOME": str(theirs.scratch)}
@@ -277,11 +273,11 @@ def test_a_cache_that_is_somebody_elses(theirs: House) -> None:
     code, told = theirs.run(*BUILD, "--offline", before=AS_NOBODY, **home)
     _is_told_closed(code, told)
     assert "MIMALLOC_CACHE" in told
-    assert {} == theirs.results()
+    assert {} == theirs.checksums()
 
     layout.chmod(0o755)
-    theirs.done(*BUILD, "--offline", before=AS_NOBODY, **home)
-    assert 6 == len(theirs.results())
+    theirs.succeed(*BUILD, "--offline", before=AS_NOBODY, **home)
+    assert 6 == len(theirs.checksums())
 
 
 # --- altered -------------------------------------------------------------------------------------
@@ -328,22 +324,22 @@ def _lost(entry: Path) -> None:
     ],
 )
 def test_a_spoilt_entry_is_never_used(
-    house: House, spoil: Callable[[Path], None], tmp_path: Path
+    project: Project, spoil: Callable[[Path], None], tmp_path: Path
 ) -> None:
     """Offline it is as good as none; and once the source is had again, all is as it should be."""
-    whole, entry, tarball = house.named(), house.pin, tmp_path / "tarball"
-    house.forget()
+    whole, entry, tarball = project.final_checksums(), project.cached_source, tmp_path / "tarball"
+    project.remove_results()
     shutil.copy(entry, tarball)
     spoil(entry)
-    tried("spoilt sources")
+    count("spoilt sources")
 
-    code, told = house.run(*BUILD, "--offline")
+    code, told = project.run(*BUILD, "--offline")
     assert 20 == code, told
     assert "not in the cache" in told
-    assert {} == house.results()
-    house.done("fetch", "--version", VERSION, "--source", str(tarball))
+    assert {} == project.checksums()
+    project.succeed("fetch", "--version", VERSION, "--source", str(tarball))
     assert (entry.name, False) == (sha256_of(entry), entry.is_symlink())
-    house.done(*BUILD, "--offline")
-    assert whole == house.results()
-    for left in (house.cache / workspace.FORMAT / "sha256").glob("elsewhere"):
+    project.succeed(*BUILD, "--offline")
+    assert whole == project.checksums()
+    for left in (project.cache / workspace.FORMAT / "sha256").glob("elsewhere"):
         left.unlink()

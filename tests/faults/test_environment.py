@@ -1,4 +1,4 @@
-"""Hostile or odd surroundings: the same bytes, or a clear refusal; never a traceback."""
+"""Hostile or odd environments: the same bytes, or an error; never a traceback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.build.conftest import ROOT, Package
 
 BUILD = ("build", "--version", "2.0.9", "--dist", "el7", "--offline")
 
-# What the user's settings of rpm may say: where to work, what to run, how to pack.
+# What the user's rpm macros may set: where to work, what to run, how to pack.
 MACROS = """
 %_topdir /nowhere
 %_tmppath /nowhere
@@ -35,7 +35,7 @@ MACROS = """
 %source_date_epoch_from_changelog 1
 """
 
-# What other programs would heed: compilers, linkers, cmake, ninja, zig, tar, gzip, shells, Python.
+# Variables that programs read: compilers, linkers, cmake, ninja, zig, tar, gzip, shells, Python.
 SETTINGS = {
     **dict.fromkeys(("CC", "CXX", "LD", "AR", "STRIP", "CPP", "SHELL"), "/nowhere/fake"),
     **dict.fromkeys(("CFLAGS", "CXXFLAGS", "CPPFLAGS"), "-O0 -g -DMI_DEBUG=3 -march=native"),
@@ -69,22 +69,22 @@ SETTINGS = {
     "COLUMNS": "1",
 }
 
-# Nothing but where programs are, and a locale in which a letter is a byte.
+# Nothing but PATH, and a locale without UTF-8.
 BARE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
-# None of these is asked for by its bare name.
+# None of these is started by its bare name.
 PINNED = ("cmake", "ninja", "zig", "cc", "gcc", "clang", "ar", "strip", "make", "git")
 
 
 @pytest.fixture
 def expected(package: Package) -> str:
-    """The checksum of the package as it comes out undisturbed."""
+    """The checksum of the package in a plain environment."""
     return package("2.0.9", "el7").sha256
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
-    """A copy of the user's sources, with what the compiler keeps."""
+    """A cache with the user's sources."""
     folder = tmp_path / "cache"
     shutil.copytree(workspace.locate(ROOT).cache / "sha256", folder / workspace.FORMAT / "sha256")
     return folder
@@ -92,12 +92,12 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fakes(tmp_path: Path) -> Path:
-    """A folder for PATH, of programs that leave a mark and fail."""
+    """A folder for PATH, with programs that write their name to a file and fail."""
     folder = tmp_path / "fakes"
     folder.mkdir()
     for name in PINNED:
         _fake(folder / name, f"echo {name} >>{tmp_path}/called; exit 9")
-    # cmake asks it for its version, and does nothing with the answer.
+    # cmake runs it for its version, and does not use the answer.
     _fake(folder / "ld", "exit 9")
     return folder
 
@@ -125,8 +125,8 @@ def _run(
     return done
 
 
-def _odd_neighbours(checkout: Path) -> None:
-    """Files whose names are no text, where the project looks around."""
+def _add_odd_files(checkout: Path) -> None:
+    """Add files whose names are no text, where the project lists folders."""
     for folder in (checkout, checkout.parent, checkout / "dist", checkout / "recipes"):
         folder.mkdir(exist_ok=True)
         for name in (b"\xff\xfe.txt", b"new\nline", b"\x1b[2J"):
@@ -134,44 +134,44 @@ def _odd_neighbours(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["settings", pytest.param("bare", marks=pytest.mark.full)])
-def test_surroundings_have_no_say(
+def test_the_environment_does_not_change_the_package(
     expected: str, checkout: Path, cache: Path, fakes: Path, tmp_path: Path, kind: str
 ) -> None:
-    """With everything set that others heed, or with nothing set: the same package."""
+    """With everything set that programs read, or with nothing set: the same package."""
     home = tmp_path / "home"
     home.mkdir()
     (home / ".rpmmacros").write_text(MACROS)
     (home / ".rpmrc").write_text("optflags: x86_64 -O0\nbuildarchtranslate: x86_64: i386\n")
-    _odd_neighbours(checkout)
+    _add_odd_files(checkout)
     env = {"MIMALLOC_CACHE": str(cache), "PATH": f"{fakes}:{os.environ['PATH']}"}
     env |= {**SETTINGS, "HOME": str(home)} if kind == "settings" else BARE
 
     done = _run(checkout, *BUILD, env=env, umask=0o077)
 
     assert 0 == done.returncode, done.stderr
-    (made,) = (checkout / "dist" / "el7").glob("*/mimalloc-custom-2.0.9*.rpm")
-    assert expected == sha256_of(made)
+    (rpm,) = (checkout / "dist" / "el7").glob("*/mimalloc-custom-2.0.9*.rpm")
+    assert expected == sha256_of(rpm)
     assert not (tmp_path / "called").exists()
     assert not Path("/nowhere").exists()
 
 
-# What stands in rpmbuild's place, and the exit code of the refusal.
+# A script in the place of rpmbuild, and the exit code of the build.
 RPMBUILDS = {
-    "says nothing": ("exit 0", 11),
+    "prints nothing": ("exit 0", 11),
     "fails at once": ("exit 1", 11),
-    "is no program": ("", 0),  # the system goes on to the next folder of PATH
-    "makes nothing": ('[ "$1" != --version ] || echo RPM version 4.18.0', 27),
-    "packs otherwise": ('exec {real} "$@" --define "_binary_payload w1.gzdio"', 28),
-    "tells another version": ('[ "$1" != --version ] || exec echo 9; exec {real} "$@"', 0),
+    "is no program": ("", 0),  # the system uses the next folder of PATH
+    "writes nothing": ('[ "$1" != --version ] || echo RPM version 4.18.0', 27),
+    "packs differently": ('exec {real} "$@" --define "_binary_payload w1.gzdio"', 28),
+    "prints another version": ('[ "$1" != --version ] || exec echo 9; exec {real} "$@"', 0),
 }
 
 
 @pytest.fixture(scope="module")
 def compiled(package: Package, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A copy of the project in which all is done but the package, and a folder for PATH."""
+    """A copy of the project in which all steps before package are done, and a folder for PATH."""
     package("2.0.9", "el7")
     root, fakes = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("fakes")
-    for name in ("recipes", "patches", "buildroot", "doors", "pipeline"):
+    for name in ("recipes", "patches", "buildroot", "cli", "pipeline"):
         shutil.copytree(ROOT / name, root / name)
     shutil.copy(ROOT / "tasks.py", root)
     done = _run(root, "stage", *BUILD[1:], env=os.environ)
@@ -181,13 +181,10 @@ def compiled(package: Package, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 @pytest.mark.parametrize("kind", RPMBUILDS)
 def test_another_rpmbuild(expected: str, compiled: tuple[Path, Path], kind: str) -> None:
-    """A wrapper on PATH is refused by what comes out of it, and nothing gets its name."""
+    """A wrapper on PATH is an error if its package is not right, and nothing gets a final name."""
     root, fakes = compiled
-    for made_before in (
-        "dist",
-        *(f"work/{workspace.FORMAT}/{step}" for step in ("package", "check")),
-    ):
-        shutil.rmtree(root / made_before, ignore_errors=True)
+    for folder in ("dist", *(f"work/{workspace.FORMAT}/{step}" for step in ("package", "check"))):
+        shutil.rmtree(root / folder, ignore_errors=True)
     body, code = RPMBUILDS[kind]
     if kind == "is no program":
         (fakes / "rpmbuild").write_bytes(b"\x7fELF" + bytes(60))
@@ -198,8 +195,8 @@ def test_another_rpmbuild(expected: str, compiled: tuple[Path, Path], kind: str)
     done = _run(root, *BUILD, env={**os.environ, "PATH": f"{fakes}:{os.environ['PATH']}"})
 
     assert code == done.returncode, done.stderr
-    made = [file for file in (root / "dist").rglob("*.rpm") if "nginx" not in file.name]
-    assert [expected] * (code == 0) == [sha256_of(file) for file in made]
+    rpms = [file for file in (root / "dist").rglob("*.rpm") if "nginx" not in file.name]
+    assert [expected] * (code == 0) == [sha256_of(rpm) for rpm in rpms]
 
 
 @pytest.mark.parametrize(
@@ -219,10 +216,10 @@ def test_another_rpmbuild(expected: str, compiled: tuple[Path, Path], kind: str)
     ],
 )
 @pytest.mark.parametrize("command", [BUILD, ("list",), ("clean",)], ids=["build", "list", "clean"])
-def test_a_path_that_the_tools_cannot_take(
+def test_a_path_that_the_tools_cannot_use(
     checkout: Path, command: tuple[str, ...], name: bytes
 ) -> None:
-    """Exit code 12, and the characters are named; or it is one that they can take."""
+    """Exit code 12, and the characters are named; or they can use it."""
     moved = checkout.rename(checkout.parent / os.fsdecode(name))
 
     done = _run(moved, *command, env=os.environ)

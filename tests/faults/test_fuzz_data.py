@@ -1,4 +1,4 @@
-"""Made-up recipes, build roots, manifests, names and statements: an error of ours, or an answer."""
+"""Generated recipes, build roots, manifests, names, statements: an error of ours, or a result."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from pipeline.build import make, selection
 from pipeline.build.selection import Selection
 from pipeline.checks import files
 from pipeline.config import load
-from pipeline.inspect import read
+from pipeline.inspect.package import read
 from pipeline.model import Facts
 from pipeline.model.errors import PackagingError
-from pipeline.publish import selection, signing
+from pipeline.publish import inventory, repository
 from pipeline.system import workspace
 from pipeline.toolchain import spec
 from tests.build.conftest import ARCH, ROOT, Package
-from tests.faults.cage import bounded
-from tests.faults.made_up import CHANGES, TEXTS, VALUES, changed, spoilt
-from tests.faults.tally import tried
+from tests.faults.counter import count
+from tests.faults.generated import CHANGES, TEXTS, VALUES, changed, corrupted
+from tests.faults.sandbox import time_limit
 
-DICE = st.randoms(use_true_random=False)
+GENERATORS = st.randoms(use_true_random=False)
 
-# What is read on the way to one package, and how each file is named.
+# The files that are read for one package.
 FILES = [
     "recipes/2.0.9.toml",
     "recipes/package.toml",
@@ -43,10 +43,10 @@ FILES = [
 ]
 
 
-def ours(call: Callable[[], object]) -> PackagingError | None:
-    """The error of ours that came out of a call; another one, or no end, fails the test."""
-    tried("spoilt data")
-    with bounded():
+def error_of(call: Callable[[], object]) -> PackagingError | None:
+    """The error of ours that a call raises; another one, or a time-out, fails the test."""
+    count("generated data")
+    with time_limit():
         try:
             call()
         except PackagingError as problem:
@@ -64,22 +64,21 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _planned(root: Path) -> None:
-    """All that is done with the data before a program is started."""
+def _plan(root: Path) -> None:
+    """Everything that is done with the data before a program is started."""
     plan = selection.plan(root, "2.0.9", "el7", ARCH)
     make.step_dirs(plan, workspace.Workspace(root, root / "cache"))
-    for change in plan.recipe.patch:
-        load.patch_file(root, plan.recipe, change)
-    listing = spec.listed(plan, load.manifest(root, plan))
-    spec.render(plan, root, listing, plan.options)
+    for patch in plan.recipe.patch:
+        load.patch_file(root, plan.recipe, patch)
+    spec.render(plan, root, load.manifest(root, plan))
 
 
-def _hold(root: Path, name: str, content: bytes) -> None:
+def _plan_with(root: Path, name: str, content: bytes) -> None:
     file = root / name
     before = file.read_bytes()
     file.write_bytes(content)
     try:
-        ours(lambda: _planned(root))
+        error_of(lambda: _plan(root))
     finally:
         file.write_bytes(before)
 
@@ -87,16 +86,16 @@ def _hold(root: Path, name: str, content: bytes) -> None:
 @pytest.mark.parametrize("name", FILES)
 @given(change=CHANGES)
 def test_values_of_a_table(data: Path, name: str, change: tuple[random.Random, list[Any]]) -> None:
-    """Whatever is where a value should be, the file is refused with its complaint, or taken."""
+    """A file with any other values is refused with a complaint, or accepted."""
     table = tomllib.loads((ROOT / name).read_text())
-    _hold(data, name, tomlkit.dumps(changed(table, *change)).encode(errors="surrogatepass"))
+    _plan_with(data, name, tomlkit.dumps(changed(table, *change)).encode(errors="surrogatepass"))
 
 
 @pytest.mark.parametrize("name", FILES)
-@given(dice=DICE, times=st.integers(1, 8))
-def test_bytes_of_a_table(data: Path, name: str, dice: random.Random, times: int) -> None:
-    """The same of files that are no TOML, or no text."""
-    _hold(data, name, spoilt((ROOT / name).read_bytes(), dice, times))
+@given(generator=GENERATORS, times=st.integers(1, 8))
+def test_bytes_of_a_table(data: Path, name: str, generator: random.Random, times: int) -> None:
+    """The same for files that are not TOML or not UTF-8."""
+    _plan_with(data, name, corrupted((ROOT / name).read_bytes(), generator, times))
 
 
 @pytest.mark.parametrize(
@@ -109,27 +108,27 @@ def test_a_table_that_exhausts_its_reader(data: Path, name: str, text: str) -> N
     before = file.read_bytes()
     file.write_text(text)
     try:
-        assert ours(lambda: _planned(data)) is not None
+        assert error_of(lambda: _plan(data)) is not None
     finally:
         file.write_bytes(before)
 
 
-@given(content=st.binary(max_size=200) | DICE.map(lambda dice: _manifest(dice)))
+@given(content=st.binary(max_size=200) | GENERATORS.map(lambda generator: _manifest(generator)))
 @example(content=b"\xff\xfe")
 def test_manifests(data: Path, facts: Facts, content: bytes) -> None:
-    """A list of paths that is none is a finding, or an error of ours."""
+    """A malformed list of paths is a finding, or an error of ours."""
     file = data / "recipes" / "manifests" / "2.0.9.el7.txt"
     before = file.read_bytes()
     file.write_bytes(content)
     plan = selection.plan(ROOT, "2.0.9", "el7", ARCH)
     try:
-        ours(lambda: list(files.manifest(facts, plan, load.manifest(data, plan))))
+        error_of(lambda: list(files.manifest(facts, plan, load.manifest(data, plan))))
     finally:
         file.write_bytes(before)
 
 
-def _manifest(dice: random.Random) -> bytes:
-    return spoilt((ROOT / "recipes/manifests/2.0.9.el7.txt").read_bytes(), dice, 3)
+def _manifest(generator: random.Random) -> bytes:
+    return corrupted((ROOT / "recipes/manifests/2.0.9.el7.txt").read_bytes(), generator, 3)
 
 
 @pytest.fixture(scope="module")
@@ -139,25 +138,25 @@ def facts(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Facts:
     return read(built.rpm, tmp_path_factory.mktemp("facts"), library=built.plan.library)
 
 
-ASKED = TEXTS | st.sampled_from(["all", "all,all", ",", "2.0.9", "2.0.9,", " el7 ", "secure"])
+WORDS = TEXTS | st.sampled_from(["all", "all,all", ",", "2.0.9", "2.0.9,", " el7 ", "secure"])
 
 
 @given(
     st.fixed_dictionaries(
         {},
-        optional=dict.fromkeys(("version", "dist", "arch", "flavor", "toolchain", "source"), ASKED),
+        optional=dict.fromkeys(("version", "dist", "arch", "flavor", "toolchain", "source"), WORDS),
     )
 )
-def test_what_is_asked_for(asked: dict[str, str]) -> None:
-    """A word that names nothing is refused; nothing is looked up by it."""
-    problem = ours(lambda: selection.plans(ROOT, Selection(**asked)))
+def test_selections(words: dict[str, str]) -> None:
+    """An unknown name is refused, and not used as a path."""
+    problem = error_of(lambda: selection.plans(ROOT, Selection(**words)))
     assert problem is None or problem.exit_code in (2, 20)
 
 
-@given(st.tuples(ASKED, ASKED, ASKED, ASKED))
-def test_what_a_header_says_of_itself(words: tuple[str, str, str, str]) -> None:
-    """A package of no recipe is refused, whatever it calls itself."""
-    problem = ours(lambda: selection.named(ROOT, *words))
+@given(st.tuples(WORDS, WORDS, WORDS, WORDS))
+def test_nevras_of_headers(words: tuple[str, str, str, str]) -> None:
+    """A package without a recipe is refused."""
+    problem = error_of(lambda: selection.by_nevra(ROOT, *words))
     assert problem is not None
 
 
@@ -168,78 +167,81 @@ NEVRAS = st.builds("{}-{}-{}.{}.{}.rpm".format, NAMES, TEXTS, st.integers() | TE
 @given(NAMES | NEVRAS)
 @example("a-1-" + "9" * 5000 + ".el7.x86_64.rpm")
 def test_names_of_packages(name: str) -> None:
-    """A file in dist/ is a package by its name, or is refused; what it says is what it was."""
+    """A file in dist/ has the name of a package, or is refused."""
 
-    def look() -> None:
-        item = selection.read(Path(name))
+    def check() -> None:
+        item = inventory.read(Path(name))
         assert item.rank
         assert item.line
-        assert "/" not in item.shelf
+        assert "/" not in item.folder
 
-    ours(look)
+    error_of(check)
 
 
 @given(TEXTS | TEXTS.map("https://{}".format))
 def test_addresses(url: str) -> None:
-    """What is taken for an address ends no line and no word of the files that it goes into."""
+    """An accepted address has no special characters of the files that it is written to."""
 
-    def look() -> None:
-        address = signing._address(url)
+    def check() -> None:
+        address = repository._address(url)
         assert address.split() == [address]
         assert address.isprintable()
         assert not set(address) & set("\"'<>&$;[]{}\\`|")
 
-    ours(look)
+    error_of(check)
 
 
 @given(TEXTS | st.integers().map(str) | st.text("0123456789 \n٣²"))
 def test_numbers_of_versions_to_keep(keep: str) -> None:
-    """A number of versions is one, or nothing at all."""
+    """An accepted number is not negative, and not too large."""
 
-    def look() -> None:
-        assert 0 <= signing._number(keep) < 10_000
+    def check() -> None:
+        assert 0 <= repository._number(keep) < 10_000
 
-    ours(look)
+    error_of(check)
 
 
 @pytest.fixture(scope="module")
-def shelved(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real package with what accounts for it, to spoil."""
+def placed(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a real package with its statement and bill."""
     built = package("2.0.9", "el7").rpm
     folder = tmp_path_factory.mktemp("dist")
-    for file in (built, *statement.beside(built)):
+    for file in (built, *statement.accompanying_files(built)):
         shutil.copy(file, folder)
     return folder / built.name
 
 
 @given(change=CHANGES)
-def test_statements(shelved: Path, change: tuple[random.Random, list[Any]]) -> None:
-    """Whatever is beside a package, it is vouched for or not, and is never a traceback."""
-    statement = statement.beside(shelved)[0]
-    before = statement.read_text()
+def test_statements(placed: Path, change: tuple[random.Random, list[Any]]) -> None:
+    """A package matches any statement, or not, without an error."""
+    file = statement.accompanying_files(placed)[0]
+    before = file.read_text()
     table = changed(json.loads(before), *change)
-    statement.write_text(json.dumps(table, default=str), errors="surrogatepass")
+    file.write_text(json.dumps(table, default=str), errors="surrogatepass")
     try:
-        with bounded():
-            assert statement.vouches(shelved) in (True, False)
+        with time_limit():
+            assert statement.matches(placed) in (True, False)
     finally:
-        statement.write_text(before)
+        file.write_text(before)
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["statement", "bill"])
-@given(content=st.binary(max_size=99) | VALUES.map(lambda it: json.dumps(it, default=str).encode()))
+@given(
+    content=st.binary(max_size=99)
+    | VALUES.map(lambda value: json.dumps(value, default=str).encode())
+)
 @example(content=b"[" * 200_000)
 @example(content=b'{"a":' * 200_000)
 @example(content=b"1" * 10_000)
 @example(content=b"\xff\xfe")
-def test_what_is_no_statement(shelved: Path, which: int, content: bytes) -> None:
-    """Something else in its place vouches for nothing."""
-    file = statement.beside(shelved)[which]
+def test_files_in_place_of_a_statement(placed: Path, which: int, content: bytes) -> None:
+    """A package does not match another file."""
+    file = statement.accompanying_files(placed)[which]
     before = file.read_bytes()
     file.write_bytes(content)
     try:
-        with bounded():
-            assert statement.vouches(shelved) is False
+        with time_limit():
+            assert statement.matches(placed) is False
     finally:
         file.write_bytes(before)
-    assert statement.vouches(shelved) is True
+    assert statement.matches(placed) is True

@@ -1,4 +1,4 @@
-"""Mutated packages and libraries: read, or refused with an error of ours, in bounds."""
+"""Mutated packages and libraries: read, or refused with an error of ours, within limits."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from hypothesis import strategies as st
 
 from pipeline.artifact import signed_content
 from pipeline.commands import verify
-from pipeline.inspect import elf, mi_version, payload, read
+from pipeline.inspect import elf, mi_version, payload
+from pipeline.inspect.package import read
 from pipeline.model import Built
-from pipeline.publish import key
-from pipeline.publish.signature import Keyring
+from pipeline.publish.key import Key
 from pipeline.service import program
 from tests.build.conftest import Package
-from tests.faults.cage import Outcome, caged
-from tests.faults.made_up import spoilt
-from tests.faults.tally import tried
+from tests.faults.counter import count
+from tests.faults.generated import corrupted
+from tests.faults.sandbox import Outcome, sandboxed
 
-# More than any package of ours has in it, in bytes.
+# Bytes; more than any package of ours contains.
 LIMIT = 32 << 20
 
-DICE = st.randoms(use_true_random=False)
+GENERATORS = st.randoms(use_true_random=False)
 
-# Each example reads a whole library, or starts several of rpm's programs.
+# An example reads a whole library, or starts several programs of rpm.
 FEWER = settings(max_examples=max(20, settings().max_examples // 3))
 
 
-def held(outcome: Outcome) -> Outcome:
-    """The outcome, where nothing came out that must not, and nothing was written elsewhere."""
-    tried("readings of spoilt packages")
+def checked(outcome: Outcome) -> Outcome:
+    """The outcome, without an unexpected error, and without files outside of the folder."""
+    count("mutated packages")
     assert "" == outcome.fault
-    assert [] == outcome.strays
+    assert [] == outcome.outside
     return outcome
 
 
@@ -52,46 +52,46 @@ def built(package: Package) -> Built:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The only folder that may be written to."""
-    return tmp_path_factory.mktemp("room")
+    return tmp_path_factory.mktemp("work")
 
 
 @pytest.fixture(scope="module")
 def library(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shared library out of it."""
+    """The shared library in it."""
     folder = tmp_path_factory.mktemp("library")
     payload.unpack(built.rpm, folder)
     return payload.place(payload.root(folder), built.plan.library)
 
 
 def _parts(content: bytes) -> list[tuple[int, int]]:
-    """Where an ELF file keeps what its readers go by: its header, and the tables of its parts."""
+    """The offsets of the header and the tables of an ELF file."""
     sections = int.from_bytes(content[40:48], "little")
     return [(0, 64), (64, 64 + 56 * 12), (sections, len(content)), (0x200, 0x3000)]
 
 
-def _altered(content: bytes, dice: random.Random, times: int) -> bytes:
-    """A copy with a few bytes changed in one of those parts, or anywhere."""
-    start, end = dice.choice([*_parts(content), (0, len(content))])
-    return content[:start] + spoilt(content[start:end], dice, times) + content[end:]
+def _altered(content: bytes, generator: random.Random, times: int) -> bytes:
+    """A copy with a few bytes changed in one of those tables, or anywhere."""
+    start, end = generator.choice([*_parts(content), (0, len(content))])
+    return content[:start] + corrupted(content[start:end], generator, times) + content[end:]
 
 
 @FEWER
-@given(dice=DICE, times=st.integers(1, 6))
-def test_libraries(library: Path, folder: Path, dice: random.Random, times: int) -> None:
-    """A library that is none is refused as such, whatever its tables say of its size."""
+@given(generator=GENERATORS, times=st.integers(1, 6))
+def test_libraries(library: Path, folder: Path, generator: random.Random, times: int) -> None:
+    """A malformed library is read or refused."""
     file = folder / "libmimalloc.so"
-    file.write_bytes(_altered(library.read_bytes(), dice, times))
+    file.write_bytes(_altered(library.read_bytes(), generator, times))
 
-    outcome = held(caged(partial(elf.read, file), folder))
+    outcome = checked(sandboxed(partial(elf.read, file), folder))
 
-    assert outcome.word in ("good", "CheckError")
-    assert "good" == held(caged(lambda: list(program.warnings(file)), folder)).word
-    told = held(caged(partial(mi_version.mi_version, file), folder))
-    assert isinstance(told.answer, int)
+    assert outcome.kind in ("good", "CheckError")
+    assert "good" == checked(sandboxed(lambda: list(program.warnings(file)), folder)).kind
+    version = checked(sandboxed(partial(mi_version.mi_version, file), folder))
+    assert isinstance(version.answer, int)
 
 
 def _endless_sections(content: bytearray) -> None:
-    """Each is read where the first one is; how many there are, the first one says."""
+    """All section headers are the first one, which has their number."""
     content[58:62] = bytes(4)
     first = int.from_bytes(content[40:48], "little")
     content[first + 32 : first + 40] = (1 << 60).to_bytes(8, "little")
@@ -108,7 +108,7 @@ def _endless_segments(content: bytearray) -> None:
 
 
 def _endless_versions(content: bytearray) -> None:
-    """The entry behind the first one is the first one, over and over."""
+    """The entry after the first one is the first one."""
     first, number = (int.from_bytes(content[at : at + n], "little") for at, n in ((40, 8), (60, 2)))
     for header in range(first, first + 64 * number, 64):
         if content[header + 4 : header + 8] == b"\xfe\xff\xff\x6f":
@@ -118,40 +118,42 @@ def _endless_versions(content: bytearray) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [_endless_sections, _many_sections, _endless_segments, _endless_versions]
+    "mutate", [_endless_sections, _many_sections, _endless_segments, _endless_versions]
 )
 def test_tables_without_end(
-    library: Path, folder: Path, spoil: Callable[[bytearray], None]
+    library: Path, folder: Path, mutate: Callable[[bytearray], None]
 ) -> None:
-    """A table is as long as its file has room for it, whatever it says."""
+    """A table is not longer than its file."""
     content = bytearray(library.read_bytes())
-    spoil(content)
+    mutate(content)
     file = folder / "libmimalloc.so"
     file.write_bytes(content)
 
-    assert "CheckError" == held(caged(partial(elf.read, file), folder, seconds=5)).word
-    assert "good" == held(caged(partial(mi_version.mi_version, file), folder, seconds=5)).word
+    assert "CheckError" == checked(sandboxed(partial(elf.read, file), folder, seconds=5)).kind
+    assert (
+        "good" == checked(sandboxed(partial(mi_version.mi_version, file), folder, seconds=5)).kind
+    )
 
 
 @FEWER
-@given(dice=DICE, times=st.integers(1, 6), header=st.booleans())
+@given(generator=GENERATORS, times=st.integers(1, 6), header=st.booleans())
 def test_packages(
-    built: Built, folder: Path, dice: random.Random, times: int, header: bool
+    built: Built, folder: Path, generator: random.Random, times: int, header: bool
 ) -> None:
-    """A package that is none is refused, whatever its header says."""
+    """A malformed package is read or refused."""
     whole, file = built.rpm.read_bytes(), folder / built.rpm.name
     end = 8192 if header else len(whole)
-    file.write_bytes(spoilt(whole[:end], dice, times) + whole[end:])
+    file.write_bytes(corrupted(whole[:end], generator, times) + whole[end:])
     scratch = folder / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
 
     for call in (
         partial(read, file, scratch, library=built.plan.library),
-        partial(signed_content.signed, file),
+        partial(signed_content.read, file),
         partial(lambda: list(verify.differences(file, built.rpm, _fresh(scratch), LIMIT))),
     ):
-        assert held(caged(call, folder)).word in ("good", "CheckError")
+        assert checked(sandboxed(call, folder)).kind in ("good", "CheckError")
 
 
 def _fresh(scratch: Path) -> Path:
@@ -162,18 +164,18 @@ def _fresh(scratch: Path) -> Path:
 
 
 @FEWER
-@given(dice=DICE, times=st.integers(1, 6))
-def test_signatures(built: Built, folder: Path, dice: random.Random, times: int) -> None:
-    """A package that was not signed has a complaint, whatever became of its bytes."""
+@given(generator=GENERATORS, times=st.integers(1, 6))
+def test_signatures(built: Built, folder: Path, generator: random.Random, times: int) -> None:
+    """An unsigned package has a complaint, whichever bytes are changed."""
     file = folder / "signed.rpm"
-    file.write_bytes(spoilt(built.rpm.read_bytes(), dice, times))
-    ring = Keyring(key.Key("0" * 40, "nobody", ""), folder)
+    file.write_bytes(corrupted(built.rpm.read_bytes(), generator, times))
+    key = Key("0" * 40, "nobody", "", "sha256", folder)
 
-    assert held(caged(partial(ring.complaint, file), folder)).answer
+    assert checked(sandboxed(partial(key.complaint, file), folder)).answer
 
 
 def _cpio(*entries: tuple[str, int, bytes]) -> bytes:
-    """An archive as rpm has it: name, mode and content of each file."""
+    """A cpio archive as in an RPM, from name, mode and content of files."""
     raw = b""
     for number, (name, mode, inside) in enumerate((*entries, ("TRAILER!!!", 0, b"")), 1):
         path = name.encode() + b"\0"
@@ -191,8 +193,8 @@ LINK, FILE, FOLDER = stat.S_IFLNK | 0o777, stat.S_IFREG | 0o644, stat.S_IFDIR | 
     "way", ["absolute", "up", "link", "link to a link", "file over a link", "fifo"]
 )
 def test_payloads_that_lead_out(built: Built, tmp_path: Path, way: str) -> None:
-    """Wherever the files of a package say that they belong, they stay in their folder."""
-    outside, folder = tmp_path / "outside", tmp_path / "room"
+    """No path in a package is unpacked outside of the folder."""
+    outside, folder = tmp_path / "outside", tmp_path / "work"
     outside.mkdir()
     folder.mkdir()
     (outside / "canary").write_text("untouched")
@@ -214,18 +216,18 @@ def test_payloads_that_lead_out(built: Built, tmp_path: Path, way: str) -> None:
     }[way]
     rpm = _repacked(built.rpm, folder, _cpio(*entries))
 
-    held(caged(partial(read, rpm, folder, library=built.plan.library), folder))
+    checked(sandboxed(partial(read, rpm, folder, library=built.plan.library), folder))
 
     assert ["canary"] == [file.name for file in outside.iterdir()]
     assert "untouched" == (outside / "canary").read_text()
 
 
 def test_a_payload_that_is_a_bomb(built: Built, folder: Path) -> None:
-    """Somebody else's package, compared with ours, has no more room than a release has."""
+    """A package to verify is not unpacked beyond the limit."""
     rpm = _repacked(built.rpm, folder, _cpio(("./usr/x", stat.S_IFREG | 0o644, bytes(8 * LIMIT))))
 
-    outcome = held(
-        caged(lambda: list(verify.differences(rpm, built.rpm, _fresh(folder), LIMIT)), folder)
+    outcome = checked(
+        sandboxed(lambda: list(verify.differences(rpm, built.rpm, _fresh(folder), LIMIT)), folder)
     )
 
     assert "SIGXFSZ" in str(outcome.error and outcome.error.got)
@@ -233,14 +235,14 @@ def test_a_payload_that_is_a_bomb(built: Built, folder: Path) -> None:
 
 
 def _repacked(rpm: Path, folder: Path, payload: bytes) -> Path:
-    """A package with its own headers before another payload."""
+    """The headers of a package, with another payload."""
     whole, repacked = rpm.read_bytes(), folder / rpm.name
     repacked.write_bytes(whole[: _payload(whole)] + lzma.compress(payload))
     return repacked
 
 
 def _payload(rpm: bytes) -> int:
-    """Where the payload begins: behind the lead and two headers, the first of them padded."""
+    """The offset of the payload: after the lead and two headers, the first of them padded."""
     at = 96
     for padding in (8, 1):
         entries, size = (int.from_bytes(rpm[at + 8 + i : at + 12 + i]) for i in (0, 4))

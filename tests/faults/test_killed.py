@@ -1,7 +1,7 @@
-"""Killed anywhere: nothing half-made, no lock, no child; and the next run ends as if undisturbed.
+"""Killed anywhere: no part of a result, no lock, no child stays; the next run completes.
 
-Moments are drawn from a seed. Those of a running program are of the clock; where files get their
-names, a process is ended just before its n-th change of a file (see ``ending``).
+Moments come from a seeded generator. A run is killed after some seconds, or, where files get their
+names, just before its n-th change of a file (see ``exit_at_change``).
 """
 
 from __future__ import annotations
@@ -11,41 +11,35 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline.artifact import statement
-from pipeline.artifact.signed_content import signed as content_of
+from pipeline.artifact import signed_content, statement
 from pipeline.config import load
-from pipeline.system import workspace
 from pipeline.system.checksum import sha256_of
-from tests.faults import house as houses
-from tests.faults.house import BUILD, DIST, KEY, REPO, VERSION, House
-from tests.faults.tally import tried
+from tests.faults.counter import count
+from tests.faults.project import (
+    BUILD,
+    DIST,
+    EXIT_TIMEOUT,
+    KEY,
+    REPO,
+    TIMEOUT,
+    VERSION,
+    Project,
+)
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
-_ENDING = Path(__file__).parent / "ending"
+_EXIT_AT_CHANGE = Path(__file__).parent / "exit_at_change"
 
-# A moment of the clock is at most so many seconds after the start.
+# The latest moment of a kill, in seconds after the start.
 _LATEST = 6.0
-
-
-@pytest.fixture
-def house(built: House) -> Iterator[House]:
-    """The same; afterwards it is as it was."""
-    kept = built.folder / "kept"
-    shutil.copytree(built.dist, kept)
-    yield built
-    workspace.remove(built.dist)
-    shutil.copytree(kept, built.dist)
-    shutil.rmtree(kept)
 
 
 @pytest.fixture(scope="session")
 def full(request: pytest.FixtureRequest) -> bool:
-    """Whether all is to be tried."""
+    """Whether all is tried, and not a sample."""
     return bool(request.config.getoption("--full"))
 
 
@@ -56,248 +50,248 @@ def rounds(full: bool) -> int:
 
 
 def _kill(
-    house: House,
+    project: Project,
     moment: float,
     number: signal.Signals,
     *command: str,
-    patient: bool = True,
+    wait: bool = True,
     **env: str,
 ) -> bool:
-    """Start a command and end it after a while; whether it had come to its end before."""
-    child = house.start(*command, **env)
+    """Start a command and kill it after some seconds; whether it had ended before."""
+    child = project.start(*command, **env)
     deadline = time.monotonic() + moment
     while child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     early = child.poll() is not None
     child.send_signal(number)
-    child.wait(timeout=houses.GONE)
-    if patient:
-        house.wait_until_gone()
-    told, _ = child.communicate(timeout=houses.PATIENCE)
-    assert "Traceback" not in told, told
+    child.wait(timeout=EXIT_TIMEOUT)
+    if wait:
+        project.wait_for_programs()
+    output, _ = child.communicate(timeout=TIMEOUT)
+    assert "Traceback" not in output, output
     if not early:
-        tried("kills")
-    assert not early or 0 == child.returncode, told
+        count("kills")
+    assert not early or 0 == child.returncode, output
     return early
 
 
-def _changes(house: House, below: Path, *command: str, **env: str) -> int:
+def _changes(project: Project, below: Path, *command: str, **env: str) -> int:
     """How many changes of files below a folder a command makes."""
-    told = house.folder / "told"
-    told.unlink(missing_ok=True)
-    house.done(*command, **_fault(house, below, 0, signal.SIGTERM), **env)
-    return told.stat().st_size
+    log = project.folder / "changes"
+    log.unlink(missing_ok=True)
+    project.succeed(*command, **_fault(project, below, 0, signal.SIGTERM), **env)
+    return log.stat().st_size
 
 
-def _end_at(
-    house: House, below: Path, at: int, number: signal.Signals, *command: str, **env: str
+def _kill_at(
+    project: Project, below: Path, at: int, number: signal.Signals, *command: str, **env: str
 ) -> None:
-    code, told = house.run(*command, **_fault(house, below, at, number), **env)
-    tried("kills")
-    assert code == (130 if number == signal.SIGTERM else -number), told
-    house.wait_until_gone()
+    code, output = project.run(*command, **_fault(project, below, at, number), **env)
+    count("kills")
+    assert code == (130 if number == signal.SIGTERM else -number), output
+    project.wait_for_programs()
 
 
-def _fault(house: House, below: Path, at: int, number: signal.Signals) -> dict[str, str]:
+def _fault(project: Project, below: Path, at: int, number: signal.Signals) -> dict[str, str]:
     return {
-        "PYTHONPATH": str(_ENDING),
+        "PYTHONPATH": str(_EXIT_AT_CHANGE),
         "FAULT_BELOW": str(below),
         "FAULT_AT": str(at),
         "FAULT_SIGNAL": str(int(number)),
-        "FAULT_TOLD": str(house.folder / "told"),
+        "FAULT_LOG": str(project.folder / "changes"),
     }
 
 
 def _sample(total: int, rounds: int, seed: str) -> list[tuple[int, signal.Signals]]:
-    """So many of the changes, or all of them, each with one of the signals or with both."""
-    every = [(at, number) for at in range(1, total + 1) for number in SIGNALS]
-    return sorted(random.Random(seed).sample(every, min(rounds, len(every))))
+    """A sample of changes with a signal each, or all changes with all signals."""
+    pairs = [(at, number) for at in range(1, total + 1) for number in SIGNALS]
+    return sorted(random.Random(seed).sample(pairs, min(rounds, len(pairs))))
 
 
-def _sound(house: House, whole: dict[str, str]) -> None:
-    """Nothing that has a final name is another than an undisturbed run's; nothing is held."""
-    assert house.named().items() <= whole.items()
-    assert [] == house.held_locks()
-    assert [] == house.spoilt_entries()
+def _check_rest(project: Project, expected: dict[str, str]) -> None:
+    """What has a final name is as expected, no lock is held, no source is altered."""
+    assert project.final_checksums().items() <= expected.items()
+    assert [] == project.held_locks()
+    assert [] == project.altered_sources()
 
 
-def test_a_build_killed_at_any_moment(house: House, rounds: int) -> None:
-    """Each run goes on where the one before was killed; the last ends with the same bytes."""
-    whole, moments = house.named(), random.Random("build")
-    house.forget()
+def test_a_build_killed_at_any_moment(project: Project, rounds: int) -> None:
+    """Each run continues where the one before was killed; the last ends with the same bytes."""
+    expected, moments = project.final_checksums(), random.Random("build")
+    project.remove_results()
     kills = 0
     while kills < rounds:
         number = SIGNALS[kills % 2]
-        # Who starts anew at once meets what has not ended yet.
-        patient = kills % 4 < 2
+        # A run that starts at once still finds programs of the killed one.
+        wait = kills % 4 < 2
         moment = moments.uniform(0.1, _LATEST)
-        if _kill(house, moment, number, *BUILD, "--offline", patient=patient):
-            assert whole == house.results()
-            house.forget()
+        if _kill(project, moment, number, *BUILD, "--offline", wait=wait):
+            assert expected == project.checksums()
+            project.remove_results()
             continue
         kills += 1
-        if patient:
-            _sound(house, whole)
+        if wait:
+            _check_rest(project, expected)
 
-    house.done(*BUILD, "--offline")
-    assert whole == house.results()
+    project.succeed(*BUILD, "--offline")
+    assert expected == project.checksums()
 
 
-def test_a_build_killed_while_packages_get_their_names(house: House, rounds: int) -> None:
-    """Package, bill and statement: each whole or not there, and nothing vouches for a part."""
-    whole = house.named()
+def test_a_build_killed_while_packages_get_their_names(project: Project, rounds: int) -> None:
+    """Package, bill and statement: each is complete or not there, and no part matches."""
+    expected = project.final_checksums()
 
-    def forget() -> None:
-        shutil.rmtree(house.dist)
-
-    house.done(*BUILD, "--offline")
-    forget()
-    total = _changes(house, house.dist, *BUILD, "--offline")
+    project.succeed(*BUILD, "--offline")
+    shutil.rmtree(project.dist)
+    total = _changes(project, project.dist, *BUILD, "--offline")
     for at, number in _sample(total, rounds, "placing"):
-        forget()
-        _end_at(house, house.dist, at, number, *BUILD, "--offline")
-        _sound(house, whole)
-        house.done(*BUILD, "--offline")
-        assert whole == house.results(), (at, number)
+        shutil.rmtree(project.dist, ignore_errors=True)
+        _kill_at(project, project.dist, at, number, *BUILD, "--offline")
+        _check_rest(project, expected)
+        project.succeed(*BUILD, "--offline")
+        assert expected == project.checksums(), (at, number)
 
 
-def _contents(house: House) -> dict[str, bytes]:
-    """What every package is beside its signature."""
-    return {file.name: content_of(file) for file in house.dist.rglob("*.rpm")}
+def _contents(project: Project) -> dict[str, bytes]:
+    """The content of every package without its signature."""
+    return {file.name: signed_content.read(file) for file in project.dist.rglob("*.rpm")}
 
 
 def test_signing_killed_while_packages_are_replaced(
-    house: House, rounds: int, keys: dict[str, str]
+    project: Project, rounds: int, keys: dict[str, str]
 ) -> None:
-    """The next signing ends; what is in the packages is what was built; a build keeps them."""
-    unsigned = house.folder / "unsigned"
-    shutil.copytree(house.dist, unsigned)
-    names = set(house.named())
-    total = _changes(house, house.dist, "sign", "--key", KEY, **keys)
-    contents = _contents(house)
+    """The next signing completes; the content of packages stays; a build keeps them."""
+    unsigned = project.folder / "unsigned"
+    shutil.copytree(project.dist, unsigned)
+    names = set(project.final_checksums())
+    total = _changes(project, project.dist, "sign", "--key", KEY, **keys)
+    contents = _contents(project)
     for at, number in _sample(total, rounds, "signing"):
-        shutil.rmtree(house.dist)
-        shutil.copytree(unsigned, house.dist)
-        _end_at(house, house.dist, at, number, "sign", "--key", KEY, **keys)
-        assert contents == _contents(house)
-        assert [] == house.held_locks()
+        shutil.rmtree(project.dist)
+        shutil.copytree(unsigned, project.dist)
+        _kill_at(project, project.dist, at, number, "sign", "--key", KEY, **keys)
+        assert contents == _contents(project)
+        assert [] == project.held_locks()
 
-        house.done("sign", "--key", KEY, **keys)
+        project.succeed("sign", "--key", KEY, **keys)
 
-        assert contents == _contents(house)
-        assert names == set(house.results())
-        assert all(statement.vouches(file) for file in house.dist.rglob("*.rpm"))
-        signed = house.results()
-        assert "up to date" in house.done(*BUILD, "--offline")
-        assert signed == house.results()
+        assert contents == _contents(project)
+        assert names == set(project.checksums())
+        assert all(statement.matches(file) for file in project.dist.rglob("*.rpm"))
+        signed = project.checksums()
+        assert "up to date" in project.succeed(*BUILD, "--offline")
+        assert signed == project.checksums()
     shutil.rmtree(unsigned)
 
 
-def _served(house: House) -> dict[str, str]:
-    """What is served: packages by their checksums, which are signed, and names of all else."""
-    found = {}
-    tree = house.root / "repository"
+def _served(project: Project) -> dict[str, str]:
+    """The checksums of the packages in the repository, which has them signed."""
+    checksums = {}
+    tree = project.root / "repository"
     for sums in tree.glob("*/*/SHA256SUMS"):
         folder = sums.parent
         assert sums.with_name("SHA256SUMS.asc").is_file()
         assert (folder / "repodata" / "repomd.xml.asc").is_file()
         for line in sums.read_text().splitlines():
-            told, name = line.split("  ")
-            assert told == sha256_of(folder / name)
-            found[f"{folder.relative_to(tree)}/{name}"] = told
-    return found
+            sha256, name = line.split("  ")
+            assert sha256 == sha256_of(folder / name)
+            checksums[f"{folder.relative_to(tree)}/{name}"] = sha256
+    return checksums
 
 
-def test_a_repository_killed_while_it_is_laid_out(
-    house: House, rounds: int, keys: dict[str, str]
+def test_a_repository_killed_while_it_is_made(
+    project: Project, rounds: int, keys: dict[str, str]
 ) -> None:
-    """What is served is always whole: nothing, or the tree; and nothing is left lying about."""
-    house.done("sign", "--key", KEY, **keys)
-    trees, link = house.root / ".repository", house.root / "repository"
+    """What is served is always complete: nothing, or the tree; and nothing else is left."""
+    project.succeed("sign", "--key", KEY, **keys)
+    trees, link = project.root / ".repository", project.root / "repository"
 
-    def forget() -> None:
+    def remove_repository() -> None:
         shutil.rmtree(trees, ignore_errors=True)
         link.unlink(missing_ok=True)
 
-    total = _changes(house, house.root, *REPO, **keys)
-    whole, names = _served(house), sorted(file.name for file in link.rglob("*"))
-    tops = sorted(file.name for file in house.root.iterdir())
-    assert whole
+    total = _changes(project, project.root, *REPO, **keys)
+    expected, count_before = _served(project), len(list(link.rglob("*")))
+    files = sorted(file.name for file in project.root.iterdir())
+    assert expected
     for at, number in _sample(total, rounds, "repo"):
-        forget()
-        _end_at(house, house.root, at, number, *REPO, **keys)
-        assert _served(house) in ({}, whole)
+        remove_repository()
+        _kill_at(project, project.root, at, number, *REPO, **keys)
+        assert _served(project) in ({}, expected)
         assert link.exists() == link.is_symlink()
-        assert [] == house.held_locks()
+        assert [] == project.held_locks()
 
-        house.done(*REPO, **keys)
+        project.succeed(*REPO, **keys)
 
-        assert whole == _served(house)
-        assert len(names) == len(list(link.rglob("*")))
+        assert expected == _served(project)
+        assert count_before == len(list(link.rglob("*")))
         assert [link.resolve()] == list(trees.iterdir())
-        assert tops == sorted(file.name for file in house.root.iterdir())
-    forget()
+        assert files == sorted(file.name for file in project.root.iterdir())
 
 
-def test_a_repository_killed_at_any_moment(house: House, rounds: int, keys: dict[str, str]) -> None:
-    """The same by the clock, in the programs that it starts, too."""
-    house.done("sign", "--key", KEY, **keys)
-    house.done(*REPO, **keys)
-    whole, moments = _served(house), random.Random("repo")
-    for each in range(rounds):
-        shutil.rmtree(house.root / ".repository")
-        (house.root / "repository").unlink(missing_ok=True)
-        _kill(house, moments.uniform(0.1, 1.2), SIGNALS[each % 2], *REPO, patient=True, **keys)
-        assert _served(house) in ({}, whole)
-        assert [] == house.held_locks()
+def test_a_repository_killed_at_any_moment(
+    project: Project, rounds: int, keys: dict[str, str]
+) -> None:
+    """The same after some seconds, also in programs that it starts."""
+    project.succeed("sign", "--key", KEY, **keys)
+    project.succeed(*REPO, **keys)
+    expected, moments = _served(project), random.Random("repo")
+    for index in range(rounds):
+        shutil.rmtree(project.root / ".repository")
+        (project.root / "repository").unlink(missing_ok=True)
+        _kill(project, moments.uniform(0.1, 1.2), SIGNALS[index % 2], *REPO, wait=True, **keys)
+        assert _served(project) in ({}, expected)
+        assert [] == project.held_locks()
 
-        house.done(*REPO, **keys)
-        assert whole == _served(house)
+        project.succeed(*REPO, **keys)
+        assert expected == _served(project)
 
 
 @pytest.fixture
-def small(house: House) -> House:
-    """A checkout for one dist and one machine, in which a release is to get its next number."""
-    for dist in set(load.dists(house.root)) - {DIST}:
-        (house.root / "buildroot" / f"{dist}.toml").unlink()
-    root = house.root / "buildroot" / f"{DIST}.toml"
+def small(project: Project) -> Project:
+    """A project for one dist and one machine, in which a bump is short."""
+    for dist in set(load.dists(project.root)) - {DIST}:
+        (project.root / "buildroot" / f"{dist}.toml").unlink()
+    root = project.root / "buildroot" / f"{DIST}.toml"
     root.write_text(re.sub(r"(?ms)^\[machine\.aarch64.*?(?=^\[|\Z)", "", root.read_text()))
-    return house
+    return project
 
 
-def test_a_bump_killed_at_any_moment(small: House, rounds: int, full: bool) -> None:
-    """The checkout is as it was, or all is in place; the last run ends with the same files."""
-    # Each of them takes long.
+def test_a_bump_killed_at_any_moment(small: Project, rounds: int, full: bool) -> None:
+    """Each file is as before or as after, the recipe last; the last run ends with all of them."""
+    # Each takes long.
     rounds = rounds if full else rounds // 2
     moments = random.Random("bump")
     command = ("release", "--version", VERSION, "--release", "2", "--reason", "Try it", "--offline")
     before = _pinned(small.root)
-    small.done(*command)
+    small.succeed(*command)
     after = _pinned(small.root)
-    assert before != after
+    recipe = f"recipes/{VERSION}.toml"
+    assert before[recipe] != after[recipe]
 
-    def forget() -> None:
+    def undo() -> None:
         for name, content in before.items():
             (small.root / name).write_bytes(content)
 
-    forget()
+    undo()
     kills = 0
     while kills < rounds:
         number = SIGNALS[kills % 2]
         if _kill(small, moments.uniform(0.1, _LATEST), number, *command):
             assert after == _pinned(small.root)
-            forget()
+            undo()
             continue
         kills += 1
-        assert _pinned(small.root) in (before, after)
+        current = _pinned(small.root)
+        assert all(current[name] in (before[name], after[name]) for name in after)
+        assert current[recipe] == before[recipe] or all(current[n] == after[n] for n in after)
         assert [] == small.held_locks()
 
-    small.done(*command)
+    small.succeed(*command)
     assert after == _pinned(small.root)
-    assert not (small.root / ".bump").exists()
 
 
 def _pinned(root: Path) -> dict[str, bytes]:
-    """What a bump writes to."""
+    """The files that a bump may write to."""
     files = (*(root / "recipes").rglob("*"), *root.glob("*.md"))
     return {str(file.relative_to(root)): file.read_bytes() for file in files if file.is_file()}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.model.errors import FetchError
 from pipeline.system.download import PAUSES, download
 from pipeline.system.report import Report
-from tests.faults.tally import tried
+from tests.faults.counter import count
 
 WHOLE = bytes(range(256)) * 300
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -51,7 +51,7 @@ def saying(says: Says) -> Iterator[str]:
 
 def brought(says: Says, part: Path, *, limit: int = len(WHOLE)) -> FetchError | None:
     """The complaint of a download, if it has one."""
-    tried("servers")
+    count("servers")
     part.unlink(missing_ok=True)
     with saying(says) as url:
         try:
@@ -142,7 +142,7 @@ def test_a_server_that_is_none(tmp_path: Path, name: str) -> None:
 
 def test_headers_that_trickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes in time, and the last one never."""
-    monkeypatch.setattr("pipeline.system.download._PATIENCE", 0.2)
+    monkeypatch.setattr("pipeline.system.download._GRACE", 0.2)
 
     def says(_: bytes) -> Iterator[bytes]:
         yield OK
@@ -153,7 +153,7 @@ def test_headers_that_trickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     problem = brought(says, tmp_path / "part")
 
     assert problem is not None
-    assert "no whole answer within 0.2 seconds" in problem.what
+    assert "no complete answer within 0.2 seconds" in problem.what
     assert not (tmp_path / "part").exists()
 
 

@@ -1,4 +1,4 @@
-"""What the unit tests share: no network, a plan, a scratch checkout, a server that misbehaves."""
+"""What the unit tests share: no network, a plan, a scratch checkout, a local server."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost", None)
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ends a test that reaches out of this machine, in a way that no `except` of ours catches."""
-    connect, look_up = socket.socket.connect, socket.getaddrinfo
+    """Fails a test that uses the network, in a way that no `except` of ours catches."""
+    connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
 
     def guarded(self: socket.socket, address: Any) -> None:
         if isinstance(address, tuple) and address[0] not in LOOPBACK:
-            pytest.fail(f"a unit test reached for the network: {address}")
+            pytest.fail(f"a unit test uses the network: {address}")
         connect(self, address)
 
-    def guarded_look_up(host: Any, *rest: Any, **more: Any) -> Any:
+    def guarded_getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
         if host not in LOOPBACK:
-            pytest.fail(f"a unit test reached for the network: {host}")
-        return look_up(host, *rest, **more)
+            pytest.fail(f"a unit test uses the network: {host}")
+        return getaddrinfo(host, *rest, **more)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
 
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes away what the user's environment would change."""
-    ours = ("MIMALLOC_", "XDG_", "PIP_", "GIT_")
+    """Removes variables of the user that have an effect."""
+    prefixes = ("MIMALLOC_", "XDG_", "PIP_", "GIT_")
     for name in os.environ:
-        if name.lower().endswith("_proxy") or name.startswith(ours):
+        if name.lower().endswith("_proxy") or name.startswith(prefixes):
             monkeypatch.delenv(name)
-    # A dumb terminal shows no bars.
+    # A dumb terminal shows no progress bars.
     monkeypatch.setenv("TERM", "xterm")
 
 
 @pytest.fixture
 def signals() -> Iterator[None]:
-    """Puts back what a door sets up for the signals that end it."""
+    """Restores the handlers that a command sets for the signals that end it."""
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     before = {number: signal.getsignal(number) for number in numbers}
     yield
@@ -67,13 +67,13 @@ def signals() -> Iterator[None]:
 
 @pytest.fixture
 def project() -> Path:
-    """The checkout that is tested."""
+    """The checkout of the tests."""
     return PROJECT
 
 
 @pytest.fixture(scope="session")
 def real_plan() -> Plan:
-    """2.0.6 for el7, out of the real recipes."""
+    """2.0.6 for el7, from the real recipes."""
     return selection.plan(PROJECT, "2.0.6", "el7", "x86_64")
 
 
@@ -86,13 +86,13 @@ def plan(real_plan: Plan) -> Plan:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """The workspace of a scratch checkout, with a cache of its own; nothing is in it yet."""
+    """The workspace of a scratch checkout, with a cache of its own; both are empty."""
     return Workspace(root=tmp_path / "checkout", cache=tmp_path / "cache")
 
 
 @pytest.fixture
 def checkout(workspace: Workspace) -> Path:
-    """The scratch checkout, with the project's data in it, but neither manifests nor code."""
+    """The scratch checkout, with the project's data except for manifests, and without code."""
     for name in ("recipes", "buildroot", "patches"):
         shutil.copytree(
             PROJECT / name,
@@ -104,8 +104,8 @@ def checkout(workspace: Workspace) -> Path:
 
 
 @pytest.fixture
-def folder(workspace: Workspace) -> Callable[..., StepDirs]:
-    """Makes the rooms of the named steps, and gives the site that they are in."""
+def make_dirs(workspace: Workspace) -> Callable[..., StepDirs]:
+    """Makes the directories of the named steps."""
 
     def make(*steps: str, offline: bool = False) -> StepDirs:
         names = [step.name for step in (*order.STEPS, order.SRPM)]
@@ -119,9 +119,9 @@ def folder(workspace: Workspace) -> Callable[..., StepDirs]:
 
 
 @pytest.fixture
-def staged(checkout: Path, folder: Callable[..., StepDirs]) -> StepDirs:
-    """The rooms up to the package step, with a few files staged."""
-    dirs = folder("stage", "package")
+def staged(checkout: Path, make_dirs: Callable[..., StepDirs]) -> StepDirs:
+    """The directories of the stage and package steps, with a few staged files."""
+    dirs = make_dirs("stage", "package")
     lay_out(dirs.stage)
     return dirs
 
@@ -141,5 +141,5 @@ def http() -> Iterator[server.Server]:
 
 @pytest.fixture
 def rpmbuild(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The host's rpmbuild has a version, and need not be there."""
+    """Sets the version of the host's rpmbuild, which need not be installed."""
     monkeypatch.setattr("pipeline.toolchain.rpmbuild.version", lambda: "4.18.0")

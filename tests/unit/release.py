@@ -19,7 +19,7 @@ TOP = "mimalloc-2.0.6"
 
 ALLOC = "".join(f"int line_{number};\n" for number in range(1, 21))
 
-# Ways to pack a tarball; none of them looks at the clock.
+# Ways to compress a tarball; none of them depends on the time.
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "gz": lambda data: gzip.compress(data, mtime=0),
     "xz": lzma.compress,
@@ -61,7 +61,7 @@ Why: the tests need a change.
 
 
 def identity(files: Mapping[str, str] = TREE) -> str:
-    """The identity of such a tree, worked out as the documentation of `tree` says."""
+    """The identity of such a tree, computed as the documentation of `tree` says."""
     lines = (f"{sha256(files[name].encode()).hexdigest()}  {name}\n" for name in sorted(files))
     return f"sha256:{sha256(''.join(lines).encode()).hexdigest()}"
 
@@ -85,7 +85,7 @@ def entries(top: str = TOP, **changed: str) -> list[tuple[tarfile.TarInfo, bytes
 def tarball(
     members: Iterable[tuple[tarfile.TarInfo, bytes]] | None = None, packing: str = "gz"
 ) -> bytes:
-    """A tarball of these members, the release's own where there are none."""
+    """A tarball of these members, by default those of the release."""
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w") as archive:
         for member, data in entries() if members is None else members:
@@ -94,7 +94,7 @@ def tarball(
 
 
 def unfold(folder: Path, files: Mapping[str, str] | None = None) -> Path:
-    """Write the release's files, the extras with them, into a folder."""
+    """Write the release's files, with the extras, into a folder."""
     for name, text in ({**TREE, **EXTRAS} if files is None else files).items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)

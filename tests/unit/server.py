@@ -1,4 +1,4 @@
-"""A server on this machine that does to a download what servers and lines do."""
+"""An HTTP server on this machine that fails in the ways in which servers and networks fail."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says to one request.
+    """The answer to one request.
 
-    ``length`` is the Content-Length where it is not that of the body; ``ranges`` is whether it
-    honours a Range; it waits for ``until`` before it says anything.
+    ``length`` is the Content-Length if it is not that of the body, ``ranges`` says whether the
+    server supports Range, and the answer is delayed until ``until`` is set.
     """
 
     body: bytes = b""
@@ -26,16 +26,17 @@ class Answer:
 
 
 class Server(ThreadingHTTPServer):
-    """Gives its answers in turn, the last one again and again, and keeps what it was asked."""
+    """Sends its answers in turn, the last one again and again, and records the requests."""
 
-    # A socket that a test leaves half read must not hold up its end.
+    # A connection that a test leaves half read must not delay the end.
     daemon_threads = True
     block_on_close = False
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: list[Answer] = []
-        self.asked: list[dict[str, str]] = []
+        # The headers of each request.
+        self.requests: list[dict[str, str]] = []
 
     @property
     def url(self) -> str:
@@ -43,7 +44,7 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/v2.0.6.tar.gz"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: that a client goes away is what some tests are about."""
+        """Print nothing: some tests make the client close the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,11 +52,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = self.server
-        server.asked.append(dict(self.headers))
-        answer = server.answers[min(len(server.asked), len(server.answers)) - 1]
+        server.requests.append(dict(self.headers))
+        answer = server.answers[min(len(server.requests), len(server.answers)) - 1]
         if answer.until:
             answer.until.wait(10)
-        status, body, headers = self._shaped(answer)
+        status, body, headers = self._part_of(answer)
         self.send_response(status)
         length = len(body) if answer.length is None else answer.length
         for name, value in {"Content-Length": str(length), **headers}.items():
@@ -63,17 +64,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _shaped(self, answer: Answer) -> tuple[int, bytes, dict[str, str]]:
-        told = self.headers.get("Range")
-        if not (answer.ranges and told):
+    def _part_of(self, answer: Answer) -> tuple[int, bytes, dict[str, str]]:
+        requested = self.headers.get("Range")
+        if not (answer.ranges and requested):
             return answer.status, answer.body, dict(answer.headers)
-        start, whole = int(told.removeprefix("bytes=").rstrip("-")), len(answer.body)
-        if start >= whole:
-            return 416, b"", {"Content-Range": f"bytes */{whole}"}
-        return 206, answer.body[start:], {"Content-Range": f"bytes {start}-{whole - 1}/{whole}"}
+        start, size = int(requested.removeprefix("bytes=").rstrip("-")), len(answer.body)
+        if start >= size:
+            return 416, b"", {"Content-Range": f"bytes */{size}"}
+        return 206, answer.body[start:], {"Content-Range": f"bytes {start}-{size - 1}/{size}"}
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: a test's output is its failures."""
+        """Print nothing."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A few files, staged as an installation of mimalloc is."""
+"""A few files, staged like an installation of mimalloc."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDERS = ["", "/include", "/include/mimalloc-2.0", "/lib64"]
 
 
 def lay_out(stage: Path) -> None:
-    """Put them below a root."""
+    """Write the files below a folder."""
     for name in FILES:
         file = stage / PREFIX.lstrip("/") / name
         file.parent.mkdir(parents=True, exist_ok=True)

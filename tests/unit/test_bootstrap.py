@@ -16,15 +16,34 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-TOOLS = "sh cat chmod cp dirname env flock ln mkdir readlink rm sed sha256sum sleep touch".split()
+TOOLS = (
+    "sh cat chmod cp dirname env flock ln mkdir readlink rm sed sha256sum sleep touch tr".split()
+)
 TABLE = """\
-# program  debian   el         state     purpose
-packer     rpm      rpm-build  needed    packs
-reader     rpm      rpm        needed    reads
-server     nginx    nginx      tests     serves
-linter     lint     -          tests     lints
-forge      git      git        optional  forges
+# program  debian   el         uses        purpose
+packer     rpm      rpm-build  build       packs
+reader     rpm      rpm        build       reads
+server     nginx    nginx      tests,smoke serves
+linter     lint     -          tests       lints
+gpg        gnupg    gnupg2     tests,sign  signs
+emulator   qemu     -          aarch64     emulates
+forge      git      git        -           forges
 """
+USES = {
+    *(
+        "build",
+        "aarch64",
+        "smoke",
+        "run",
+        "compare",
+        "sign",
+        "repo",
+        "bump",
+        "release",
+        "tests",
+        "-",
+    ),
+}
 PYTHON = """\
 [ "$1" = -c ] && exec {sys.executable} -IS -c "import sys; {state}; exec(sys.argv[1])" "$2"
 case $2 in
@@ -51,6 +70,8 @@ for package do
     rpm-build) programs=packer ;;
     nginx) programs=server ;;
     lint) programs=linter ;;
+    gnupg*) programs=gpg ;;
+    qemu) programs=emulator ;;
     python3-venv | /*) programs=python3; cp {root}/python {root}/bin/python3 ;;
     *) programs='' ;;
     esac
@@ -61,7 +82,7 @@ done
 
 @dataclass(frozen=True)
 class Host:
-    """A made-up machine: programs in `root`/bin, what they were asked in `root`/log."""
+    """A made-up machine: programs in `root`/bin, their calls in `root`/log."""
 
     root: Path
 
@@ -70,10 +91,13 @@ class Host:
         """The copy of the project."""
         return self.root / "checkout"
 
-    @property
-    def stamp(self) -> Path:
-        """What says that the environment is whole."""
-        return self.checkout / ".venv/stamp"
+    def lock(self, name: str) -> Path:
+        """One of the requirement files."""
+        return self.checkout / f"requirements/{name}.txt"
+
+    def stamp(self, name: str) -> Path:
+        """The file that says that a requirement file is installed."""
+        return self.checkout / f".venv/stamp.{name}"
 
     def add(self, name: str, body: str = "") -> Path:
         """Put a fake on PATH, or at an absolute path below the root."""
@@ -97,13 +121,13 @@ class Host:
         """Answer `id -u` with this number."""
         self.add("id", f"echo {user}")
 
-    def asked(self, *names: str) -> list[str]:
+    def calls(self, *names: str) -> list[str]:
         """The calls of these programs so far, or of all but `id`."""
         log = self.root / "log"
-        calls = log.read_text().splitlines() if log.exists() else []
+        lines = log.read_text().splitlines() if log.exists() else []
         return [
             call
-            for call in calls
+            for call in lines
             if (call.split()[0] in names if names else not call.startswith("id "))
         ]
 
@@ -138,7 +162,9 @@ def host(tmp_path: Path) -> Host:
         (host.root / "bin" / tool).symlink_to(found)
     (host.checkout / "buildroot").mkdir(parents=True)
     (host.checkout / "buildroot/host-programs.txt").write_text(TABLE)
-    (host.checkout / "requirements.txt").write_text("hello==1.0 --hash=sha256:00\n")
+    for name in ("build", "compare", "tests"):
+        host.lock(name).parent.mkdir(exist_ok=True)
+        host.lock(name).write_text(f"{name}==1.0 --hash=sha256:00\n")
     script = (PROJECT / "bootstrap").read_text()
     moved = re.sub(r"(?<=[\s:])/(?=(?:usr|sbin|run)\b)", f"{host.root}/", script)
     (host.checkout / "bootstrap").write_text(moved)
@@ -150,7 +176,7 @@ def host(tmp_path: Path) -> Host:
 @pytest.fixture
 def ready(host: Host) -> Host:
     """A host that lacks nothing but the environment."""
-    for program in ("packer", "reader"):
+    for program in ("packer", "reader", "server", "linter", "gpg"):
         host.add(program)
     host.add_python()
     return host
@@ -168,7 +194,7 @@ def test_no_command(ready: Host) -> None:
     assert 64 == result.returncode
     assert result.stderr.startswith("usage: ./bootstrap COMMAND")
     assert "" == result.stdout
-    assert [] == ready.asked()
+    assert [] == ready.calls()
 
 
 @pytest.mark.parametrize("shell", shells(), ids=" ".join)
@@ -192,26 +218,36 @@ def test_environment(ready: Host) -> None:
 def test_pip_keeps_to_the_lock(ready: Host) -> None:
     """pip must check every hash and build nothing; where it looks, the user's settings say."""
     ready.run("hello")
-    lock = ready.checkout / "requirements.txt"
-    expected = f"-m pip install --require-hashes --only-binary :all: --no-input -r {lock}"
-    assert [f"python {expected}"] == ready.asked("python")
+    files = " ".join(f"-r {ready.lock(name)}" for name in ("build", "compare", "tests"))
+    expected = f"-m pip install --require-hashes --only-binary :all: --no-input {files}"
+    assert [f"python {expected}"] == ready.calls("python")
 
 
 @pytest.mark.parametrize(
     ("command", "packages"),
-    [("hello", "rpm python3 python3-venv"), ("nox", "rpm nginx lint python3 python3-venv")],
+    [
+        ("invoke build", "rpm python3 python3-venv"),
+        ("invoke smoke", "rpm nginx python3 python3-venv"),
+        ("invoke sign --key sign@example.org", "rpm gnupg python3 python3-venv"),
+        ("invoke build --arch aarch64", "rpm qemu python3 python3-venv"),
+        ("invoke build --arch=x86_64,all", "rpm qemu python3 python3-venv"),
+        ("invoke build --dist all", "rpm python3 python3-venv"),
+        ("invoke verify mimalloc-custom-3.4.3-1.el8.aarch64.rpm", "rpm qemu python3 python3-venv"),
+        ("nox", "rpm nginx lint gnupg python3 python3-venv"),
+        ("pytest tests/unit", "rpm nginx lint gnupg python3 python3-venv"),
+    ],
 )
-def test_user_is_told(host: Host, command: str, packages: str) -> None:
+def test_what_a_command_needs(host: Host, command: str, packages: str) -> None:
     """A user gets the exact command for what is missing and exit code 69; nothing is installed."""
     host.add_manager("apt-get")
-    result = host.run(command)
+    result = host.run(*command.split())
     install = (
         "apt-get update && DEBIAN_FRONTEND=noninteractive "
         f"apt-get install -y --no-install-recommends {packages}"
     )
     assert 69 == result.returncode
     assert f"sudo sh -c '{install}'\n" in result.stderr
-    assert [] == host.asked()
+    assert [] == host.calls()
     assert not (host.checkout / ".venv").exists()
 
 
@@ -222,10 +258,11 @@ def test_user_is_told(host: Host, command: str, packages: str) -> None:
             "apt-get",
             [
                 "apt-get update",
-                "apt-get install -y --no-install-recommends rpm nginx lint python3 python3-venv",
+                "apt-get install -y --no-install-recommends "
+                "rpm nginx lint gnupg python3 python3-venv",
             ],
         ),
-        ("dnf", ["dnf install -y rpm-build rpm nginx {root}/usr/bin/python3.12"]),
+        ("dnf", ["dnf install -y rpm-build rpm nginx gnupg2 {root}/usr/bin/python3.12"]),
     ],
 )
 def test_root_installs(host: Host, manager: str, calls: list[str]) -> None:
@@ -235,7 +272,7 @@ def test_root_installs(host: Host, manager: str, calls: list[str]) -> None:
     host.add("nox", "echo tested")
     result = host.run("nox")
     assert (0, "tested\n") == (result.returncode, result.stdout)
-    assert [call.format(root=host.root) for call in calls] == host.asked(manager)
+    assert [call.format(root=host.root) for call in calls] == host.calls(manager)
     assert result.stderr.startswith("bootstrap: installing rpm")
 
 
@@ -245,13 +282,13 @@ def test_installs_what_is_missing_only(ready: Host) -> None:
     ready.add_manager("apt-get")
     (ready.root / "bin/reader").unlink()
     ready.run("hello")
-    assert "apt-get install -y --no-install-recommends rpm" == ready.asked("apt-get")[-1]
+    assert "apt-get install -y --no-install-recommends rpm" == ready.calls("apt-get")[-1]
 
 
 def test_libraries_are_what_the_loader_finds(ready: Host) -> None:
     """A library is on no PATH; it is missing where the loader's list does not have it."""
     table = ready.checkout / "buildroot/host-programs.txt"
-    table.write_text(TABLE + "libfast.so.2 libfast2 fast needed allocates\n")
+    table.write_text(TABLE + "libfast.so.2 libfast2 fast build allocates\n")
     ready.be(1000)
     listed = ready.add(
         "ldconfig", "printf '\\tlibfast.so.2 (libc6,x86-64) => /lib/libfast.so.2\\n'"
@@ -271,7 +308,7 @@ def test_yum_installs_programs(ready: Host) -> None:
     ready.add_manager("yum")
     (ready.root / "bin/packer").unlink()
     assert 3 == ready.run("hello").returncode
-    assert ["yum install -y rpm-build"] == ready.asked("yum")
+    assert ["yum install -y rpm-build"] == ready.calls("yum")
 
 
 def test_no_python_to_install(host: Host) -> None:
@@ -281,7 +318,7 @@ def test_no_python_to_install(host: Host) -> None:
     result = host.run("hello")
     assert 69 == result.returncode
     assert "no Python 3.11 or newer here, nor a package of it" in result.stderr
-    assert [] == host.asked()
+    assert [] == host.calls()
 
 
 def test_python_of_the_package_is_too_old(host: Host) -> None:
@@ -309,9 +346,10 @@ def test_nginx_is_not_started(ready: Host) -> None:
     ready.add_manager("apt-get")
     ready.add("systemctl")
     (ready.root / "run/systemd/system").mkdir(parents=True)
+    (ready.root / "bin/server").unlink()
     ready.run("nox")
     expected = ["systemctl mask nginx", "apt-get update"]
-    assert expected == ready.asked("systemctl", "apt-get")[:2]
+    assert expected == ready.calls("systemctl", "apt-get")[:2]
 
 
 def test_install_fails(host: Host) -> None:
@@ -342,28 +380,63 @@ def test_second_run_does_nothing(ready: Host) -> None:
     (ready.root / "log").unlink()
     result = ready.run("hello")
     assert (3, "") == (result.returncode, result.stderr)
-    assert [] == ready.asked()
+    assert [] == ready.calls()
 
 
 def test_new_lock_remakes(ready: Host) -> None:
-    """A changed requirements.txt makes .venv anew, from nothing."""
+    """A changed requirement file makes .venv anew, from nothing."""
     ready.run("hello")
     left = ready.checkout / ".venv/left-over"
     left.touch()
-    with (ready.checkout / "requirements.txt").open("a") as lock:
+    with ready.lock("tests").open("a") as lock:
         lock.write("more==1.0 --hash=sha256:11\n")
     ready.run("hello")
-    assert 2 == len(ready.asked("python"))
+    assert 2 == len(ready.calls("python"))
     assert not left.exists()
+
+
+def test_locks_are_added(ready: Host) -> None:
+    """A task needs one requirement file; the tests add theirs to what is there."""
+    ready.add("invoke")
+    ready.run("invoke", "build")
+    assert [True, False, False] == [
+        ready.stamp(name).exists() for name in ("build", "compare", "tests")
+    ]
+    added = ready.checkout / ".venv/added"
+    added.touch()
+    ready.run("invoke", "compare")
+    assert ready.stamp("compare").exists()
+    assert not ready.stamp("tests").exists()
+    ready.run("hello")
+    assert ready.stamp("tests").exists()
+    assert added.exists()
+    assert 3 == len(ready.calls("python"))
+
+
+@pytest.mark.parametrize("name", ["with space", "a:b", "100%", "it's"])
+def test_path_that_rpm_cannot_take(ready: Host, name: str) -> None:
+    """A checkout in such a folder is refused before anything is installed, with exit code 12."""
+    shutil.move(ready.checkout, ready.root / name)
+    shutil.copytree(ready.root / name, ready.checkout)
+    result = subprocess.run(
+        [str(ready.root / name / "bootstrap"), "hello"],
+        env=ready.environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (12, "") == (result.returncode, result.stdout)
+    assert "characters that rpm and cmake cannot take" in result.stderr
+    assert [] == ready.calls()
 
 
 def test_moved_checkout_remakes(ready: Host) -> None:
     """In another folder .venv is made anew: the scripts in it hold the old one's path."""
     ready.run("hello")
-    shutil.move(ready.checkout, ready.root / "elsewhere")
-    (ready.root / "checkout").symlink_to(ready.root / "elsewhere")
+    shutil.move(ready.checkout, ready.root / "moved")
+    (ready.root / "checkout").symlink_to(ready.root / "moved")
     ready.run("hello")
-    assert 2 == len(ready.asked("python"))
+    assert 2 == len(ready.calls("python"))
 
 
 def test_new_python_remakes(ready: Host) -> None:
@@ -373,10 +446,10 @@ def test_new_python_remakes(ready: Host) -> None:
     python.unlink()
     python.symlink_to(shutil.copy(ready.root / "base", ready.root / "python3.14"))
     ready.run("hello")
-    assert 2 == len(ready.asked("python"))
+    assert 2 == len(ready.calls("python"))
     (ready.root / "base").unlink()
     ready.run("hello")
-    assert 3 == len(ready.asked("python"))
+    assert 3 == len(ready.calls("python"))
 
 
 def test_pip_fails(ready: Host) -> None:
@@ -386,7 +459,7 @@ def test_pip_fails(ready: Host) -> None:
     assert (69, "") == (result.returncode, result.stdout)
     assert "pip says: no route\n" in result.stderr
     assert f"by hand: {ready.checkout}/.venv/bin/python -m pip install" in result.stderr
-    assert not ready.stamp.exists()
+    assert not ready.stamp("build").exists()
     (ready.root / "offline").unlink()
     assert 3 == ready.run("hello").returncode
 
@@ -395,7 +468,7 @@ def test_pip_fails(ready: Host) -> None:
 def test_update_fails(ready: Host, failure: str) -> None:
     """A whole .venv stops counting as whole once a remake has begun and failed."""
     ready.run("hello")
-    lock = ready.checkout / "requirements.txt"
+    lock = ready.lock("build")
     before = lock.read_text()
     lock.write_text(before + "more==1.0 --hash=sha256:11\n")
     (ready.root / failure).touch()
@@ -413,8 +486,7 @@ def test_python_under_another_name(ready: Host, name: str) -> None:
     ready.add_python(name)
     result = ready.run("hello")
     assert 3 == result.returncode
-    found = str(ready.root) + name if name.startswith("/") else name
-    assert f"bootstrap: installing requirements.txt into .venv ({found})\n" == result.stderr
+    assert any(call.startswith(f"{Path(name).name} -m venv") for call in ready.calls())
 
 
 def test_two_at_once(host: Host) -> None:
@@ -427,8 +499,8 @@ def test_two_at_once(host: Host) -> None:
         for _ in range(2)
     ]
     assert [3, 3] == [one.wait(timeout=30) for one in both]
-    assert 2 == len(host.asked("apt-get")), "one update, one install"
-    assert 1 == len(host.asked("python"))
+    assert 2 == len(host.calls("apt-get")), "one update, one install"
+    assert 1 == len(host.calls("python"))
 
 
 def test_command_holds_no_lock(ready: Host) -> None:
@@ -442,6 +514,6 @@ def test_table() -> None:
     lines = (PROJECT / "buildroot/host-programs.txt").read_text().splitlines()
     rows = [line.split(maxsplit=4) for line in lines if line and not line.startswith("#")]
     assert {5} == {len(row) for row in rows}
-    assert {"needed", "tests", "optional"} == {row[3] for row in rows}
+    assert USES >= {use for row in rows for use in row[3].split(",")}
     assert len(rows) == len({row[0] for row in rows})
     assert os.access(PROJECT / "bootstrap", os.X_OK)

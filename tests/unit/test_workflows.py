@@ -1,4 +1,4 @@
-"""Workflows cannot be run here, so they are read: by actionlint, and for rules of our own."""
+"""Workflows cannot be run here, so they are read: by actionlint, and for rules of this project."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def complaints(text: str) -> list[str]:
 
 def _actionlint(*files: Path) -> subprocess.CompletedProcess[str]:
     program = shutil.which("actionlint")
-    assert program, "it is in requirements.txt"
-    # What a host has beside it must not matter.
+    assert program, "it is in requirements/tests.txt"
+    # Optional programs of the host must not matter.
     command = [program, "-no-color", "-shellcheck=", "-pyflakes=", *map(str, files)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_actionlint_is_content() -> None:
+def test_actionlint_finds_nothing() -> None:
     """Syntax, expressions, contexts, matrices, the inputs of workflows that are called."""
     assert WORKFLOWS
     for file in WORKFLOWS:
@@ -83,7 +83,7 @@ def test_actionlint_is_content() -> None:
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
-def test_the_rules_of_the_house_hold(file: Path) -> None:
+def test_workflows_keep_our_rules(file: Path) -> None:
     """Pinned, bounded, without rights by default, and no value ever becomes a script."""
     assert [] == complaints(file.read_text())
 

@@ -1,9 +1,9 @@
 /*
- * Asks the preloaded mimalloc for blocks through every aligned entry point, and checks each block:
- * aligned as asked, large enough, zeroed where promised, from mimalloc's heap, content kept.
+ * Allocates blocks of the preloaded mimalloc through every aligned entry point, and checks each block:
+ * aligned as requested, large enough, zeroed where promised, from mimalloc's heap, content intact.
  *
- * Why: 2.0.6 and 2.0.9 hand out misaligned blocks, but for a few sizes only, and only where a page
- * of blocks starts at the wrong offset; so many sizes are asked for, and many blocks live at once.
+ * Why: 2.0.6 and 2.0.9 return misaligned blocks, but for a few sizes only, and only where a page of
+ * blocks starts at the wrong offset; so there are many sizes, and many blocks are live at once.
  *
  * Run:  LD_PRELOAD=/path/to/libmimalloc.so.2 ./aligned    (gcc with glibc below 2.34: link with -ldl)
  * Exit: 0 all right, 1 something was wrong, 2 the process does not run on mimalloc
@@ -21,17 +21,17 @@
 enum {
   MAX_ALIGNMENT = 65536,
   MAX_SIZE = 1 << 20,
-  SLOTS = 2048,         // blocks alive at the same time
-  LIVE_MAX = 64 << 20,  // bytes alive at the same time
+  SLOTS = 2048,         // blocks that are live at the same time
+  LIVE_MAX = 64 << 20,  // bytes that are live at the same time
   CHUNK = 4096,
   WHOLE = 8192,         // larger blocks are filled at the edges of each chunk only, for speed
   EDGE = 32,
-  SHOWN = 2,            // failures of a kind described for each entry point; the others are only counted
+  DESCRIBED = 2,        // failures of a kind that are described for each entry point; others are counted
 };
 
 enum shape { ALIGN_SIZE, SIZE_ALIGN, ONLY_SIZE, POSIX, NOTHROW, CALLOC, RESIZE };  // of the arguments
 enum trait {
-  MULTIPLE = 1,  // asked for multiples of the alignment only: the rule of C11, and 2.0.6 enforces it
+  MULTIPLE = 1,  // the size is a multiple of the alignment: the rule of C11, and 2.0.6 enforces it
   PAGE = 2,      // the alignment is the page size
   PAGES = 4,     // the size is rounded up to whole pages
   ZERO = 8,      // the content must be zero
@@ -44,7 +44,7 @@ static struct entry {
   enum shape shape;
   unsigned traits;
   const char *release;
-  void *found, *give;  // functions, called by their shape
+  void *allocate, *deallocate;  // functions, called by their shape
   unsigned long calls, misaligned, corrupt, failed;
 } entries[] = {
   {.name = "posix_memalign", .shape = POSIX, .traits = C},
@@ -65,7 +65,7 @@ static struct entry {
   {.name = "mi_posix_memalign", .shape = POSIX, .traits = MI},
   {.name = "mi_memalign", .shape = ALIGN_SIZE, .traits = MI},
   {.name = "mi_realloc_aligned", .shape = RESIZE, .traits = MI},
-  {.name = "realloc", .traits = C},  // asked to resize only; keep these two last
+  {.name = "realloc", .traits = C},  // used to resize only; these two stay last
 };
 enum { ENTRIES = sizeof entries / sizeof *entries, MI_REALLOC = ENTRIES - 2, REALLOC = ENTRIES - 1 };
 
@@ -74,8 +74,8 @@ static bool (*is_in_heap_region)(const void *);
 static int (*version)(void);
 
 static void *find(const char *symbol, int status) {
-  void *found = dlsym(RTLD_DEFAULT, symbol);
-  if (found != NULL) return found;
+  void *address = dlsym(RTLD_DEFAULT, symbol);
+  if (address != NULL) return address;
   fprintf(stderr, "aligned: no symbol %s%s\n", symbol, status == 2 ? ": not running on mimalloc; set LD_PRELOAD" : "");
   exit(status);
 }
@@ -90,8 +90,8 @@ static void find_symbols(void) {
   }
   free(p);
   for (struct entry *e = entries; e < entries + ENTRIES; e++) {
-    e->found = find(e->symbol ? e->symbol : e->name, 1);
-    e->give = find(e->traits & C ? "free" : e->traits & MI ? "mi_free_aligned" : e->release, 1);
+    e->allocate = find(e->symbol ? e->symbol : e->name, 1);
+    e->deallocate = find(e->traits & C ? "free" : e->traits & MI ? "mi_free_aligned" : e->release, 1);
   }
 }
 
@@ -99,19 +99,20 @@ static void *call(const struct entry *e, void *old, size_t alignment, size_t siz
   void *p = NULL;
   const size_t count = size % 3 ? 1 : 3;
   switch (e->shape) {
-    case ALIGN_SIZE: return ((void *(*)(size_t, size_t))e->found)(alignment, size);
-    case SIZE_ALIGN: return ((void *(*)(size_t, size_t))e->found)(size, alignment);
-    case ONLY_SIZE: return ((void *(*)(size_t))e->found)(size);
-    case POSIX: return ((int (*)(void **, size_t, size_t))e->found)(&p, alignment, size) == 0 ? p : NULL;
-    case NOTHROW: return ((void *(*)(size_t, size_t, const void *))e->found)(size, alignment, &page_size);
-    case CALLOC: return ((void *(*)(size_t, size_t, size_t))e->found)(count, size / count, alignment);
-    case RESIZE: return ((void *(*)(void *, size_t, size_t))e->found)(old, size, alignment);
+    case ALIGN_SIZE: return ((void *(*)(size_t, size_t))e->allocate)(alignment, size);
+    case SIZE_ALIGN: return ((void *(*)(size_t, size_t))e->allocate)(size, alignment);
+    case ONLY_SIZE: return ((void *(*)(size_t))e->allocate)(size);
+    case POSIX: return ((int (*)(void **, size_t, size_t))e->allocate)(&p, alignment, size) == 0 ? p : NULL;
+    case NOTHROW: return ((void *(*)(size_t, size_t, const void *))e->allocate)(size, alignment, &page_size);
+    case CALLOC: return ((void *(*)(size_t, size_t, size_t))e->allocate)(count, size / count, alignment);
+    case RESIZE: return ((void *(*)(void *, size_t, size_t))e->allocate)(old, size, alignment);
   }
   return NULL;
 }
 
-static void complain(struct entry *e, unsigned long *count, const char *what, size_t alignment, size_t size, void *p) {
-  if (++*count > SHOWN) return;
+static void report_failure(struct entry *e, unsigned long *count, const char *what, size_t alignment, size_t size,
+                           void *p) {
+  if (++*count > DESCRIBED) return;
   fprintf(stderr, "aligned: %s: %s: alignment %zu size %zu address %p\n", e->name, what, alignment, size, p);
 }
 
@@ -130,36 +131,36 @@ static unsigned next_random(void) {  // the same numbers in every run
   return state >> 8;
 }
 
-/* Fills the block, or tells whether its first `limit` bytes still hold what was filled in. */
-static bool content(const struct block *b, size_t limit, bool fill) {
+/* Fills the block, or returns whether its first `limit` bytes still have their content. */
+static bool content(const struct block *b, size_t limit, bool write) {
   for (size_t at = 0; at < b->size; at += CHUNK) {
     const size_t length = b->size - at < CHUNK ? b->size - at : CHUNK;
     const size_t edge = b->size <= WHOLE || length < 2 * EDGE ? length : EDGE;
     const unsigned char *want = pattern + (b->seed + at / CHUNK * 131) % (2 * CHUNK);
     for (size_t from = 0; from < length; from += length == edge ? length : length - edge) {
       const size_t left = limit > at + from ? limit - at - from : 0;
-      if (fill) memcpy(b->p + at + from, want + from, edge);
+      if (write) memcpy(b->p + at + from, want + from, edge);
       else if (memcmp(b->p + at + from, want + from, left < edge ? left : edge) != 0) return false;
     }
   }
   return true;
 }
 
-static void keep(struct block *b) {
+static void fill(struct block *b) {
   b->seed = next_random();
   content(b, b->size, true);
   live += b->size + b->alignment;
 }
 
-/* Says whether the block may be written to. */
+/* Returns whether the block may be written to. */
 static bool check(struct entry *e, void *p, size_t alignment, size_t size) {
   const char *what = NULL;
   e->calls++;
   if (p == NULL) what = "no block";
   else if (!is_in_heap_region(p)) what = "not from mimalloc";
   else if (malloc_usable_size(p) < size) what = "too small";
-  if (what != NULL) complain(e, &e->failed, what, alignment, size, p);
-  else if ((uintptr_t)p % alignment != 0) complain(e, &e->misaligned, "misaligned", alignment, size, p);
+  if (what != NULL) report_failure(e, &e->failed, what, alignment, size, p);
+  else if ((uintptr_t)p % alignment != 0) report_failure(e, &e->misaligned, "misaligned", alignment, size, p);
   return what == NULL;
 }
 
@@ -172,49 +173,49 @@ static void resize(struct block *b) {
   unsigned char *p = aligned ? call(e, b->p, alignment, size) : realloc(b->p, size);
   b->resized = true;
   const bool usable = check(e, p, alignment, size);
-  if (p == NULL) return;  // the old block still stands
+  if (p == NULL) return;  // the old block is still valid
   live -= b->size + b->alignment;
   b->p = p;
-  if (usable && !content(b, size, false)) complain(e, &e->corrupt, "content lost", alignment, size, p);
+  if (usable && !content(b, size, false)) report_failure(e, &e->corrupt, "content lost", alignment, size, p);
   b->size = size;
-  if (usable) keep(b);
-  else b->entry = NULL;  // leaked: what it is, is not known
+  if (usable) fill(b);
+  else b->entry = NULL;  // leaked, as it may not be a block at all
 }
 
-/* Checks the block, then frees it, or resizes it and lets it live on. */
-static void visit(struct block *b, bool may_resize) {
+/* Checks the block, then frees it, or resizes it. */
+static void free_or_resize(struct block *b, bool may_resize) {
   struct entry *e = b->entry;
-  if (!content(b, b->size, false)) complain(e, &e->corrupt, "content overwritten", b->alignment, b->size, b->p);
+  if (!content(b, b->size, false)) report_failure(e, &e->corrupt, "content overwritten", b->alignment, b->size, b->p);
   if (may_resize && !b->resized && (e->traits & (C | MI)) && next_random() % 2) { resize(b); return; }
   if (e->traits & C) free(b->p);
-  else ((void (*)(void *, size_t))e->give)(b->p, b->alignment);
+  else ((void (*)(void *, size_t))e->deallocate)(b->p, b->alignment);
   live -= b->size + b->alignment;
   b->entry = NULL;
 }
 
-static void ask(struct entry *e, size_t alignment, size_t size) {
+static void allocate(struct entry *e, size_t alignment, size_t size) {
   if (e->traits & PAGES) size = (size + page_size - 1) / page_size * page_size;
   unsigned char *p = call(e, NULL, alignment, size);
   if (!check(e, p, alignment, size)) return;
   for (size_t i = 0; (e->traits & ZERO) && i < size; i++)
-    if (p[i] != 0) { complain(e, &e->corrupt, "not zero", alignment, size, p); break; }
+    if (p[i] != 0) { report_failure(e, &e->corrupt, "not zero", alignment, size, p); break; }
   struct block *b;
   do {  // at random, so that blocks are freed in mixed order
     b = &slots[next_random() % SLOTS];
-    if (b->entry != NULL) visit(b, live <= LIVE_MAX);
+    if (b->entry != NULL) free_or_resize(b, live <= LIVE_MAX);
   } while (b->entry != NULL || live > LIVE_MAX);
   *b = (struct block){.entry = e, .p = p, .alignment = alignment, .size = size};
-  keep(b);
+  fill(b);
 }
 
-/* How many blocks of this size in a row. Sizes are dense to 8 KiB, then around halves of powers of two. */
+/* How many blocks of this size. Sizes are dense up to 8 KiB, then around halves of powers of two. */
 static int repeats(size_t size) {
   size_t power = 1;
   while (power * 2 <= size + 1) power *= 2;  // so that one less than a power counts as around it
   const size_t step = size <= WHOLE ? power / 8 : power / 2;
   const bool at_edge = step == 0 || (size + 1) % step <= 2;
   if (size > WHOLE) return at_edge;
-  if (size == power) return 24;  // the sizes with a short way of their own
+  if (size == power) return 24;  // the sizes with a fast path
   return at_edge || size <= 256 || size % (size <= 2048 ? 8 : 32) == 0 ? 3 : 0;
 }
 
@@ -234,10 +235,10 @@ int main(void) {
       for (int e = 0, n = repeats(size); n > 0 && e < REALLOC; e++) {
         if ((entries[e].traits & PAGE) && alignment != page_size) continue;
         if ((entries[e].traits & MULTIPLE) && size % alignment != 0) continue;
-        for (int i = 0; i < n; i++) ask(&entries[e], alignment, size);
+        for (int i = 0; i < n; i++) allocate(&entries[e], alignment, size);
       }
   for (size_t i = 0; i < SLOTS; i++)
-    if (slots[i * 577 % SLOTS].entry != NULL) visit(&slots[i * 577 % SLOTS], false);
+    if (slots[i * 577 % SLOTS].entry != NULL) free_or_resize(&slots[i * 577 % SLOTS], false);
 
   struct entry total = {.name = "total"};
   for (const struct entry *e = entries; e < entries + ENTRIES; e++) {

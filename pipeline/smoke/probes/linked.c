@@ -1,4 +1,4 @@
-/* Linked with libmimalloc.a or mimalloc.o: is malloc the one that came with it?
+/* Linked with libmimalloc.a or mimalloc.o: is its malloc in use?
    Exit code: 0 yes, 1 no. */
 
 #include <stdio.h>

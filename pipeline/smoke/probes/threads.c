@@ -1,11 +1,11 @@
 /*
- * Works the preloaded mimalloc from many threads, and checks each block: content kept, zeroed and
+ * Uses the preloaded mimalloc in many threads, and checks each block: content intact, zeroed and
  * aligned where promised, from mimalloc's heap.
  *
- * Why: what threads do to each other is where an allocator goes wrong: blocks freed and resized by
- * another thread than the one that asked for them, threads that end and leave blocks behind, a fork
- * while the blocks of many threads are alive. Forks happen while the threads wait: what a fork in the
- * middle of an allocation may do, no allocator promises.
+ * Why: allocators fail where threads meet: blocks that another thread frees or resizes than the one
+ * that allocated them, threads that end and leave blocks behind, a fork while the blocks of many
+ * threads are live. The fork happens while the threads wait: no allocator promises anything for one
+ * in the middle of an allocation.
  *
  * Run:  LD_PRELOAD=/path/to/libmimalloc.so.2 ./threads    (gcc with glibc below 2.34: -lpthread -ldl)
  * Out:  result, the same on every allocator; blocks, how many of them are mimalloc's; its version;
@@ -26,19 +26,19 @@
 
 enum {
   THREADS = 8,
-  GENERATIONS = 3,   // of threads; each finds the blocks that the one before left behind
+  GENERATIONS = 3,   // of threads, one after the other
   ROUNDS = 24,
   BLOCKS = 256,      // of each thread in each round
-  SHORT_LIVED = 200, // threads that ask for a few blocks, leave one, and end
-  IN_CHILD = 2000,   // blocks that the forked process asks for
-  PATIENCE = 60,     // seconds; then SIGALRM ends the process
+  SHORT_LIVED = 200, // threads that allocate a few blocks, leave one, and end
+  IN_CHILD = 2000,   // blocks that the forked process allocates
+  TIMEOUT = 60,      // seconds; then SIGALRM ends the process
 };
 
 static struct block {
   unsigned char *p;
   size_t size;
   unsigned char fill;
-} box[THREADS][BLOCKS];
+} slots[THREADS][BLOCKS];
 
 static bool (*is_in_heap_region)(const void *);
 static int (*version)(void);
@@ -46,7 +46,7 @@ static pthread_barrier_t barrier, fork_barrier;
 static atomic_ulong blocks, inside, wrong;
 static atomic_ullong result;
 
-static void complain(const char *what, size_t size, const void *p) {
+static void report_failure(const char *what, size_t size, const void *p) {
   if (atomic_fetch_add(&wrong, 1) < 8) fprintf(stderr, "threads: %s: size %zu address %p\n", what, size, p);
 }
 
@@ -61,17 +61,17 @@ static size_t any_size(uint32_t *state) {
   return 1 + (kind == 0 ? n % (2 << 20) : kind < 16 ? n % (128 << 10) : kind < 128 ? n % 8192 : n % 256);
 }
 
-static void look(const unsigned char *p, size_t size) {
+static void count(const unsigned char *p, size_t size) {
   atomic_fetch_add(&blocks, 1);
   if (is_in_heap_region != NULL && is_in_heap_region(p)) atomic_fetch_add(&inside, 1);
-  if (p == NULL) { complain("no block", size, p); _exit(1); }
+  if (p == NULL) { report_failure("no block", size, p); _exit(1); }
 }
 
-static bool holds(const unsigned char *p, size_t size, unsigned char fill) {
+static bool has_content(const unsigned char *p, size_t size, unsigned char fill) {
   return size == 0 || (p[0] == fill && memcmp(p, p + 1, size - 1) == 0);
 }
 
-static struct block ask(uint32_t *state) {
+static struct block allocate(uint32_t *state) {
   struct block b = {.size = any_size(state), .fill = (unsigned char)next_random(state)};
   const size_t alignment = (size_t)16 << next_random(state) % 9;
   void *aligned = NULL;
@@ -79,25 +79,25 @@ static struct block ask(uint32_t *state) {
     case 0: b.p = malloc(b.size); break;
     case 1:
       b.p = calloc(1, b.size);
-      if (b.p != NULL && !holds(b.p, b.size, 0)) complain("not zero", b.size, b.p);
+      if (b.p != NULL && !has_content(b.p, b.size, 0)) report_failure("not zero", b.size, b.p);
       break;
     case 2: b.p = realloc(malloc(b.size / 2 + 1), b.size); break;
     case 3:
       if (posix_memalign(&aligned, alignment, b.size) == 0) b.p = aligned;
-      if ((uintptr_t)b.p % alignment != 0) complain("misaligned", b.size, b.p);
+      if ((uintptr_t)b.p % alignment != 0) report_failure("misaligned", b.size, b.p);
       break;
   }
-  look(b.p, b.size);
+  count(b.p, b.size);
   memset(b.p, b.fill, b.size);
   return b;
 }
 
 static void check(const struct block *b) {
-  if (!holds(b->p, b->size, b->fill)) complain("content overwritten", b->size, b->p);
+  if (!has_content(b->p, b->size, b->fill)) report_failure("content overwritten", b->size, b->p);
   atomic_fetch_add(&result, (unsigned long long)b->size * 2654435761u ^ b->fill);
 }
 
-static void give(struct block *b) {
+static void release(struct block *b) {
   if (b->p == NULL) return;
   check(b);
   free(b->p);
@@ -107,74 +107,74 @@ static void give(struct block *b) {
 static void resize(struct block *b, uint32_t *state) {
   const size_t size = any_size(state);
   unsigned char *p = realloc(b->p, size);
-  look(p, size);
-  if (!holds(p, size < b->size ? size : b->size, b->fill)) complain("content lost", size, p);
+  count(p, size);
+  if (!has_content(p, size < b->size ? size : b->size, b->fill)) report_failure("content lost", size, p);
   *b = (struct block){.p = p, .size = size, .fill = (unsigned char)next_random(state)};
   memset(p, b->fill, size);
 }
 
-/* Each round: fill the own box, empty or resize what is in another thread's, free what came back. */
+/* Each round: fill the own slots, resize or free the blocks of another thread, free what is left. */
 static void *work(void *argument) {
   const unsigned number = (unsigned)(uintptr_t)argument, self = number % THREADS;
   uint32_t state = 7 + number;
   for (unsigned round = 0; round < ROUNDS; round++) {
-    for (struct block *b = box[self]; b < box[self] + BLOCKS; b++) *b = ask(&state);
+    for (struct block *b = slots[self]; b < slots[self] + BLOCKS; b++) *b = allocate(&state);
     if (round == ROUNDS / 2) {
       pthread_barrier_wait(&fork_barrier);
       pthread_barrier_wait(&fork_barrier);
     }
     pthread_barrier_wait(&barrier);
-    struct block *other = box[(self + 1 + round % (THREADS - 1)) % THREADS];
+    struct block *other = slots[(self + 1 + round % (THREADS - 1)) % THREADS];
     for (struct block *b = other; b < other + BLOCKS; b++) {
       check(b);
       if (next_random(&state) % 3 == 0) resize(b, &state);
-      else give(b);
+      else release(b);
     }
     pthread_barrier_wait(&barrier);
-    if (round == ROUNDS - 1) break;  // the thread ends, and its blocks live on
-    for (struct block *b = box[self]; b < box[self] + BLOCKS; b++) give(b);
+    if (round == ROUNDS - 1) break;  // the thread ends, and its blocks stay
+    for (struct block *b = slots[self]; b < slots[self] + BLOCKS; b++) release(b);
   }
   return NULL;
 }
 
-static void *work_shortly(void *argument) {
+static void *work_briefly(void *argument) {
   uint32_t state = (uint32_t)(uintptr_t)argument;
-  for (int i = 0; i < 16; i++) { struct block b = ask(&state); give(&b); }
+  for (int i = 0; i < 16; i++) { struct block b = allocate(&state); release(&b); }
   struct block *left = malloc(sizeof *left);
-  look((unsigned char *)left, sizeof *left);
-  *left = ask(&state);
+  count((unsigned char *)left, sizeof *left);
+  *left = allocate(&state);
   return left;
 }
 
 /* A process with one thread, and with the blocks of all the others. */
 static _Noreturn void be_child(void) {
-  alarm(PATIENCE);
+  alarm(TIMEOUT);
   uint32_t state = 3;
   atomic_store(&blocks, 0);
   atomic_store(&inside, 0);
   atomic_store(&wrong, 0);
   for (unsigned i = 0; i < THREADS; i++)
-    for (struct block *b = box[i]; b < box[i] + BLOCKS; b++) give(b);
+    for (struct block *b = slots[i]; b < slots[i] + BLOCKS; b++) release(b);
   for (int i = 0; i < IN_CHILD; i++) {
-    struct block b = ask(&state);
+    struct block b = allocate(&state);
     resize(&b, &state);
-    give(&b);
+    release(&b);
   }
   _exit(wrong != 0 ? 1 : inside != blocks ? 2 : 0);
 }
 
 static void fork_and_wait(void) {
-  pthread_barrier_wait(&fork_barrier);  // all boxes are full, and their threads wait
+  pthread_barrier_wait(&fork_barrier);  // all slots are full, and their threads wait
   const pid_t child = fork();
   if (child == 0) be_child();
   int status = -1;
-  if (child < 0 || waitpid(child, &status, 0) != child) complain("no child", 0, NULL);
+  if (child < 0 || waitpid(child, &status, 0) != child) report_failure("no child", 0, NULL);
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   if (code != 0 && code != 2) {
     fprintf(stderr, "threads: the forked process ended with status 0x%x\n", (unsigned)status);
     atomic_fetch_add(&wrong, 1);
   }
-  atomic_fetch_add(&blocks, 2 * IN_CHILD);  // it asks, and asks for another size
+  atomic_fetch_add(&blocks, 2 * IN_CHILD);  // it allocates and resizes each
   if (code == 0) atomic_fetch_add(&inside, 2 * IN_CHILD);
   pthread_barrier_wait(&fork_barrier);
 }
@@ -192,17 +192,17 @@ static void run_generation(unsigned generation) {
   fork_and_wait();
   for (unsigned i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   for (unsigned i = 0; i < THREADS; i++)
-    for (struct block *b = box[i]; b < box[i] + BLOCKS; b++) give(b);
+    for (struct block *b = slots[i]; b < slots[i] + BLOCKS; b++) release(b);
 }
 
 static void churn(void) {
   for (uintptr_t i = 0; i < SHORT_LIVED; i += 4) {
     pthread_t threads[4];
-    for (uintptr_t k = 0; k < 4; k++) start(&threads[k], work_shortly, (void *)(i + k));
+    for (uintptr_t k = 0; k < 4; k++) start(&threads[k], work_briefly, (void *)(i + k));
     for (int k = 0; k < 4; k++) {
       void *left;
       pthread_join(threads[k], &left);
-      give(left);
+      release(left);
       free(left);
     }
   }
@@ -221,7 +221,7 @@ static void print_mapped(void) {
 int main(void) {
   is_in_heap_region = (bool (*)(const void *))dlsym(RTLD_DEFAULT, "mi_is_in_heap_region");
   version = (int (*)(void))dlsym(RTLD_DEFAULT, "mi_version");
-  alarm(PATIENCE);
+  alarm(TIMEOUT);
   pthread_barrier_init(&barrier, NULL, THREADS);
   pthread_barrier_init(&fork_barrier, NULL, THREADS + 1);
   for (unsigned generation = 0; generation < GENERATIONS; generation++) run_generation(generation);

@@ -1,4 +1,4 @@
-"""`provenance`: what a source is called, wherever it came from; valid by the schema each time."""
+"""`artifact.provenance`: the statement names each kind of source, and is valid by the schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from pipeline.artifact import provenance
-from pipeline.artifact.provenance import Making, descriptor
+from pipeline.artifact.provenance import Artifact, descriptor
 from pipeline.model import Plan
 
 SUM, COMMIT = "0" * 64, "1" * 40
@@ -31,20 +31,19 @@ SUM, COMMIT = "0" * 64, "1" * 40
         ("folder", f"sha256:{SUM}", None, {"dirHash": SUM}),
     ],
 )
-def test_source_is_named_wherever_it_came_from(
+def test_each_kind_of_source_is_identified(
     plan: Plan, project: Path, kind: str, reference: str, uri: str | None, digest: dict[str, str]
 ) -> None:
-    """By a digest always, and by where it can be had, if that is a public place."""
+    """By a digest, and by a URI if it is public."""
     origin = {"kind": kind, "reference": reference}
     origin |= {} if kind == "folder" else {"sha256": SUM}
-    making = Making(
-        "mimalloc-custom", "x86_64", SUM, origin, {}, {"zig": "0.17.1", "rpmbuild": "4.18.0"}
-    )
-    found = provenance.statement(plan, making, descriptor("a", SUM), [descriptor("b", SUM)])
+    tools = {"zig": "0.17.1", "rpmbuild": "4.18.0"}
+    artifact = Artifact(plan, "mimalloc-custom", "x86_64", SUM, origin, {}, tools, {})
+    statement = provenance.statement(artifact, descriptor("a", SUM), [descriptor("b", SUM)])
     schema = (project / "tests" / "build" / "schemas" / "provenance.json").read_text()
 
-    jsonschema.Draft202012Validator(json.loads(schema)).validate(found)
-    source, zig, rpmbuild = found["predicate"]["buildDefinition"]["resolvedDependencies"]
+    jsonschema.Draft202012Validator(json.loads(schema)).validate(statement)
+    source, zig, rpmbuild = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert (uri, digest) == (source.get("uri"), source["digest"])
     assert "pkg:pypi/ziglang@0.17.1" == zig["uri"]
     assert "pkg:generic/rpmbuild@4.18.0" == rpmbuild["uri"]

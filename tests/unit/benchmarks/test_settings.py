@@ -15,31 +15,32 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_release_that_is_measured_has_a_recipe() -> None:
-    """A benchmark of what cannot be built would measure nothing, and say so late."""
-    chosen = settings.load()
+    """A benchmark of what cannot be built would measure nothing, and report that late."""
+    whole = settings.load()
 
-    asked = {target.version for target in chosen.package} | set(chosen.library.releases)
-    assert set() == asked - set(load.versions(ROOT))
+    releases = {package.version for package in whole.package} | set(whole.library.releases)
+    assert set() == releases - set(load.versions(ROOT))
 
 
 def test_every_compiled_workload_has_its_source() -> None:
     """And no source is there that nothing runs."""
-    compiled = {each.name for each in settings.load().workload if each.command[0] == "{program}"}
+    workloads = settings.load().workload
+    compiled = {workload.name for workload in workloads if workload.command[0] == "{program}"}
 
     assert compiled == {file.stem for file in SOURCES.glob("*.c")}
 
 
 def test_the_sample_is_one_round_of_the_smallest_work() -> None:
-    """Its figures mean nothing; it shows that all of it works."""
+    """Its numbers mean nothing; it shows that all of it works."""
     sample = settings.load().sampled()
 
     assert {1} == {sample.rounds.cold, sample.rounds.warm, sample.rounds.library}
     assert 1 == len(sample.package) == len(sample.library.releases)
-    assert all(each.size == each.counted for each in sample.workload)
+    assert all(workload.size == workload.counted for workload in sample.workload)
     assert 2 == len(sample.workload)
 
 
-def test_a_misspelt_key_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_misspelt_key_is_reported_with_its_place(tmp_path: Path) -> None:
     """As in every TOML file of the project."""
     file = tmp_path / "benchmarks.toml"
     file.write_text(settings.FILE.read_text().replace("warm ", "worm "))

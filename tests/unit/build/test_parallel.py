@@ -1,4 +1,4 @@
-"""`grid`: many packages at once, in processes of their own."""
+"""Several packages at once, in processes of their own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.build import parallel
-from pipeline.build.progress import Board
+from pipeline.build.progress import Progress
 from pipeline.model import Plan
 from pipeline.model.errors import CompileError
 from pipeline.system.report import Report
 from pipeline.toolchain import emulator
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def plans(plan: Plan) -> list[Plan]:
     return [replace(plan, arch=f"machine{number}") for number in range(5)]
 
 
-def _alive(process_id: int) -> bool:
+def _runs(process_id: int) -> bool:
     try:
         state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -36,154 +36,153 @@ def _alive(process_id: int) -> bool:
     return state not in "ZX"
 
 
-def _gone(process_id: int) -> bool:
+def _ends(process_id: int) -> bool:
     """Whether a process ends within a few seconds."""
     deadline = time.monotonic() + 10
-    while _alive(process_id) and time.monotonic() < deadline:
+    while _runs(process_id) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return not _alive(process_id)
+    return not _runs(process_id)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5, 9])
-def test_outcomes_come_as_planned(plans: list[Plan], jobs: int) -> None:
-    """Whoever is done first, and in whatever process."""
+def test_outcomes_are_in_the_order_of_the_plans(plans: list[Plan], jobs: int) -> None:
+    """Whichever is done first, and each in a process of its own."""
 
-    def act(plan: Plan, report: Report) -> Path:
+    def action(plan: Plan, report: Report) -> Path:
         time.sleep(0.05 if plan.arch == "machine0" else 0)
         return Path(plan.arch, str(os.getpid()))
 
-    found = parallel.run(plans, act, jobs, Board())
+    outcomes = parallel.run(plans, action, jobs, Progress())
 
-    assert plans == [outcome.plan for outcome in found]
-    results = [outcome.result for outcome in found]
-    assert [plan.arch for plan in plans] == [str(Path(str(each)).parent) for each in results]
-    workers = {Path(str(each)).name for each in results}
-    assert 5 == len(workers - {str(os.getpid())})
+    assert plans == [outcome.plan for outcome in outcomes]
+    results = [Path(str(outcome.result)) for outcome in outcomes]
+    assert [plan.arch for plan in plans] == [str(result.parent) for result in results]
+    assert 5 == len({result.name for result in results} - {str(os.getpid())})
 
 
-def test_no_more_than_asked_are_at_work(plans: list[Plan], tmp_path: Path) -> None:
-    """Two at once are two: never three, and two at some time."""
+def test_no_more_than_the_jobs_run_at_once(plans: list[Plan], tmp_path: Path) -> None:
+    """Two jobs are two: never three, and two at some time."""
 
-    def act(plan: Plan, report: Report) -> Path:
-        mine = tmp_path / plan.arch
-        mine.touch()
+    def action(plan: Plan, report: Report) -> Path:
+        mark = tmp_path / plan.arch
+        mark.touch()
         time.sleep(0.1)
-        there = len(list(tmp_path.iterdir()))
-        mine.unlink()
-        return Path(str(there))
+        count = len(list(tmp_path.iterdir()))
+        mark.unlink()
+        return Path(str(count))
 
-    found = parallel.run(plans, act, 2, Board())
+    outcomes = parallel.run(plans, action, 2, Progress())
 
-    assert "2" == max(str(outcome.result) for outcome in found)
+    assert "2" == max(str(outcome.result) for outcome in outcomes)
 
 
-def test_a_failure_stops_nobody_else(plans: list[Plan]) -> None:
-    """The problem comes back as it was raised, with all that it says."""
+def test_a_failure_does_not_stop_the_others(plans: list[Plan]) -> None:
+    """The error is the one that was raised, with all its fields."""
     problem = CompileError("no luck", expected="this", got="that", hint="try", file=Path("/log"))
 
-    def act(plan: Plan, report: Report) -> Path:
+    def action(plan: Plan, report: Report) -> Path:
         if plan.arch == "machine1":
             raise problem
         return Path("good")
 
-    found = parallel.run(plans, act, 2, Board())
+    results = [outcome.result for outcome in parallel.run(plans, action, 2, Progress())]
 
-    assert [None, str(problem), None, None, None] == [
-        outcome.problem and str(outcome.problem) for outcome in found
-    ]
-    assert isinstance(found[1].problem, CompileError)
+    assert isinstance(results[1], CompileError)
+    assert str(problem) == str(results.pop(1))
+    assert [Path("good")] * 4 == results
 
 
-def test_a_worker_that_is_killed_is_told(plans: list[Plan]) -> None:
-    """By the kernel, say, that has run out of memory; the others go on."""
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_a_killed_worker_fails_its_package_only(plans: list[Plan], jobs: int) -> None:
+    """By the kernel, for instance, when memory has run out; the others continue."""
 
-    def act(plan: Plan, report: Report) -> Path:
+    def action(plan: Plan, report: Report) -> Path:
         if plan.arch == "machine3":
             os.kill(os.getpid(), signal.SIGKILL)
         return Path("good")
 
-    found = parallel.run(plans, act, 2, Board())
+    results = [outcome.result for outcome in parallel.run(plans, action, jobs, Progress())]
 
-    problem = found[3].problem
-    assert problem is not None
-    assert f"the process that made {plans[3].nevra} is gone" == problem.what
-    assert "ended by SIGKILL" == problem.got
-    assert 4 == sum(outcome.result == Path("good") for outcome in found)
+    problem = results.pop(3)
+    assert [Path("good")] * 4 == results
+    assert f"host: the process that built {plans[3].nevra} has ended without a result" in str(
+        problem
+    )
+    assert "killed by SIGKILL" in str(problem)
 
 
-def test_a_defect_is_told_with_its_traceback(
-    plans: list[Plan], capfd: pytest.CaptureFixture[str]
-) -> None:
-    """It is no user's fault, and hides nothing."""
+def test_a_defect_has_its_traceback(plans: list[Plan], capfd: pytest.CaptureFixture[str]) -> None:
+    """It is an error of ours, and hides nothing."""
 
-    def act(plan: Plan, report: Report) -> Path:
+    def action(plan: Plan, report: Report) -> Path:
         raise ZeroDivisionError("a defect of ours")
 
-    found = parallel.run(plans[:1], act, 1, Board())
+    (outcome,) = parallel.run(plans[:1], action, 1, Progress())
 
-    assert found[0].problem is not None
-    assert "exit code 1" == found[0].problem.got
+    assert "exit code 1" in str(outcome.result)
     assert "ZeroDivisionError: a defect of ours" in capfd.readouterr().err
 
 
-def test_news_reach_the_board(plans: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
-    """Lines are told with the package they are about; steps and downloads make no line."""
+def test_messages_of_workers_are_shown(
+    plans: list[Plan], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lines with the package that they are about; steps and downloads only in the live table."""
 
-    def act(plan: Plan, report: Report) -> Path:
+    def action(plan: Plan, report: Report) -> Path:
         report.begin("fetch")
         with report.download("file", 1) as arrived:
             arrived(1)
         report.line("  a line")
-        report.wait("fetch", "another run is at it")
+        report.wait("fetch", "another run is building it")
         report.step("fetch", 1.0)
-        return Path("/room")
+        return Path("/folder")
 
-    parallel.run(plans[:1], act, 1, Board())
+    parallel.run(plans[:1], action, 1, Progress())
 
     first, second, third = capsys.readouterr().out.splitlines()
     assert f"{plans[0].nevra}: a line" == first
     assert [plans[0].nevra, "done"] == second.split()[:2]
-    assert "  /room" == third
+    assert "  /folder" == third
 
 
 def test_an_interrupt_ends_all_workers(plans: list[Plan], tmp_path: Path) -> None:
-    """However we end, nobody goes on behind our back."""
+    """However the parent ends, no worker continues."""
 
-    def act(plan: Plan, report: Report) -> Path:
+    def action(plan: Plan, report: Report) -> Path:
         (tmp_path / str(os.getpid())).touch()
-        report.line("here")
+        report.line("running")
         time.sleep(60)
         return Path()
 
-    class Interrupted(Board):
-        def line(self, plan: Plan, text: str) -> None:
+    class Interrupted(Progress):
+        def line(self, text: str) -> None:
             if len(list(tmp_path.iterdir())) == 2:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        parallel.run(plans, act, 2, Interrupted())
+        parallel.run(plans, action, 2, Interrupted())
 
     workers = [int(file.name) for file in tmp_path.iterdir()]
-    assert [False, False] == [_alive(worker) for worker in workers]
+    assert [False, False] == [_runs(worker) for worker in workers]
 
 
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from pipeline import grid, request
-from pipeline.board import Board
+from pipeline.build import parallel, selection
+from pipeline.build.progress import Progress
 
-def act(plan, report):
+def action(plan, report):
     Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(60)
 
-root = Path(sys.argv[2])
-grid.run(request.plans(root, dist="el7,el8", arch="x86_64"), act, 2, Board())
+plans = selection.plans(Path(sys.argv[2]), selection.Selection(dist="el7,el8", arch="x86_64"))
+parallel.run(plans, action, 2, Progress())
 """
 
 
-def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    """SIGKILL leaves no time to end anybody, so the kernel does it."""
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    """SIGKILL leaves no time to end them, so the kernel does."""
     argv = [sys.executable, "-c", SCRIPT, str(tmp_path), str(PROJECT)]
     with subprocess.Popen(argv, cwd=PROJECT) as parent:
         deadline = time.monotonic() + 30
@@ -193,22 +192,34 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     workers = [int(file.name) for file in tmp_path.iterdir()]
 
     assert 2 == len(workers)
-    assert [True, True] == [_gone(worker) for worker in workers]
+    assert [True, True] == [_ends(worker) for worker in workers]
 
 
-def test_order_keeps_sharers_apart(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_that_may_share_a_library_start_apart(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What is emulated comes first, then dist by dist; releases of one dist share nothing."""
     monkeypatch.setattr(emulator, "runs_here", lambda plan: plan.arch != "far")
-    old, new = (replace(plan.root, dist=dist) for dist in ("el7", "el8"))
-    one, two = (replace(plan, recipe=replace(plan.recipe, version=v)) for v in ("1", "2"))
     plans = [
-        replace(each, root=root, arch=arch)
-        for each in (one, two)
-        for root in (old, new)
+        replace(
+            plan,
+            recipe=replace(plan.recipe, version=version),
+            root=replace(plan.root, dist=dist),
+            arch=arch,
+        )
+        for version in ("1", "2")
+        for dist in ("el7", "el8")
         for arch in ("near", "far")
     ]
+
+    def action(plan: Plan, report: Report) -> Path:
+        report.line(plan.label)
+        return Path()
+
+    parallel.run(plans, action, 1, Progress())
+    lines = [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()]
 
     assert [
         "1 el7 far", "2 el7 far", "1 el8 far", "2 el8 far",
         "1 el7 near", "2 el7 near", "1 el8 near", "2 el8 near",
-    ] == [each.label for each in parallel.order(plans)]  # fmt: skip
+    ] == [line for line in lines if line]  # fmt: skip

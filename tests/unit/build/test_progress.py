@@ -1,4 +1,4 @@
-"""`board`: many builds at once, as the user sees them."""
+"""Several builds as the user sees them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 
 from pipeline.build import progress
-from pipeline.build.progress import Board
+from pipeline.build.progress import Outcome, Progress
 from pipeline.model import Built, Plan
 from pipeline.model.errors import CompileError
 
@@ -23,46 +23,38 @@ def _built(plan: Plan, *, fresh: bool = True) -> Built:
 
 
 def test_a_package_is_a_line(plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
-    """On a pipe nothing is told of it before it is done."""
-    shown = Board()
-    shown.begin(plan)
-    shown.step(plan, "compile")
-    shown.draw()
+    """On a pipe there is none before it is done."""
+    Progress().draw([(plan.nevra, "compile", 1.0)])
     assert "" == capsys.readouterr().out
 
-    shown.end(plan, 12.34, _built(plan))
+    Progress().end(Outcome(plan, 12.34, _built(plan)))
     assert [plan.nevra, "built", "12.3", "s"] == capsys.readouterr().out.split()
 
 
-def test_a_failure_is_told_at_once(plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_is_shown_at_once(plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
     """With its whole message below the line."""
-    shown = Board()
-    shown.begin(plan)
-    shown.end(plan, 1.0, CompileError("no luck", hint="this"))
+    Progress().end(Outcome(plan, 1.0, CompileError("no luck", hint="this")))
 
     line, *message = capsys.readouterr().out.splitlines()
     assert [plan.nevra, "FAILED", "1.0", "s"] == line.split()
     assert CompileError("no luck", hint="this").lines() == message
 
 
-def test_running_packages_are_seen_on_a_terminal(plan: Plan) -> None:
+def test_running_packages_are_shown_on_a_terminal(plan: Plan) -> None:
     """Each with its step; what is done scrolls up, word for word."""
-    out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=100)
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=100)
     other = replace(plan, arch="s390x")
     with Live(auto_refresh=False, console=console) as live:
-        shown = Board(live)
-        for each, step in ((plan, "compile"), (other, "check")):
-            shown.begin(each)
-            shown.step(each, step)
-        shown.draw()
-        drawn = out.getvalue()
-        shown.end(other, 1.0, CompileError("[red]no[/red] luck"))
-        shown.draw()
+        shown = Progress(live)
+        shown.draw([(plan.nevra, "compile", 0.4), (other.nevra, "check", 61.0)])
+        drawn = output.getvalue()
+        shown.end(Outcome(other, 1.0, CompileError("[red]no[/red] luck")))
+        shown.draw([(plan.nevra, "compile", 2.0)])
 
     assert [plan.nevra, "compile", "0", "s"] == _line(drawn, plan.nevra)
-    assert [other.nevra, "check", "0", "s"] == _line(drawn, other.nevra)
-    assert "compile: [red]no[/red] luck" in out.getvalue()
+    assert [other.nevra, "check", "61", "s"] == _line(drawn, other.nevra)
+    assert "compile: [red]no[/red] luck" in output.getvalue()
 
 
 def _line(drawn: str, nevra: str) -> list[str]:
@@ -70,18 +62,18 @@ def _line(drawn: str, nevra: str) -> list[str]:
     return next(line.split() for line in plain.splitlines() if nevra in line)
 
 
-def test_a_terminal_gets_a_living_board(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_a_live_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """And anything else plain lines."""
-    with progress.board() as shown:
-        assert shown._live is None
+    with progress.live_table() as live:
+        assert live is None
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    with progress.board() as shown:
-        assert isinstance(shown._live, Live)
-        assert not shown._live.auto_refresh
+    with progress.live_table() as live:
+        assert isinstance(live, Live)
+        assert not live.auto_refresh
 
 
 def test_summary_is_releases_by_machines(plan: Plan) -> None:
-    """In the order of the cells; what was not asked for stays empty."""
+    """In the order of the cells; what was not selected stays empty."""
     other = replace(plan, arch="s390x")
     new = replace(plan, recipe=replace(plan.recipe, version="2.0.10"))
     secure = replace(plan, variant="secure")
@@ -96,7 +88,7 @@ def test_summary_is_releases_by_machines(plan: Plan) -> None:
     ] == [[cell.strip() for cell in line.split("  ") if cell] for line in progress.matrix(cells)]
 
 
-def test_totals_count_what_became_of_them(plan: Plan) -> None:
+def test_totals_count_the_verdicts(plan: Plan) -> None:
     """In the order in which the words first came up."""
     old, new = _built(plan, fresh=False), _built(plan)
 

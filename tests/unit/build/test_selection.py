@@ -1,4 +1,4 @@
-"""`request`: what the user asks for, as plans."""
+"""What the user selects, as plans."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
 
 
-def test_nothing_asked_is_the_default(project: Path) -> None:
-    """Without a word from the user, one package: the default release for the default dist."""
+def test_an_empty_selection_is_the_default(project: Path) -> None:
+    """One package: the default release for the default dist."""
     default = load.package(project).default
     plans = selection.plans(project, Selection())
 
@@ -30,7 +30,7 @@ def test_nothing_asked_is_the_default(project: Path) -> None:
 
 
 def test_lists_are_multiplied(project: Path) -> None:
-    """Each release for each dist, each once, in the order in which they were asked for."""
+    """Each release for each dist, each once, in the order of the selection."""
     plans = selection.plans(project, Selection(version="2.0.9, 2.0.6,2.0.9", dist="el8,el7"))
 
     assert ["2.0.9 el8", "2.0.9 el7", "2.0.6 el8", "2.0.6 el7"] == [
@@ -42,22 +42,21 @@ def test_all_is_all_there_is(project: Path) -> None:
     """`all` stands for every recipe, every build root, every architecture of it."""
     plans = selection.plans(project, Selection(version="all", dist="all", arch="all"))
 
-    there = [
+    expected = [
         (version, dist, arch)
         for version in load.versions(project)
         for dist in load.dists(project)
         for arch in load.build_root(project, dist).machine
     ]
-    assert sorted(there) == sorted(
+    assert sorted(expected) == sorted(
         (plan.recipe.version, plan.root.dist, plan.arch) for plan in plans
     )
     assert {"plain"} == {plan.variant for plan in plans}
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("flavor", "variants"),
     [
-        (None, ["plain"]),
         ("", ["plain"]),
         ("plain", ["plain"]),
         ("secure", ["secure"]),
@@ -65,20 +64,20 @@ def test_all_is_all_there_is(project: Path) -> None:
         ("all", ["plain", "secure"]),
     ],
 )
-def test_flavors_are_asked_for(project: Path, asked: str | None, found: list[str]) -> None:
-    """Plain without a word; lists and `all` as elsewhere."""
-    plans = selection.plans(project, Selection(flavor=asked))
+def test_flavors_are_selected(project: Path, flavor: str, variants: list[str]) -> None:
+    """Plain by default; lists and `all` as elsewhere."""
+    plans = selection.plans(project, Selection(flavor=flavor))
 
-    assert found == [plan.variant for plan in plans]
+    assert variants == [plan.variant for plan in plans]
     assert [plan.package.flavor[plan.variant] for plan in plans] == [p.flavor for p in plans]
 
 
 @pytest.mark.parametrize(
-    ("dist", "arch", "found"),
+    ("dist", "arch", "machines"),
     [
         ("all", "x86_64_v2", ["el10 x86_64_v2"]),
         ("all", "aarch64", ["el7 aarch64", "el8 aarch64", "el9 aarch64", "el10 aarch64"]),
-        ("all", None, ["el7 x86_64", "el8 x86_64", "el9 x86_64", "el10 x86_64"]),
+        ("all", "", ["el7 x86_64", "el8 x86_64", "el9 x86_64", "el10 x86_64"]),
         ("el10", "all", ["el10 aarch64", "el10 x86_64", "el10 x86_64_v2"]),
         ("el9", "all", ["el9 aarch64", "el9 x86_64"]),
         (
@@ -94,18 +93,18 @@ def test_flavors_are_asked_for(project: Path, asked: str | None, found: list[str
     ],
 )
 def test_an_architecture_of_all_dists_is_that_of_those_that_have_it(
-    project: Path, dist: str, arch: str | None, found: list[str]
+    project: Path, dist: str, arch: str, machines: list[str]
 ) -> None:
-    """Who asks for `all` dists means those that there are for the architecture."""
+    """Of `all` dists, those are selected that have the architecture."""
     plans = selection.plans(project, Selection(dist=dist, arch=arch))
-    told = [f"{plan.root.dist} {plan.arch}" for plan in plans]
+    selected = [f"{plan.root.dist} {plan.arch}" for plan in plans]
 
-    assert found == (sorted(told) if arch == "all" else told)
+    assert machines == (sorted(selected) if arch == "all" else selected)
 
 
 @pytest.mark.parametrize("dist", ["el7", "el9", "el10,el8"])
 def test_an_architecture_that_a_named_dist_lacks_is_refused(project: Path, dist: str) -> None:
-    """Who names a dist gets what they asked for, or is told what it has."""
+    """The message has those that it has."""
     with pytest.raises(RequestError) as caught:
         selection.plans(project, Selection(dist=dist, arch="x86_64_v2"))
 
@@ -122,7 +121,7 @@ def test_a_host_that_no_dist_runs_on(project: Path, monkeypatch: pytest.MonkeyPa
     assert 4 == len(selection.plans(project, Selection(dist="all", arch="aarch64")))
 
 
-def test_a_plan_knows_processor_and_level(project: Path) -> None:
+def test_a_plan_has_processor_and_level(project: Path) -> None:
     """An architecture may be a level of a processor of another name."""
     (plan,) = selection.plans(project, Selection(dist="el10", arch="x86_64_v2"))
 
@@ -141,7 +140,7 @@ def test_native_toolchain_builds_for_every_level_of_this_machine(project: Path) 
 
 
 @pytest.mark.parametrize(
-    ("asked", "what"),
+    ("names", "what"),
     [
         ({"version": "2.0.66"}, "unknown version 2.0.66; did you mean 2.0.6"),
         ({"version": "2.0.6,"}, "'' is not a version"),
@@ -155,10 +154,10 @@ def test_native_toolchain_builds_for_every_level_of_this_machine(project: Path) 
         ({"toolchain": "zigg"}, "unknown toolchain zigg; did you mean zig"),
     ],
 )
-def test_unknown_name(project: Path, asked: dict[str, str], what: str) -> None:
-    """Whatever is not there is called by its name, before anything is done."""
+def test_unknown_name(project: Path, names: dict[str, str], what: str) -> None:
+    """An unknown name is an error before anything is done."""
     with pytest.raises(RequestError) as caught:
-        selection.plans(project, Selection(**asked))
+        selection.plans(project, Selection(**names))
 
     assert caught.value.what.startswith(what)
     assert ("invoke list", 2) == (caught.value.hint, caught.value.exit_code)
@@ -195,7 +194,7 @@ def test_source_goes_into_every_plan(project: Path, tmp_path: Path) -> None:
 
 
 def test_source_that_is_not_there(project: Path, tmp_path: Path) -> None:
-    """The path that was looked at is shown, and what may stand there."""
+    """The message has the path, and what it may be."""
     with pytest.raises(RequestError) as caught:
         selection.plans(project, Selection(version="2.0.6", source=str(tmp_path / "nowhere")))
 
@@ -204,10 +203,10 @@ def test_source_that_is_not_there(project: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["~no-such-user/mimalloc.tar.gz", "forbidden"])
-def test_source_that_cannot_be_looked_at(
+def test_source_that_cannot_be_read(
     project: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
-    """Neither a home folder nor a file that is out of reach ends in a traceback."""
+    """Neither an unknown home folder nor a forbidden file ends in a traceback."""
 
     def refuse(self: Path) -> bool:
         if self.name == "forbidden":
@@ -222,7 +221,7 @@ def test_source_that_cannot_be_looked_at(
 
 
 def test_toolchain_without_the_instruction_set(checkout: Path) -> None:
-    """A build root whose level no compiler knows is found before anything is compiled."""
+    """A build root whose level the compiler has no flags for is an error before compiling."""
     file = checkout / "buildroot" / "toolchains" / "zig.toml"
     file.write_text(file.read_text().replace("\nx86-64 =", "\nx86-63 ="))
     with pytest.raises(RecipeError) as caught:
@@ -230,3 +229,45 @@ def test_toolchain_without_the_instruction_set(checkout: Path) -> None:
 
     assert "x86-64 in [isa]" == caught.value.expected
     assert file == caught.value.file
+
+
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        (("mimalloc-custom", "2.0.6", "1.el7", "aarch64"), "2.0.6 el7 aarch64"),
+        (("mimalloc-custom-secure", "3.4.3", "1.el9", "x86_64"), "3.4.3 el9 x86_64 secure"),
+        (("mimalloc-custom-nginx", "3.4.3", "1.el8", "noarch"), "3.4.3 el8 x86_64"),
+    ],
+)
+def test_a_package_has_its_plan(project: Path, fields: tuple[str, ...], label: str) -> None:
+    """By the fields of its header; a sub-package has that of this host's architecture."""
+    assert label == selection.by_nevra(project, *fields).label
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        (("mimalloc-custom", "2.0.6", "99.el7", "x86_64"), "no recipe makes this package"),
+        (("mimalloc-custom", "2.0.6", "1.el7", "noarch"), "no recipe makes this package"),
+        (("mimalloc", "2.0.6", "1.el7", "x86_64"), "no recipe makes this package"),
+        (("mimalloc-custom", "2.0.66", "1.el7", "x86_64"), "unknown version 2.0.66"),
+        (("mimalloc-custom", "2.0.6", "1.el5", "x86_64"), "unknown dist el5"),
+        (("mimalloc-custom", "all", "1.all", "all"), "no recipe makes this package"),
+        (("", "", "", ""), "unknown version"),
+    ],
+)
+def test_a_package_of_no_recipe(project: Path, fields: tuple[str, ...], what: str) -> None:
+    """The name, the version, the release number, the dist or the architecture is another."""
+    with pytest.raises(RequestError) as caught:
+        selection.by_nevra(project, *fields)
+
+    assert what in caught.value.what
+
+
+def test_a_single_plan(project: Path) -> None:
+    """Several are an error that lists them."""
+    assert "2.0.6 el7 x86_64" == selection.single(project, Selection("2.0.6", "el7"), "no").label
+    with pytest.raises(RequestError, match="one library") as caught:
+        selection.single(project, Selection("2.0.6", "el7,el8"), "one library")
+
+    assert "2.0.6 el7 x86_64, 2.0.6 el8 x86_64" == caught.value.got

@@ -1,4 +1,4 @@
-"""A checkout under git, an upstream beside it, and a proof that needs no compiler."""
+"""A checkout under git, upstream's repository beside it, and trials without a compiler."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.bump import comparison, pin, state, trial_build
+from pipeline.bump import changes, pin, trial_build
 from pipeline.bump.changes import Change
+from pipeline.bump.scratch import ScratchCheckout
 from pipeline.config import load
-from pipeline.system.report import Report
+from pipeline.model import Options
 from pipeline.system.workspace import CACHE_VARIABLE
 from tests.unit.bump import upstream
 
-# The release that the tests pin, and the pinned one that it takes after.
+# The release that the tests pin, and the pinned one that it is made from.
 NEW, OLD = "2.2.9", "2.2.4"
 
 # What is pinned in the checkout, whatever else the project has come to pin.
@@ -26,14 +27,14 @@ PINNED = (OLD, "2.4.1", "3.4.3")
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Upstream's repository, with a release that is not pinned."""
-    made = upstream.create(tmp_path / "upstream")
-    upstream.tag(made, f"v{NEW}", upstream.tree(NEW))
-    return made
+    folder = upstream.create(tmp_path / "upstream")
+    upstream.tag(folder, f"v{NEW}", upstream.tree(NEW))
+    return folder
 
 
 @pytest.fixture
-def house(checkout: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The scratch checkout, committed, with manifests and texts; nobody packages the tree again."""
+def root(checkout: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout, committed, with manifests, README and CHANGELOG; upstream is the only source."""
     monkeypatch.setenv(CACHE_VARIABLE, str(checkout.parent / "cache"))
     for name in ("README.md", "CHANGELOG.md", ".gitignore"):
         shutil.copyfile(project / name, checkout / name)
@@ -51,45 +52,41 @@ def house(checkout: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 @pytest.fixture
-def status(house: Path) -> Callable[[], str]:
-    """What git says of the checkout; nothing where all is as it was."""
-    return lambda: upstream.git(house, "status", "--porcelain", "--untracked-files=all")
+def status(root: Path) -> Callable[[], str]:
+    """What git says of the checkout; empty where nothing has changed."""
+    return lambda: upstream.git(root, "status", "--porcelain", "--untracked-files=all")
 
 
 @pytest.fixture
-def found() -> list[Change]:
-    """The changes that the canned comparison finds; a test adds to them."""
+def differences() -> list[Change]:
+    """The changes that the comparison returns; a test adds to them."""
     return []
 
 
 @pytest.fixture
-def canned(monkeypatch: pytest.MonkeyPatch, found: list[Change]) -> None:
+def no_builds(monkeypatch: pytest.MonkeyPatch, differences: list[Change]) -> None:
     """Packages that are as those of the pinned release, without building any."""
 
-    def lists(
-        text: str, version: str, bench: trial_build.ScratchCheckout, report: Report
-    ) -> list[trial_build.Sample]:
-        (bench.root / "recipes" / f"{version}.toml").write_text(text)
-        for plan in state.plans(bench.root, version):
-            file = load.manifest_file(bench.root, plan)
-            former = file.with_name(file.name.replace(version, OLD))
-            file.write_text(former.read_text())
+    def write_manifests(scratch: ScratchCheckout) -> list[object]:
+        for plan in scratch.plans():
+            file = load.manifest_file(scratch.root, plan)
+            file.write_text(file.with_name(file.name.replace(NEW, OLD)).read_text())
         return []
 
     def with_other(*_: object) -> Iterator[Change]:
-        yield from found
+        yield from differences
 
-    monkeypatch.setattr(trial_build, "lists", lists)
-    monkeypatch.setattr(trial_build, "everything", lambda *_: None)
-    monkeypatch.setattr(comparison, "with_other", with_other)
+    monkeypatch.setattr(trial_build, "write_manifests", write_manifests)
+    monkeypatch.setattr(trial_build, "every_package", lambda _: None)
+    monkeypatch.setattr(changes, "with_other", with_other)
 
 
 @pytest.fixture
-def bump(house: Path, repository: Path, canned: None) -> Callable[..., None]:
-    """Pins the new release out of upstream's repository; nothing else is asked."""
+def bump(root: Path, repository: Path, no_builds: None) -> Callable[..., None]:
+    """Pins the new release from upstream's repository, without the network."""
 
-    def run(version: str = NEW, **order: object) -> None:
-        asked = {"source": str(repository), "offline": True, **order}
-        pin.run(house, pin.Order(version, **asked), Report())  # type: ignore[arg-type]
+    def run(version: str = NEW, **flags: object) -> None:
+        request = {"source": str(repository), "options": Options(offline=True), **flags}
+        pin.run(root, pin.Request(version, **request))  # type: ignore[arg-type]
 
     return run

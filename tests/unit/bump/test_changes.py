@@ -1,4 +1,4 @@
-"""`bump.changes`: what must be accepted by name, and what is said of it."""
+"""Changes that must be accepted by name, and the message about them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATHS = [
 
 
 def test_a_new_soname_is_a_change(real_plan: Plan) -> None:
-    """Of the same one nothing is said."""
+    """The same one is not."""
     old = real_plan.recipe
     (change,) = changes.of_soname(old, replace(old, version="3.0.0", soname="libmimalloc.so.3"))
 
@@ -43,7 +43,7 @@ def test_versions_in_paths_are_no_change(real_plan: Plan) -> None:
 
 
 def test_paths_that_come_and_go_are_a_change() -> None:
-    """Said once, with all dists that they come to or go from."""
+    """One line for each path, with all dists that it comes to or goes from."""
     old = {"el7": ["a", "b"], "el8": ["a", "b"]}
     (change,) = changes.of_files(old, {"el7": ["a", "c"], "el8": ["a", "b", "c"]})
 
@@ -52,7 +52,7 @@ def test_paths_that_come_and_go_are_a_change() -> None:
 
 
 def test_another_licence_is_a_change() -> None:
-    """Other line breaks are not; where the old one is not known, nobody can tell."""
+    """Other line breaks are not; an unknown old licence is."""
     (change,) = changes.of_licence("MIT\nold\n", "MIT\nnew\n")
 
     assert "+new" in change.evidence
@@ -79,20 +79,20 @@ def test_a_library_that_comes_is_a_change() -> None:
 
 
 @pytest.mark.parametrize("name", changes.FOLLOWS)
-def test_each_change_says_what_follows_for_users(name: str) -> None:
-    """And which flag accepts it; with the flag it passes."""
+def test_the_message_about_a_change_has_its_effect_on_users(name: str) -> None:
+    """And the flag that accepts it; with the flag nothing is raised."""
     change = Change(name, "one\ntwo")
     with pytest.raises(BumpError) as caught:
         changes.refuse("2.4.1", [change], ())
 
-    said = " ".join(caught.value.detail.split())
-    assert f"{name}: one two so: {changes.FOLLOWS[name]}" == said
+    detail = " ".join(caught.value.detail.split())
+    assert f"{name}: one two so: {changes.FOLLOWS[name]}" == detail
     assert f"--accept {name}," in caught.value.hint
     changes.refuse("2.4.1", [change], {name})
 
 
-def test_accepted_names_are_looked_up() -> None:
-    """A slip of the pen accepts nothing."""
-    assert {"files", "soname"} == changes.chosen("files, soname,")
+def test_unknown_accepted_names_are_refused() -> None:
+    """A misspelt name accepts nothing."""
+    assert {"files", "soname"} == changes.names("files, soname,")
     with pytest.raises(RequestError, match="unknown filez"):
-        changes.chosen("files,filez")
+        changes.names("files,filez")

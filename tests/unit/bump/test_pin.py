@@ -1,4 +1,4 @@
-"""`bump.pin`: the order of it all, whatever ends it; nothing is built here."""
+"""Pin a release: the order of it all, and whatever ends it; nothing is built here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import os
 import re
 import signal
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from pipeline.bump import pin, state, transaction, trial_build
+from pipeline.bump import scratch, trial_build
 from pipeline.bump.changes import Change
 from pipeline.config import load
 from pipeline.model.errors import (
@@ -25,28 +24,49 @@ from pipeline.model.errors import (
     VerifyError,
 )
 from pipeline.system.report import Report
+from pipeline.system.workspace import place_text
+from tests.unit import release
 from tests.unit.bump import upstream
 from tests.unit.bump.conftest import NEW, OLD
 
-# What is done, in order, as it is told.
+# What is done, in order, as it is printed.
 HEADINGS = [
     *("source", "plan", "patches", "file lists", f"comparison with {OLD}"),
-    *("packages", "texts", "in place"),
+    *("packages", "documents", "in place"),
 ]
 
-# A changelog, a README, manifests for two dists and two flavors, a recipe.
-FILES = 7
+# What a bump places, in order: manifests are for two dists and two flavors.
+FILES = [
+    *("CHANGELOG.md", "README.md"),
+    *(f"recipes/manifests/{NEW}.el{n}{flavor}.txt" for n in (7, 8) for flavor in (".secure", "")),
+    f"recipes/{NEW}.toml",
+]
 
 Bump = Callable[..., None]
 Status = Callable[[], str]
 
 
-def test_a_release_is_pinned(house: Path, bump: Bump, capsys: pytest.CaptureFixture[str]) -> None:
-    """Recipe, manifests, README and CHANGELOG are there, and say what the source says."""
+def _is_complete(root: Path) -> bool:
+    """Whether all is in place, and once."""
+    log, readme = (root / "CHANGELOG.md").read_text(), (root / "README.md").read_text()
+    entries, rows = log.count(f"- Packages of mimalloc {NEW}."), readme.count(f"| {NEW} |")
+    return (1, 1) == (entries, rows) and all((root / name).is_file() for name in FILES)
+
+
+def _killed(work: Callable[[], None]) -> bool:
+    """Run this in a process of its own; whether SIGKILL has ended that."""
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join()
+    return child.exitcode == -signal.SIGKILL
+
+
+def test_a_release_is_pinned(root: Path, bump: Bump, capsys: pytest.CaptureFixture[str]) -> None:
+    """Recipe, manifests, README and CHANGELOG are there, with the facts of the source."""
     bump()
 
-    assert [] == [piece.name for piece in state.pieces(house, NEW) if not piece.there]
-    recipe = load.recipe(house, NEW)
+    assert _is_complete(root)
+    recipe = load.recipe(root, NEW)
     assert ("v2", "libmimalloc.so.2", "libmimalloc.so.2.2") == (
         recipe.line,
         recipe.soname,
@@ -54,19 +74,18 @@ def test_a_release_is_pinned(house: Path, bump: Bump, capsys: pytest.CaptureFixt
     )
     assert (229, f"{upstream.WHEN}") == (recipe.mi_version, recipe.released.isoformat())
     assert ("Package mimalloc 2.2.9",) == recipe.changelog[0].notes
-    former = load.recipe(house, OLD)
+    former = load.recipe(root, OLD)
     assert former.cmake == recipe.cmake
     assert former.source[0].url.replace(OLD, NEW) == recipe.source[0].url
-    assert "# Off, so that the oldest processor" in (house / f"recipes/{NEW}.toml").read_text()
-    told = capsys.readouterr().out
-    assert "packed as upstream's tarball is" in told
-    assert HEADINGS == [line for line in told.splitlines() if line in HEADINGS]
+    assert "# Off, so that the oldest processor" in (root / f"recipes/{NEW}.toml").read_text()
+    output = capsys.readouterr().out
+    assert HEADINGS == [line for line in output.splitlines() if line in HEADINGS]
 
 
 def test_a_second_run_has_nothing_to_do(
-    house: Path, bump: Bump, status: Status, capsys: pytest.CaptureFixture[str]
+    root: Path, bump: Bump, status: Status, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the source at hand, and without."""
+    """With --source, and without."""
     bump()
     before = status()
     bump()
@@ -80,96 +99,86 @@ def _snapshot(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
-def test_a_rehearsal_touches_nothing(
-    house: Path, bump: Bump, capsys: pytest.CaptureFixture[str]
+def test_a_dry_run_writes_nothing(
+    root: Path, bump: Bump, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not even a lock or the work folder; the plan is shown."""
-    before = _snapshot(house)
-    bump(rehearse=True)
+    before = _snapshot(root)
+    bump(dry_run=True)
 
-    assert before == _snapshot(house)
-    told = capsys.readouterr().out
-    assert '+ version    = "2.2.9"' in told
-    assert "nothing was touched" in told
+    assert before == _snapshot(root)
+    output = capsys.readouterr().out
+    assert '+ version    = "2.2.9"' in output
+    assert "nothing was written" in output
 
 
 @pytest.mark.parametrize("heading", HEADINGS)
-def test_killed_at_any_step_the_tree_is_as_before(
-    house: Path, bump: Bump, repository: Path, status: Status, heading: str
+def test_killed_before_the_end_the_checkout_is_unchanged(
+    root: Path, bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch, heading: str
 ) -> None:
-    """SIGKILL as each step begins; and the next run pins the release all the same."""
+    """SIGKILL as each part begins; the next run pins the release."""
 
-    class Deadly(Report):
-        def begin(self, name: str) -> None:
-            if name == heading:
+    class Killing(Report):
+        def line(self, text: str) -> None:
+            if text == heading:
                 os.kill(os.getpid(), signal.SIGKILL)
-
-    order = pin.Order(NEW, source=str(repository), offline=True)
-    context = multiprocessing.get_context("fork")
-    child = context.Process(target=pin.run, args=(house, order, Deadly()))
-    child.start()
-    child.join()
-
-    assert -signal.SIGKILL == child.exitcode
-    assert "" == status()
-    bump()
-    assert [] == [piece.name for piece in state.pieces(house, NEW) if not piece.there]
-
-
-@pytest.mark.parametrize("count", [0, 1, 4, FILES])
-def test_killed_while_files_are_placed_the_next_run_puts_them_back(
-    house: Path, bump: Bump, repository: Path, status: Status, count: int
-) -> None:
-    """Whatever the next run is for, and also where it fails; the watcher was killed, too."""
 
     def work() -> None:
-        transaction._watched = nullcontext  # type: ignore[assignment]
-        seen, move = 0, transaction._move
-
-        def counted(source: Path, target: Path) -> None:
-            nonlocal seen
-            if seen == count:
-                os.kill(os.getpid(), signal.SIGKILL)
-            seen += 1
-            move(source, target)
-            if seen == count == FILES:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        transaction._move = counted
+        monkeypatch.setattr(scratch, "Report", Killing)
         bump()
 
-    child = multiprocessing.get_context("fork").Process(target=work)
-    child.start()
-    child.join()
-
-    assert -signal.SIGKILL == child.exitcode
-    assert transaction.unfinished(house)
-    assert count == len(status().splitlines())
-    with pytest.raises(FetchError):
-        bump("2.2.99")
+    assert _killed(work)
     assert "" == status()
+    bump()
+    assert _is_complete(root)
 
 
-@pytest.mark.parametrize("failing", ["lists", "everything"])
-def test_a_failure_leaves_nothing(
-    house: Path, bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch, failing: str
+@pytest.mark.parametrize("count", range(len(FILES)))
+def test_killed_while_files_are_placed_the_same_command_completes_it(
+    root: Path, bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    """What is said shows where the recipe can be corrected, and with which command to go on."""
+    """Before the n-th file: each is whole or not there, and the release is not pinned yet."""
+
+    def work() -> None:
+        placed: list[Path] = []
+
+        def counted(text: str, target: Path) -> None:
+            if len(placed) == count:
+                os.kill(os.getpid(), signal.SIGKILL)
+            place_text(text, target)
+            placed.append(target)
+
+        monkeypatch.setattr(scratch, "place_text", counted)
+        bump()
+
+    assert _killed(work)
+    assert sorted(FILES[:count]) == sorted(line[3:] for line in status().splitlines())
+    assert NEW not in load.versions(root)
+    bump()
+    assert _is_complete(root)
+    assert sorted(FILES) == sorted(line[3:] for line in status().splitlines())
+
+
+@pytest.mark.parametrize("failing", ["write_manifests", "every_package"])
+def test_a_failure_leaves_nothing(
+    root: Path, bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """The message has the file to correct, and the command to try next."""
 
     def fail(*_: object) -> None:
-        raise CheckError("not fit to leave")
+        raise CheckError("a finding")
 
     monkeypatch.setattr(trial_build, failing, fail)
     with pytest.raises(CheckError) as caught:
         bump()
 
     assert "" == status()
-    draft = house / "work" / "v1" / "bump" / NEW / f"{NEW}.toml"
+    draft = root / "work" / "v1" / "bump" / NEW / f"{NEW}.toml"
     assert f"--draft {draft}" in caught.value.hint
     assert draft.is_file()
 
 
-def test_what_no_recipe_can_put_right_keeps_its_hint(
+def test_an_error_that_no_recipe_resolves_keeps_its_hint(
     bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that is missing on this host is not the draft's fault."""
@@ -177,7 +186,7 @@ def test_what_no_recipe_can_put_right_keeps_its_hint(
     def fail(*_: object) -> None:
         raise HostError("no emulator", hint="invoke doctor")
 
-    monkeypatch.setattr(trial_build, "everything", fail)
+    monkeypatch.setattr(trial_build, "every_package", fail)
     with pytest.raises(HostError) as caught:
         bump()
 
@@ -185,45 +194,45 @@ def test_what_no_recipe_can_put_right_keeps_its_hint(
     assert "" == status()
 
 
-def test_a_draft_is_begun_with(house: Path, bump: Bump, tmp_path: Path) -> None:
+def test_a_draft_is_the_start_of_the_recipe(root: Path, bump: Bump, tmp_path: Path) -> None:
     """Options and comments are those of the draft, facts those of the source."""
     draft = tmp_path / "draft.toml"
-    text = (house / "recipes" / f"{OLD}.toml").read_text()
+    text = (root / "recipes" / f"{OLD}.toml").read_text()
     draft.write_text(text.replace('MI_OPT_ARCH = "OFF"', 'MI_NEW = "ON"    # because'))
-    bump(written=str(draft))
+    bump(draft=str(draft))
 
-    written = (house / "recipes" / f"{NEW}.toml").read_text()
+    written = (root / "recipes" / f"{NEW}.toml").read_text()
     assert 'MI_NEW = "ON"    # because' in written
     assert "mi_version = 229" in written
 
 
 def test_a_change_stops_it_until_it_is_accepted(
-    house: Path, bump: Bump, status: Status, found: list[Change]
+    root: Path, bump: Bump, status: Status, differences: list[Change]
 ) -> None:
     """By name; another name does not help."""
-    found.append(Change("files", "+ include/new.h"))
-    found.append(Change("cmake", "3.18 before, 3.30 now"))
-    for accepted in ((), ("cmake",), ("files", "licence")):
+    differences.append(Change("files", "+ include/new.h"))
+    differences.append(Change("cmake", "3.18 before, 3.30 now"))
+    for accepted in ("", "cmake", "files,licence"):
         with pytest.raises(BumpError) as caught:
-            bump(accept=frozenset(accepted))
+            bump(accept=accepted)
         assert "" == status()
     assert "--accept files,licence,cmake" in caught.value.hint
-    bump(accept=frozenset(("files", "cmake")))
+    bump(accept="files,cmake")
 
-    assert state.is_pinned(house, NEW)
+    assert _is_complete(root)
 
 
-def test_a_checkout_that_changes_meanwhile_is_left_alone(
-    house: Path, bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch
+def test_a_checkout_that_changes_during_the_bump_is_not_written(
+    root: Path, bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody's edit during the builds is neither lost nor mixed with ours."""
-    readme = house / "README.md"
+    """An edit by somebody else is neither lost nor mixed with ours."""
+    readme = root / "README.md"
 
     def edit(*_: object) -> None:
         readme.write_text(f"{readme.read_text()}mine\n")
 
-    monkeypatch.setattr(trial_build, "everything", edit)
-    with pytest.raises(BumpError, match="has changed while"):
+    monkeypatch.setattr(trial_build, "every_package", edit)
+    with pytest.raises(BumpError, match="has changed during"):
         bump()
 
     assert " M README.md\n" == status()
@@ -232,10 +241,10 @@ def test_a_checkout_that_changes_meanwhile_is_left_alone(
 # --- hostile sources -----------------------------------------------------------------------------
 
 
-def _refused(bump: Bump, kind: type[PackagingError], status: Status, **order: object) -> str:
+def _refused(bump: Bump, kind: type[PackagingError], status: Status, **flags: object) -> str:
     before = status()
     with pytest.raises(kind) as caught:
-        bump(**order)
+        bump(**flags)
     assert before == status()
     return str(caught.value)
 
@@ -247,13 +256,13 @@ def test_a_tag_that_moved_is_refused(bump: Bump, repository: Path, status: Statu
 
     assert "the tag of mimalloc 2.2.9 has moved" in _refused(bump, BumpError, status)
     assert "tag:" in _refused(bump, BumpError, status, force=True)
-    bump(force=True, accept=frozenset({"tag"}))
+    bump(force=True, accept="tag")
 
 
-def test_a_tag_that_moved_to_the_same_tree_is_told(
+def test_a_tag_that_moved_to_the_same_tree_is_refused(
     bump: Bump, repository: Path, status: Status
 ) -> None:
-    """Upstream's tarball has another checksum, though what a build reads is the same."""
+    """Upstream's tarball has another checksum, though the files of a build are the same."""
     bump()
     upstream.tag(repository, f"v{NEW}", {"docs/index.html": "<p>other\n"})
 
@@ -273,23 +282,19 @@ def test_a_tag_that_moved_to_the_same_tree_is_told(
 def test_a_source_that_disagrees_with_its_tag_is_refused(
     bump: Bump, repository: Path, status: Status, file: str, text: str
 ) -> None:
-    """The header, the file that cmake installs, and the library's numbers are held against it."""
+    """The header, the file that cmake installs, and the library's numbers state the version."""
     upstream.tag(repository, f"v{NEW}", {file: text})
 
-    assert f"calls itself something else, in {Path(file).name}" in _refused(
-        bump, VerifyError, status
-    )
+    assert f"has another version in {Path(file).name}" in _refused(bump, VerifyError, status)
 
 
 def test_a_repository_without_the_tag_is_refused(bump: Bump, status: Status) -> None:
-    """It is the tag that is asked for, not what is checked out."""
+    """The tag counts, not what is checked out."""
     assert "no tag v2.2.8" in _refused(bump, FetchError, status, version="2.2.8")
 
 
 def test_a_folder_is_refused(bump: Bump, tmp_path: Path, status: Status) -> None:
     """It has no checksum that a recipe could pin."""
-    from tests.unit import release
-
     (tmp_path / "folder").mkdir()
     folder = release.unfold(tmp_path / "folder", upstream.tree(NEW))
 
@@ -302,17 +307,16 @@ def test_what_is_no_release_is_refused(bump: Bump, status: Status, version: str)
     _refused(bump, RequestError, status, version=version)
 
 
-def test_a_recipe_that_is_there_is_not_overwritten(house: Path, bump: Bump, status: Status) -> None:
-    """Also where a piece of it is missing; with --force it is written anew, and stays itself."""
+def test_a_pinned_recipe_is_not_overwritten(root: Path, bump: Bump) -> None:
+    """With --force it is written anew with its manifests, and keeps its own text."""
     bump()
-    recipe, manifest = house / f"recipes/{NEW}.toml", house / f"recipes/manifests/{NEW}.el8.txt"
+    recipe, manifest = root / f"recipes/{NEW}.toml", root / f"recipes/manifests/{NEW}.el8.txt"
     text = recipe.read_text().replace("Package mimalloc 2.2.9", "My own words")
     recipe.write_text(text)
     bump()
-    manifest.unlink()
-
-    assert f"missing {NEW}.el8.txt" in _refused(bump, BumpError, status)
     assert text == recipe.read_text()
+
+    manifest.unlink()
     bump(force=True)
     assert manifest.is_file()
     assert re.search(r'notes   = \["My own words"\]', recipe.read_text())

@@ -1,16 +1,18 @@
-"""`bump.draft`: a recipe made from another one; comments and options are carried."""
+"""A recipe made from another one; comments and options are carried."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipeline.bump import recipe_writer
+from pipeline.bump.inspection import Release
 from pipeline.bump.source_tree import Tree
 from pipeline.config import load
-from pipeline.model import Recipe, Source
+from pipeline.model import Recipe
 from pipeline.model.errors import RecipeError
 
 VERSIONS = ["2.0.6", "2.0.9", "2.2.4", "2.10.0", "3.2.8"]
@@ -29,79 +31,72 @@ VERSIONS = ["2.0.6", "2.0.9", "2.2.4", "2.10.0", "3.2.8"]
         ("1.9.9", "2.0.6"),
     ],
 )
-def test_a_release_takes_after_the_nearest_of_its_line(version: str, nearest: str) -> None:
+def test_a_release_begins_with_the_nearest_of_its_line(version: str, nearest: str) -> None:
     """The next older one, else the next newer; of a new line, the next older of all."""
     assert nearest == recipe_writer.nearest(version, VERSIONS)
 
 
-def test_the_first_release_takes_after_none() -> None:
-    """Itself is no relative."""
+def test_the_first_release_begins_with_none() -> None:
+    """Not with itself either."""
     assert "" == recipe_writer.nearest("2.0.6", ["2.0.6"])
 
 
-def _of(recipe: Recipe) -> Tree:
-    return Tree(
-        Path(), recipe.tree, recipe.mi_version, recipe.soname, recipe.library, "3.18", "MIT"
-    )
+def _release(recipe: Recipe) -> Release:
+    """The inspected source of a pinned release."""
+    tree = Tree(recipe.tree, recipe.mi_version, recipe.soname, recipe.library)
+    first, *others = recipe.source
+    return Release(Path(), first, tree, recipe.released, dict.fromkeys(others, "agrees"))
 
 
 def _drafted(project: Path, base: str, version: str) -> str:
-    """The recipe of a release as it would be drafted from another one's, on the day of its own."""
+    """The recipe of a release as it would be made from another one's, on the day of its own."""
     own = load.recipe(project, version)
     file = project / "recipes" / f"{base}.toml"
     day = f"{own.changelog[0].date}"
-    return recipe_writer.recipe(file, version, _of(own), own.released, own.source, day)
+    return recipe_writer.recipe(file, version, _release(own), day)
 
 
 @pytest.mark.parametrize(("base", "version"), [("2.2.4", "2.4.1"), ("3.2.8", "3.4.3")])
-def test_our_own_recipes_would_be_drafted_byte_for_byte(
+def test_our_own_recipes_would_be_written_byte_for_byte(
     project: Path, base: str, version: str
 ) -> None:
-    """Facts, layout, comments: as a careful hand has written them."""
+    """Facts, layout, comments: as written by hand."""
     own = (project / "recipes" / f"{version}.toml").read_text()
 
     assert own == _drafted(project, base, version)
 
 
-def test_what_was_true_of_one_release_only_is_not_carried(project: Path) -> None:
-    """The fixed file list of 2.0.6 is no promise of the next."""
+def test_keys_of_one_release_only_are_not_carried(project: Path) -> None:
+    """Such as the fixed file list of 2.0.6, and the missing traits of 2.1.7 with their comment."""
     text = _drafted(project, "2.0.6", "2.0.9")
+    other = _drafted(project, "2.1.7", "2.2.4")
 
     assert "folders" not in text
+    assert "unmarked" not in other
+    assert "It makes none of the calls" not in other
     assert "MI_LIBPTHREAD:STRING" in text
     assert "Return aligned blocks" in text
 
 
 def test_the_recipe_of_the_release_itself_stays_what_it_is(project: Path) -> None:
-    """Its quirks and its changelog are its own; nothing changes where the facts are the same."""
+    """Nothing changes where the facts are the same."""
     for version in load.versions(project):
         own = (project / "recipes" / f"{version}.toml").read_text()
         assert own == _drafted(project, version, version)
 
 
 def test_patches_are_left_out_with_what_the_changelog_says_of_them(project: Path) -> None:
-    """Or keep their place, pinned to another checksum."""
+    """Or stay, pinned to another checksum."""
     text = _drafted(project, "2.0.9", "2.1.7")
     file = "0001-align-power-of-two-blocks.patch"
-    without = recipe_writer.without_patches(text, [file], "2.1.7")
+    without = recipe_writer.with_patches(text, {}, "2.1.7")
 
     assert "patch" not in without
     assert 'notes   = ["Package mimalloc 2.1.7"]' in without
     assert "\n\n\n" not in without
-    assert text == recipe_writer.without_patches(text, [], "2.1.7")
-    assert 'sha256 = "abc"\nwhy' in recipe_writer.with_patch(text, file, "abc")
-
-
-def test_an_excuse_that_is_not_needed_goes_with_its_comment(project: Path) -> None:
-    """One that is needed stays."""
-    text = (project / "recipes" / "2.1.7.toml").read_text()
-    without = recipe_writer.without_marks(text, ["fortify"])
-
-    assert "unmarked" not in without
-    assert "It makes none of the calls" not in without
-    assert text == recipe_writer.without_marks(text, ["cet"])
-    both = text.replace('["fortify"]', '["fortify", "cet"]')
-    assert text == recipe_writer.without_marks(both, ["cet"])
+    pinned = recipe_writer.with_patches(text, {file: "abc"}, "2.1.7")
+    assert 'sha256 = "abc"\nwhy' in pinned
+    assert text.splitlines()[-1] == pinned.splitlines()[-1]
 
 
 def test_an_entry_comes_on_top_of_the_changelog(project: Path) -> None:
@@ -115,26 +110,26 @@ def test_an_entry_comes_on_top_of_the_changelog(project: Path) -> None:
 
 
 def test_a_time_is_written_in_utc(project: Path) -> None:
-    """Whatever the zone of the one who put the tag."""
+    """Whatever the zone of the tag."""
     own = load.recipe(project, "2.4.1")
     moment = datetime.fromisoformat("2026-07-14T17:09:51-07:00")
-    source = Source("0" * 64, url="https://example.invalid/")
-    text = recipe_writer.recipe(
-        project / "recipes" / "2.4.1.toml", "2.4.1", _of(own), moment, [source], "2026-01-01"
-    )
+    release = replace(_release(own), released=moment)
+    file = project / "recipes" / "2.4.1.toml"
+    text = recipe_writer.recipe(file, "2.4.1", release, "2026-01-01")
 
     assert "released   = 2026-07-15T00:09:51Z    # time of" in text
     assert own.released == moment.astimezone(UTC)
 
 
-@pytest.mark.parametrize("text", ["version = ", "\xff", 'version = "1"'])
-def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("content", [b"version = ", b"\xff", None])
+def test_a_file_that_is_no_recipe_is_refused(
+    project: Path, tmp_path: Path, content: bytes | None
+) -> None:
     """With the file's name."""
     file = tmp_path / "draft.toml"
-    file.write_bytes(text.encode("latin-1"))
+    if content is not None:
+        file.write_bytes(content)
 
     with pytest.raises(RecipeError) as caught:
-        recipe_writer.stem(file)
+        recipe_writer.recipe(file, "2.4.1", _release(load.recipe(project, "2.4.1")), "2026-01-01")
     assert file == caught.value.file
-    with pytest.raises(RecipeError):
-        recipe_writer.read(tmp_path / "none.toml")

@@ -1,4 +1,4 @@
-"""`bump.rise`: a higher release number, with a reason; never a lower one."""
+"""A higher release number, with a reason; never a lower one."""
 
 from __future__ import annotations
 
@@ -7,81 +7,107 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.bump import commands, trial_build
+from pipeline.bump import release_number, scratch, trial_build
 from pipeline.config import load
 from pipeline.model.errors import BumpError, CheckError, RequestError
+from pipeline.system.workspace import place_text
 from tests.unit.bump.conftest import OLD
 
 REASON = "Build with another compiler"
 
-Rise = Callable[..., None]
+RaiseNumber = Callable[..., None]
 Status = Callable[[], str]
 
 
 @pytest.fixture
-def rise(house: Path, canned: None) -> Rise:
+def raise_number(root: Path, no_builds: None) -> RaiseNumber:
     """Raises the release number of a pinned release, without building it."""
 
     def run(number: int = 2, reason: str = REASON, version: str = OLD) -> None:
-        commands.raise_release(house, version, number, reason, source="", offline=True, jobs=0)
+        release_number.run(root, release_number.Request(version, number, reason))
 
     return run
 
 
-def test_the_number_rises_with_a_reason(house: Path, rise: Rise, status: Status) -> None:
+def test_the_number_rises_with_a_reason(
+    root: Path, raise_number: RaiseNumber, status: Status
+) -> None:
     """The recipe has one more entry on top, the changelog one more line; nothing else changes."""
-    rise()
+    raise_number()
 
-    recipe = load.recipe(house, OLD)
+    recipe = load.recipe(root, OLD)
     assert (2, (REASON,)) == (recipe.release, recipe.changelog[0].notes)
     assert [2, 1] == [change.release for change in recipe.changelog]
-    log = (house / "CHANGELOG.md").read_text()
-    assert f"### Changed\n\n- Packages of mimalloc {OLD}, release 2: {REASON}\n" in log
+    changed = (root / "CHANGELOG.md").read_text().split("### Changed\n")[1].split("\n#")[0]
+    assert f"- Packages of mimalloc {OLD}, release 2: {REASON}\n" in changed
     assert [" M CHANGELOG.md", f" M recipes/{OLD}.toml"] == status().splitlines()
 
 
 def test_the_same_again_has_nothing_to_do(
-    rise: Rise, status: Status, house: Path, capsys: pytest.CaptureFixture[str]
+    raise_number: RaiseNumber, status: Status, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same number with the same reason."""
-    rise()
-    text = (house / "recipes" / f"{OLD}.toml").read_text()
-    rise(reason=f"  {REASON} ")
+    raise_number()
+    text = (root / "recipes" / f"{OLD}.toml").read_text()
+    raise_number(reason=f"  {REASON} ")
 
-    assert text == (house / "recipes" / f"{OLD}.toml").read_text()
+    assert text == (root / "recipes" / f"{OLD}.toml").read_text()
     assert "nothing to do" in capsys.readouterr().out
 
 
+def test_a_run_that_ends_before_the_recipe_is_completed_by_the_same_command(
+    raise_number: RaiseNumber, status: Status, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recipe is placed last; the changelog gets its entry once."""
+
+    def place(text: str, target: Path) -> None:
+        if target.suffix == ".toml":
+            raise KeyboardInterrupt
+        place_text(text, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scratch, "place_text", place)
+        with pytest.raises(KeyboardInterrupt):
+            raise_number()
+    assert [" M CHANGELOG.md"] == status().splitlines()
+    raise_number()
+
+    assert 2 == load.recipe(root, OLD).release
+    assert 1 == (root / "CHANGELOG.md").read_text().count(REASON)
+
+
 @pytest.mark.parametrize(("number", "reason"), [(2, "Another reason"), (1, REASON), (0, "x")])
-def test_it_never_goes_back(house: Path, rise: Rise, number: int, reason: str) -> None:
-    """A number that is taken is not given again."""
-    rise()
-    text = (house / "recipes" / f"{OLD}.toml").read_text()
+def test_it_never_goes_back(
+    root: Path, raise_number: RaiseNumber, number: int, reason: str
+) -> None:
+    """A number is not used twice."""
+    raise_number()
+    text = (root / "recipes" / f"{OLD}.toml").read_text()
     with pytest.raises(BumpError, match="must rise") as caught:
-        rise(number, reason)
+        raise_number(number, reason)
 
     assert ("3 or more", str(number)) == (caught.value.expected, caught.value.got)
-    assert text == (house / "recipes" / f"{OLD}.toml").read_text()
+    assert text == (root / "recipes" / f"{OLD}.toml").read_text()
 
 
-def test_a_reason_is_asked_for(rise: Rise, status: Status) -> None:
-    """Blanks are none; and what is not pinned has no release number."""
+def test_a_reason_is_required(raise_number: RaiseNumber, status: Status) -> None:
+    """Blanks are none; and a release that is not pinned has no release number."""
     with pytest.raises(RequestError, match="--reason"):
-        rise(reason="  ")
+        raise_number(reason="  ")
     with pytest.raises(RequestError, match=r"unknown version 2\.2\.5"):
-        rise(version="2.2.5")
+        raise_number(version="2.2.5")
     assert "" == status()
 
 
 def test_a_package_that_fails_leaves_nothing(
-    rise: Rise, status: Status, monkeypatch: pytest.MonkeyPatch
+    raise_number: RaiseNumber, status: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The number rises only with packages that have passed."""
 
     def fail(*_: object) -> None:
-        raise CheckError("not fit to leave")
+        raise CheckError("a finding")
 
-    monkeypatch.setattr(trial_build, "everything", fail)
+    monkeypatch.setattr(trial_build, "every_package", fail)
     with pytest.raises(CheckError):
-        rise()
+        raise_number()
     assert "" == status()

@@ -1,4 +1,4 @@
-"""`bump.study`: what a tree says of itself."""
+"""What is read from the tree of a release."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_the_ways_in_which_upstream_writes_a_version_as_a_number(
 
 
 @pytest.mark.parametrize(("version", "number"), [("3.4.2", 30401), ("3.0.7", 306)])
-def test_tags_on_another_release_are_found_out(tmp_path: Path, version: str, number: int) -> None:
-    """Upstream has had both."""
+def test_a_tag_on_another_release_is_refused(tmp_path: Path, version: str, number: int) -> None:
+    """Upstream has had both cases."""
     header = f"#define MI_MALLOC_VERSION {number}\n"
     tree = _tree(tmp_path / "tree", version, **{"include/mimalloc.h": header})
 
@@ -58,17 +58,17 @@ def test_tags_on_another_release_are_found_out(tmp_path: Path, version: str, num
         ("# cmake_minimum_required(VERSION 9)", "0"),
     ],
 )
-def test_the_cmake_that_a_tree_asks_for(tmp_path: Path, line: str, minimum: str) -> None:
-    """In the ways in which it can be written."""
+def test_the_cmake_that_a_tree_needs(tmp_path: Path, line: str, minimum: str) -> None:
+    """The ways in which it can be written."""
     tree = _tree(tmp_path / "tree", "2.2.9", **{"CMakeLists.txt": f"{line}\n"})
 
     assert (minimum, "MIT License\n") == source_tree.cmake_and_licence(tree)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", release.tarball()])
-def test_an_archive_that_git_has_not_packed_has_no_stamp(tmp_path: Path, content: bytes) -> None:
-    """Nobody knows its commit."""
+def test_an_archive_that_git_has_not_packed_has_no_commit(tmp_path: Path, content: bytes) -> None:
+    """Nor has what is no archive."""
     file = tmp_path / "archive"
     file.write_bytes(content)
 
-    assert ("", None) == source_tree.stamp(file)
+    assert ("", None) == source_tree.commit_of(file)

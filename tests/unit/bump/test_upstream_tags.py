@@ -1,4 +1,4 @@
-"""`bump.releases`: which releases upstream has, from its host's list of tags or a repository."""
+"""Which releases upstream has, from its host's list of tags or a repository."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.bump import commands, upstream_tags
+from pipeline.bump import pin, upstream_tags
 from pipeline.config import load
 from pipeline.model import Package
 from pipeline.model.errors import BumpError, FetchError, RequestError
@@ -23,9 +23,9 @@ TAGS = ["v3.0.0-alpha", "v2.1.7a", "v2.1.7", "v2.10.0", "v2.9.1", "v3.0.2-beta",
 @pytest.fixture
 def package(project: Path, http: Server) -> Package:
     """What all releases share; upstream's host is this machine."""
-    made = load.package(project)
+    package = load.package(project)
     tags = f"http://127.0.0.1:{http.server_port}/tags?per_page={{count}}&page={{page}}"
-    return replace(made, upstream=replace(made.upstream, tags=tags))
+    return replace(package, upstream=replace(package.upstream, tags=tags))
 
 
 def _page(names: Sequence[str]) -> Answer:
@@ -39,27 +39,27 @@ def test_plain_releases_come_in_the_order_of_their_versions(http: Server, packag
     http.answers = [_page(TAGS)]
 
     assert ["2.1.7", "2.9.1", "2.10.0"] == upstream_tags.versions(package, "", Report())
-    assert 1 == len(http.asked)
+    assert 1 == len(http.requests)
 
 
-def test_every_page_is_asked_for(http: Server, package: Package) -> None:
-    """Until one is not full."""
+def test_every_page_is_requested(http: Server, package: Package) -> None:
+    """Up to the first that is not full."""
     names = [f"v1.0.{number}" for number in range(250)]
     http.answers = [_page(names[:100]), _page(names[100:200]), _page(names[200:])]
 
     assert 250 == len(upstream_tags.versions(package, "", Report()))
-    assert 3 == len(http.asked)
+    assert 3 == len(http.requests)
 
 
 def test_a_list_that_does_not_end_is_given_up(
     http: Server, package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host that gives the same full page again and again does not hold us."""
+    """A host that sends the same full page again and again does not keep us for ever."""
     monkeypatch.setattr(upstream_tags, "PAGES", 3)
     http.answers = [_page([f"v1.0.{number}" for number in range(100)])]
 
     assert 100 == len(upstream_tags.versions(package, "", Report()))
-    assert 3 == len(http.asked)
+    assert 3 == len(http.requests)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"message": "Not Found"}', b"[1]", b'[{"a": 1}]'])
@@ -73,22 +73,22 @@ def test_what_is_no_list_of_tags_is_refused(http: Server, package: Package, body
     assert "--source" in caught.value.hint
 
 
-def test_a_host_that_refuses_is_named(http: Server, package: Package) -> None:
-    """Such as one that has been asked too often."""
+def test_a_host_that_refuses_is_an_error(http: Server, package: Package) -> None:
+    """Such as one with a limit of requests."""
     http.answers = [Answer(b"{}", status=403)]
 
     with pytest.raises(FetchError, match="HTTP 403"):
         upstream_tags.versions(package, "", Report())
 
 
-def test_a_repository_is_asked_for_its_tags(tmp_path: Path, package: Package) -> None:
+def test_a_repository_has_tags(tmp_path: Path, package: Package) -> None:
     """Bare or not; what is no repository is an error."""
-    made = upstream.create(tmp_path / "upstream")
+    folder = upstream.create(tmp_path / "upstream")
     for name in TAGS:
-        upstream.tag(made, name, {"file": name})
+        upstream.tag(folder, name, {"file": name})
     upstream.git(tmp_path, "clone", "--quiet", "--bare", "upstream", "bare.git")
 
-    for source in (made, tmp_path / "bare.git"):
+    for source in (folder, tmp_path / "bare.git"):
         assert ["2.1.7", "2.9.1", "2.10.0"] == upstream_tags.versions(
             package, str(source), Report()
         )
@@ -96,34 +96,24 @@ def test_a_repository_is_asked_for_its_tags(tmp_path: Path, package: Package) ->
         upstream_tags.versions(package, "/nonexistent", Report())
 
 
-def test_newer_releases_are_told_by_line() -> None:
-    """A line of which nothing is pinned has them all."""
-    told = upstream_tags.newer(["1.9.1", "2.2.4", "2.4.1", "3.4.3", "3.10.0"], ["2.2.4", "3.4.3"])
-
-    assert [
-        ("v1", "", ["1.9.1"]),
-        ("v2", "2.2.4", ["2.4.1"]),
-        ("v3", "3.4.3", ["3.10.0"]),
-    ] == list(told)
-
-
 def test_the_list_is_shown(
-    house: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+    root: Path, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line for each line, with what is pinned and what is newer."""
+    """A row for each line, with what is pinned and what is newer, by version."""
     upstream.tag(repository, "v2.5.0", upstream.tree("2.5.0"))
+    upstream.tag(repository, "v2.10.0", upstream.tree("2.10.0"))
     upstream.tag(repository, "v1.9.9", upstream.tree("1.9.9"))
-    commands.show(house, str(repository))
+    upstream_tags.show(root, str(repository))
 
     assert [
         ["line", "pinned", "newer"],
         ["v1", "-", "1.9.9", "is", "the", "newest;", "none", "is", "pinned"],
-        ["v2", "2.4.1", "2.5.0"],
+        ["v2", "2.4.1", "2.5.0,", "2.10.0"],
         ["v3", "3.4.3", "-"],
     ] == [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
-def test_the_newest_of_a_line_is_found() -> None:
+def test_the_newest_of_a_line() -> None:
     """Of no other line; a line without a release is an error."""
     assert "2.10.0" == upstream_tags.newest("v2", ["2.9.0", "2.10.0", "3.0.0"])
     with pytest.raises(BumpError, match="no release of the line v4"):
@@ -131,7 +121,7 @@ def test_the_newest_of_a_line_is_found() -> None:
 
 
 @pytest.mark.parametrize(("version", "line"), [("", ""), ("2.4.1", "v2")])
-def test_one_release_is_asked_for(house: Path, version: str, line: str) -> None:
+def test_exactly_one_release_must_be_named(root: Path, version: str, line: str) -> None:
     """By its version or by its line."""
     with pytest.raises(RequestError, match="which release"):
-        commands.pin_release(house, version, line, accept="")
+        pin.run(root, pin.Request(version, line))

@@ -1,4 +1,4 @@
-"""An upstream that fits on a page: a git repository with tagged releases of a tiny mimalloc."""
+"""Upstream in small: a git repository with tagged releases of a tiny mimalloc."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ set_target_properties(mimalloc PROPERTIES VERSION ${mi_version} SOVERSION ${mi_v
 
 
 def tree(version: str, **changed: str) -> dict[str, str]:
-    """The files of a release, which say that they are of this version."""
+    """The files of a release, which state this version."""
     major, minor, patch = version.split(".")
     config = "".join(
         f"set(mi_version_{part} {number})\n"
@@ -34,13 +34,14 @@ def tree(version: str, **changed: str) -> dict[str, str]:
 
 
 def git(repository: Path, *arguments: str) -> str:
-    """Runs git in a repository, as somebody whom no configuration of the host knows."""
-    who = {f"GIT_{role}_{part}": "u" for role in ("AUTHOR", "COMMITTER") for part in ("NAME",)}
-    who |= {f"GIT_{role}_EMAIL": "u@upstream.invalid" for role in ("AUTHOR", "COMMITTER")}
-    who |= {f"GIT_{role}_DATE": WHEN for role in ("AUTHOR", "COMMITTER")}
+    """Run git in a repository, with an identity and a time of its own; returns its output."""
+    identity = {"NAME": "u", "EMAIL": "u@upstream.invalid", "DATE": WHEN}
+    variables = {
+        f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in identity.items()
+    }
     done = subprocess.run(
         ["git", "-C", str(repository), *arguments],
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **who},
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **variables},
         capture_output=True,
         text=True,
         check=True,
@@ -49,14 +50,14 @@ def git(repository: Path, *arguments: str) -> str:
 
 
 def create(folder: Path) -> Path:
-    """A repository with nothing in it."""
+    """Make an empty repository."""
     folder.mkdir()
     git(folder, "init", "--quiet")
     return folder
 
 
 def tag(repository: Path, name: str, files: Mapping[str, str]) -> None:
-    """Commit these files, and put the tag on them, wherever it was before."""
+    """Commit these files, and put the tag on the commit, wherever it was before."""
     release.unfold(repository, files)
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--allow-empty", "-m", name)

@@ -1,27 +1,27 @@
-"""A package to be judged, and the ways in which tests make it a bad one."""
+"""A package to check, and changes that make it a bad one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipeline.checks import judge
+from pipeline.checks.package import check_package
 from pipeline.model import Facts, Finding, Flavor, Plan
 
 
 @dataclass(frozen=True)
 class Case:
-    """A package to be judged: what is there, what was planned, what was listed beforehand."""
+    """A package to check: its facts, its plan, its manifest."""
 
     facts: Facts
     plan: Plan
     manifest: tuple[str, ...]
 
     def findings(self) -> list[Finding]:
-        """What is wrong with it."""
-        return judge(self.facts, self.plan, self.manifest)
+        """All findings."""
+        return check_package(self.facts, self.plan, self.manifest)
 
-    def told(self) -> list[str]:
-        """What is wrong with it, as the user sees it: a line for each finding."""
+    def messages(self) -> list[str]:
+        """A line for every finding, as the user sees it."""
         return [" ".join(finding.lines()) for finding in self.findings()]
 
     def with_facts(self, **changes: object) -> Case:
@@ -47,11 +47,10 @@ class Case:
         return self.with_header(tags=tags)
 
     def with_file(self, path: str, **changes: object) -> Case:
-        """The same, but for what the header tells of one path."""
-        found = [entry for entry in self.facts.header.files if entry.path == path]
-        assert found, path
+        """The same, with another entry for a path."""
+        assert path in self.facts.header.paths
         files = (
-            replace(entry, **changes) if entry in found else entry  # type: ignore[arg-type]
+            replace(entry, **changes) if entry.path == path else entry  # type: ignore[arg-type]
             for entry in self.facts.header.files
         )
         return self.with_header(files=tuple(files))
@@ -67,7 +66,7 @@ class Case:
         return replace(self, plan=replace(self.plan, root=root))
 
     def with_macros(self, **changes: str) -> Case:
-        """The same, but planned for a dist that asks rpmbuild for something else."""
+        """The same, but planned for a dist with other macros."""
         rpm = self.plan.root.rpm
         return self.with_root(rpm=replace(rpm, macros={**rpm.macros, **changes}))
 

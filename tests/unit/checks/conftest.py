@@ -13,7 +13,6 @@ from pipeline.model import (
     Compiler,
     Default,
     Emulator,
-    Entry,
     Facts,
     FileEntry,
     Flags,
@@ -147,10 +146,9 @@ def facts() -> Facts:
     """What is in the package that was planned."""
     return Facts(
         file_name="mimalloc-test-1.2-3.el5.x86_64.rpm",
-        listing=tuple(entry.path for entry in entries()),
         header=header(),
         library=library(),
-        traces=(),
+        host_names=(),
         texts={
             f"{FOLDER}/mimalloc.pc": "Libs: -L${libdir} -lmimalloc\nLibs.private: -lpthread -lrt\n",
             f"{FOLDER}/mimalloc.cmake": 'INTERFACE_LINK_LIBRARIES "\\$<LINK_ONLY:pthread>;-lrt"',
@@ -194,8 +192,8 @@ def header() -> Header:
         requires=(*needs, *features, "rtld(GNU_HASH)"),
         scriptlets={},
         changelog=(
-            Entry(date(2001, 9, 10), f"{PACKAGER} - 1.2-3", "- Newest change\n- And another"),
-            Entry(date(2001, 9, 9), f"{PACKAGER} - 1.2-2", "- Older change"),
+            f"2001-09-10 {PACKAGER} - 1.2-3\n- Newest change\n- And another",
+            f"2001-09-09 {PACKAGER} - 1.2-2\n- Older change",
         ),
         files=entries(),
     )
@@ -217,8 +215,8 @@ def entries() -> tuple[FileEntry, ...]:
 
 
 def entry(path: str, mode: int, link: str = "") -> FileEntry:
-    """One path, as old as the release."""
-    return FileEntry(path, mode, "root", "root", TIME, 1, link)
+    """A path with the time of the release."""
+    return FileEntry(path, mode, "root", "root", TIME, link)
 
 
 def library() -> Library:

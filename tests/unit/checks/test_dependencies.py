@@ -11,8 +11,8 @@ FOLDER = "/opt/dep/lib64"
 NEVRA = "mimalloc-test-1.2-3.el5.x86_64"
 
 # What is expected of the libraries that installed files name.
-INSTALLED = "only libraries that a base install has"
-NAMED = "libraries by name, not by a host's path"
+INSTALLED = "only libraries of a base installation"
+NAMED = "the name of a library, not a path"
 
 
 @pytest.mark.parametrize(
@@ -40,15 +40,15 @@ NAMED = "libraries by name, not by a host's path"
         (
             VersionedSymbol("nowhere", "", ""),
             "nowhere: expected GLIBC_2.17 or older (el5), "
-            "got no version: no library that was linked with defines it",
+            "got no version: no linked library defines it",
         ),
     ],
 )
 def test_a_symbol_the_dist_lacks_is_named(
     good: Case, symbol: VersionedSymbol, message: str
 ) -> None:
-    """The finding has symbol, version and file: what one needs to find the culprit."""
-    assert [f"floor: {message}"] == good.with_library(symbols=(symbol,)).told()
+    """The finding has symbol, version and file: all that is needed to locate it."""
+    assert [f"floor: {message}"] == good.with_library(symbols=(symbol,)).messages()
 
 
 @pytest.mark.parametrize("version", ["2.2.5", "2.3.4", "2.9", "2.17"])
@@ -62,17 +62,19 @@ def test_a_newer_version_in_requires_is_found(good: Case) -> None:
     """Rpm would refuse the package, whatever the library needs in truth."""
     newer = "libc.so.6(GLIBC_2.28)(64bit)"
     requires = (*good.facts.header.requires, newer)
-    (told,) = good.with_header(requires=requires).told()
+    (message,) = good.with_header(requires=requires).messages()
     expected = "expected GLIBC_2.17 or older (el5), got GLIBC_2.28"
-    assert f"floor: Requires: {newer}: {expected}" == told
+    assert f"floor: Requires: {newer}: {expected}" == message
 
 
 def test_another_library_is_found(good: Case) -> None:
     """What a base installation lacks is refused; rpm's own list of needs is held against it."""
-    told = good.with_library(needed=("libc.so.6", "libatomic.so.1")).told()
+    messages = good.with_library(needed=("libc.so.6", "libatomic.so.1")).messages()
     subject = "libraries: DT_NEEDED of libmimalloc.so.1.2"
-    assert f"{subject}: expected one of libc.so.6, libpthread.so.0, got libatomic.so.1" == told[0]
-    assert told[1].endswith("expected Requires: libatomic.so.1()(64bit), got none")
+    assert (
+        f"{subject}: expected one of libc.so.6, libpthread.so.0, got libatomic.so.1" == messages[0]
+    )
+    assert messages[1].endswith("expected Requires: libatomic.so.1()(64bit), got none")
 
 
 @pytest.mark.parametrize(
@@ -89,11 +91,11 @@ def test_build_files_name_no_library_of_the_host(
     good: Case, path: str, text: str, expected: str, got: str
 ) -> None:
     """Neither libatomic, which upstream's probe adds, nor the path of any library."""
-    (told,) = good.with_facts(texts={f"{FOLDER}/{path}": text}).told()
-    assert f"libraries: {FOLDER}/{path}: expected {expected}, got {got}" == told
+    (message,) = good.with_facts(texts={f"{FOLDER}/{path}": text}).messages()
+    assert f"libraries: {FOLDER}/{path}: expected {expected}, got {got}" == message
 
 
-def test_build_files_may_speak_of_atomic(good: Case) -> None:
+def test_build_files_may_mention_atomic(good: Case) -> None:
     """Only what is linked with counts."""
     text = "Description: an atomic allocator\nCflags: -I/opt/atomic\n"
     assert [] == good.with_facts(texts={f"{FOLDER}/a.pc": text}).findings()
@@ -103,25 +105,25 @@ def test_build_files_may_speak_of_atomic(good: Case) -> None:
     "capability",
     ["/bin/sh", "nginx", "librt.so.1()(64bit)", "rtld(OTHER)", "libmimalloc.so.2()(64bit)"],
 )
-def test_a_foreign_capability_is_found(good: Case, capability: str) -> None:
+def test_an_unexpected_capability_is_found(good: Case, capability: str) -> None:
     """Nothing but the C library, rpm and the package itself has to be there."""
     requires = (*good.facts.header.requires, capability)
-    (told,) = good.with_header(requires=requires).told()
+    (message,) = good.with_header(requires=requires).messages()
     expected = "the C library's, rpm's, or libmimalloc.so.1()(64bit)"
-    assert f"requires: {NEVRA}: expected {expected}, got Requires: {capability}" == told
+    assert f"requires: {NEVRA}: expected {expected}, got Requires: {capability}" == message
 
 
 @pytest.mark.parametrize("missing", ["libc.so.6()(64bit)", "libmimalloc.so.1()(64bit)"])
-def test_a_need_that_rpm_is_not_told_is_found(good: Case, missing: str) -> None:
+def test_a_missing_capability_is_found(good: Case, missing: str) -> None:
     """Rpm would install the package where it cannot run."""
     requires = tuple(name for name in good.facts.header.requires if name != missing)
-    (told,) = good.with_header(requires=requires).told()
-    assert f"requires: {NEVRA}: expected Requires: {missing}, got none" == told
+    (message,) = good.with_header(requires=requires).messages()
+    assert f"requires: {NEVRA}: expected Requires: {missing}, got none" == message
 
 
 @pytest.mark.parametrize("tag", ["CONFLICTNAME", "OBSOLETENAME", "RECOMMENDNAME"])
-def test_a_bond_with_another_package_is_found(good: Case, tag: str) -> None:
-    """Installing ours must not add, remove or forbid another."""
-    (told,) = good.with_tags(**{tag: "jemalloc\nnginx"}).told()
+def test_a_dependency_of_another_kind_is_found(good: Case, tag: str) -> None:
+    """The package must not add, remove or conflict with another one."""
+    (message,) = good.with_tags(**{tag: "jemalloc\nnginx"}).messages()
     got = f"{tag.removesuffix('NAME').capitalize()}s: jemalloc, nginx"
-    assert f"requires: {NEVRA}: expected no bond with other packages, got {got}" == told
+    assert f"requires: {NEVRA}: expected no dependency but Requires, got {got}" == message

@@ -1,4 +1,4 @@
-"""Checks of traces and trials."""
+"""The checks of host names and trials."""
 
 from __future__ import annotations
 
@@ -6,32 +6,37 @@ from pipeline.model import Trial
 from tests.unit.checks.case import Case
 
 
-def test_a_trace_is_told_with_its_place(good: Case) -> None:
-    """The word, and where in the package it is."""
-    (told,) = good.with_facts(traces=(("/opt/dep/lib64/a.o", "/home/me"),)).told()
-    assert "traces: /opt/dep/lib64/a.o: expected no word of the building host, got /home/me" == told
+def test_a_host_name_is_named_with_its_place(good: Case) -> None:
+    """The finding has the place in the package and the name."""
+    (message,) = good.with_facts(host_names=(("/opt/dep/lib64/a.o", "/home/me"),)).messages()
+    assert (
+        "host_names: /opt/dep/lib64/a.o: expected no path or name of the build host, got /home/me"
+        == message
+    )
 
 
-def test_a_failed_trial_is_told_with_its_output(good: Case) -> None:
-    """What the program said last is the evidence."""
-    trials = (*good.facts.trials, Trial("forks", False, "one\ntwo\n"))
+def test_a_failed_trial_has_its_output(good: Case) -> None:
+    """The last lines of the program are the evidence."""
+    trials = (*good.facts.trials, Trial("forks", False, "first\nsecond\n"))
     (finding,) = good.with_facts(trials=trials).findings()
-    assert ["trials: forks: expected passed, got:", "  one", "  two"] == finding.lines()
+    assert ["trials: forks: expected passed, got:", "  first", "  second"] == finding.lines()
 
 
-def test_a_silent_failure_is_still_told(good: Case) -> None:
-    """A program that dies may say nothing."""
+def test_a_failure_without_output_is_found(good: Case) -> None:
+    """A program that is killed may have no output."""
     trials = (*good.facts.trials, Trial("forks", False, ""))
-    assert ["trials: forks: expected passed, got failed"] == good.with_facts(trials=trials).told()
+    assert ["trials: forks: expected passed, got failed"] == good.with_facts(
+        trials=trials
+    ).messages()
 
 
 def test_a_trial_that_did_not_run_is_found(good: Case) -> None:
-    """A trial that is left out proves nothing."""
-    told = good.with_facts(required=("loads", "threads")).told()
-    assert ["trials: threads: expected passed, got did not run"] == told
+    """Every required trial must run."""
+    messages = good.with_facts(required=("loads", "threads")).messages()
+    assert ["trials: threads: expected passed, got did not run"] == messages
 
 
-def test_a_package_that_nobody_tried_is_found(good: Case) -> None:
-    """Even where no trial in particular is demanded."""
-    (told,) = good.with_facts(trials=(), required=()).told()
-    assert f"trials: {good.facts.file_name}: expected programs run on it, got none" == told
+def test_a_package_without_trials_is_found(good: Case) -> None:
+    """Also if no trial is required."""
+    (message,) = good.with_facts(trials=(), required=()).messages()
+    assert f"trials: {good.facts.file_name}: expected programs that ran on it, got none" == message

@@ -7,23 +7,21 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.checks.case import Case
-
-FOLDER = "/opt/dep/lib64"
-LIBRARY = f"{FOLDER}/libmimalloc.so.1.2"
+from tests.unit.checks.conftest import BUILD_ID_LINK, FOLDER, LIBRARY, entry
 
 
 def test_a_path_too_many_is_found(good: Case) -> None:
-    """The one finding shows the difference, with a sign before each path."""
-    listing = (*good.facts.listing, "/opt/dep/more")
-    (finding,) = good.with_facts(listing=listing).findings()
-    told = (finding.check, finding.subject, finding.expected)
+    """The finding is a diff."""
+    files = (*good.facts.header.files, entry("/opt/dep/more", 0o100644))
+    (finding,) = good.with_header(files=files).findings()
     expected = "the 7 paths of the manifest of 1.2 el5 x86_64"
-    assert ("manifest", good.facts.file_name, expected) == told
+    assert ("manifest", good.facts.file_name) == (finding.check, finding.subject)
+    assert expected == finding.expected
     assert [
         "--- manifest",
         "+++ package",
         "@@ -5,3 +5,4 @@",
-        *(f" {path}" for path in good.facts.listing[-3:]),
+        *(f" {path}" for path in good.facts.header.paths[-3:]),
         "+/opt/dep/more",
     ] == finding.got.splitlines()
 
@@ -49,7 +47,7 @@ def test_the_build_id_is_that_of_the_library(good: Case) -> None:
 
 
 def test_without_a_library_there_is_no_build_id(good: Case) -> None:
-    """Its paths are told as they would be then."""
+    """The manifest has its paths without the build-id then."""
     finding, *_ = good.with_facts(library=None).findings()
     assert {"-/usr/lib/.build-id/", "-/usr/lib/.build-id//"} < set(finding.got.splitlines())
 
@@ -65,48 +63,45 @@ def test_without_a_library_there_is_no_build_id(good: Case) -> None:
 )
 def test_another_mode_is_found(good: Case, path: str, mode: int, message: str) -> None:
     """Files, folders and the library have modes of their own; a set-uid bit counts."""
-    assert [f"modes: mode of {path}: {message}"] == good.with_file(path, mode=mode).told()
+    assert [f"modes: mode of {path}: {message}"] == good.with_file(path, mode=mode).messages()
 
 
 def test_a_device_is_found(good: Case) -> None:
     """A package of ours has files, folders and links only."""
     path = f"{FOLDER}/mimalloc.pc"
-    (told,) = good.with_file(path, mode=0o020644).told()
-    assert f"modes: kind of {path}: expected a file, a folder or a link, got crw-r--r--" == told
+    (message,) = good.with_file(path, mode=0o020644).messages()
+    assert f"modes: kind of {path}: expected a file, a folder or a link, got crw-r--r--" == message
 
 
 @pytest.mark.parametrize(("name", "got"), [("user", "me:root"), ("group", "root:me")])
 def test_another_owner_is_found(good: Case, name: str, got: str) -> None:
     """Whoever builds, root owns."""
-    (told,) = good.with_file(LIBRARY, **{name: "me"}).told()
-    assert f"modes: owner of {LIBRARY}: expected root:root, got {got}" == told
+    (message,) = good.with_file(LIBRARY, **{name: "me"}).messages()
+    assert f"modes: owner of {LIBRARY}: expected root:root, got {got}" == message
 
 
 @pytest.mark.parametrize("mtime", [999_999_999, 1_000_000_001])
 def test_another_time_is_found(good: Case, mtime: int) -> None:
     """Every path is exactly as old as the release, folders and links too."""
     path = "/usr/lib/.build-id/ab"
-    (told,) = good.with_file(path, mtime=mtime).told()
+    (message,) = good.with_file(path, mtime=mtime).messages()
     expected = "1000000000 (the time of the release)"
-    assert f"modes: time of {path}: expected {expected}, got {mtime}" == told
+    assert f"modes: time of {path}: expected {expected}, got {mtime}" == message
 
 
 def test_a_link_that_leads_elsewhere_is_found(good: Case) -> None:
     """The soname's link leads to the library, the linker's link to the soname."""
     path = f"{FOLDER}/libmimalloc.so"
-    (told,) = good.with_file(path, link="libmimalloc.so.1.2").told()
+    (message,) = good.with_file(path, link="libmimalloc.so.1.2").messages()
     expected = "expected a link to libmimalloc.so.1, got libmimalloc.so.1.2"
-    assert f"links: {path}: {expected}" == told
+    assert f"links: {path}: {expected}" == message
 
 
 def test_a_copy_in_place_of_a_link_is_found(good: Case) -> None:
     """A file of the soname's name would stay behind when the library is replaced."""
     path = f"{FOLDER}/libmimalloc.so.1"
-    (told,) = good.with_file(path, mode=0o100644, link="").told()
-    assert f"links: {path}: expected a link to libmimalloc.so.1.2, got no link" == told
-
-
-BUILD_ID_LINK = "/usr/lib/.build-id/ab/" + "cd" * 19
+    (message,) = good.with_file(path, mode=0o100644, link="").messages()
+    assert f"links: {path}: expected a link to libmimalloc.so.1.2, got no link" == message
 
 
 @pytest.mark.parametrize(
@@ -119,5 +114,5 @@ BUILD_ID_LINK = "/usr/lib/.build-id/ab/" + "cd" * 19
 )
 def test_a_build_id_link_leads_to_the_library(good: Case, target: str, message: str) -> None:
     """It is relative, does not dangle, and names the library that has the build-id."""
-    (told,) = good.with_file(BUILD_ID_LINK, link=target).told()
-    assert told.startswith(f"links: {BUILD_ID_LINK}: {message}")
+    (line,) = good.with_file(BUILD_ID_LINK, link=target).messages()
+    assert line.startswith(f"links: {BUILD_ID_LINK}: {message}")

@@ -1,4 +1,4 @@
-"""`checks.switch`: a good sub-package passes, and each fault is named."""
+"""The checks of the sub-package: a good one passes, and every fault is named."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.checks import judge_subpackage
-from pipeline.model import FileEntry, Flavor, Scriptlet, Subpackage
+from pipeline.checks.subpackage import check_subpackage
+from pipeline.model import Flavor, Subpackage
 from tests.unit.checks.case import Case
-from tests.unit.checks.conftest import TIME
+from tests.unit.checks.conftest import entry
 
 FOLDER = "/etc/units/web.service.d"
 FILE = f"{FOLDER}/own.conf"
@@ -44,16 +44,12 @@ def subpackage(good: Case) -> Case:
         },
         provides=(f"mimalloc-test-web = {RELEASE}",),
         requires=(f"mimalloc-test = {RELEASE}", "rpmlib(PayloadIsXz) <= 5.2-1"),
-        files=tuple(
-            FileEntry(path, mode, "root", "root", TIME, 1)
-            for path, mode in ((FOLDER, 0o040755), (FILE, 0o100644))
-        ),
+        files=(entry(FOLDER, 0o040755), entry(FILE, 0o100644)),
     )
     text = "# why\n[Service]\nEnvironment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so.1\n"
     facts = replace(
         good.facts,
         file_name=NAME,
-        listing=(FOLDER, FILE),
         header=header,
         library=None,
         texts={FILE: text},
@@ -61,15 +57,15 @@ def subpackage(good: Case) -> Case:
     return Case(facts, plan, (FOLDER, FILE))
 
 
-def told(case: Case) -> list[str]:
-    """What is wrong with it, as the user sees it: a line for each finding."""
-    findings = judge_subpackage(case.facts, case.plan, case.manifest)
+def messages(case: Case) -> list[str]:
+    """A line for every finding, as the user sees it."""
+    findings = check_subpackage(case.facts, case.plan, case.manifest)
     return [" ".join(finding.lines()) for finding in findings]
 
 
 def test_nothing_is_wrong_with_a_good_one(subpackage: Case) -> None:
     """Without a fault there is no finding."""
-    assert [] == told(subpackage)
+    assert [] == messages(subpackage)
 
 
 def _texts(text: str) -> Callable[[Case], Case]:
@@ -112,8 +108,8 @@ PROVIDED = f"metadata: Provides: expected mimalloc-test-web = {RELEASE}, got"
             ["features: payload: expected xz 9, got xz 2"],
         ),
         (
-            lambda case: case.with_facts(traces=(("x", "box"),)),
-            ["traces: x: expected no word of the building host, got box"],
+            lambda case: case.with_facts(host_names=(("x", "box"),)),
+            ["host_names: x: expected no path or name of the build host, got box"],
         ),
         (
             lambda case: case.with_file(FILE, mode=0o100755),
@@ -133,12 +129,12 @@ PROVIDED = f"metadata: Provides: expected mimalloc-test-web = {RELEASE}, got"
         (
             lambda case: case.with_tags(SUGGESTNAME="nginx"),
             [
-                f"requires: {NAME.removesuffix('.rpm')}: expected no bond with other packages,"
+                f"requires: {NAME.removesuffix('.rpm')}: expected no dependency but Requires,"
                 " got Suggests: nginx"
             ],
         ),
         (
-            lambda case: case.with_header(scriptlets={"post": Scriptlet("/bin/sh", RELOAD)}),
+            lambda case: case.with_header(scriptlets={"post": f"/bin/sh: {RELOAD}"}),
             [f"scriptlets: %post: expected none, got /bin/sh: {RELOAD}"],
         ),
     ],
@@ -147,12 +143,12 @@ def test_a_fault_is_named(
     subpackage: Case, spoil: Callable[[Case], Case], expected: list[str]
 ) -> None:
     """By the check that is for it, and by no other."""
-    assert expected == told(spoil(subpackage))
+    assert expected == messages(spoil(subpackage))
 
 
 def test_a_list_with_another_path_is_shown_as_a_diff(subpackage: Case) -> None:
     """As that of the package is."""
-    (line,) = told(replace(subpackage, manifest=(FOLDER,)))
+    (line,) = messages(replace(subpackage, manifest=(FOLDER,)))
 
     assert line.startswith(f"manifest: {NAME}: expected the 1 paths")
     assert line.endswith(f"+{FILE}")
@@ -166,29 +162,29 @@ def test_scriptlets_are_demanded_of_a_dist_without_triggers(subpackage: Case) ->
         f"scriptlets: %postun: expected /bin/sh: {RELOAD}, got none",
         f"requires: {NAME}: expected Requires: /bin/sh, got none",
         f"requires: {NAME}: expected Requires: systemd, got none",
-    ] == told(older)
-    scriptlets = {name: Scriptlet("/bin/sh", RELOAD) for name in ("post", "postun")}
+    ] == messages(older)
+    scriptlets = dict.fromkeys(("post", "postun"), f"/bin/sh: {RELOAD}")
     needs = (REQUIRED, "/bin/sh", "systemd")
     good = older.with_header(scriptlets=scriptlets, requires=needs)
-    assert [] == told(good)
+    assert [] == messages(good)
 
-    more = {**scriptlets, "post": Scriptlet("/bin/sh", f"{RELOAD}\nsystemctl restart web")}
-    (line,) = told(good.with_header(scriptlets=more))
+    more = {**scriptlets, "post": f"/bin/sh: {RELOAD}\nsystemctl restart web"}
+    (line,) = messages(good.with_header(scriptlets=more))
 
     assert line.endswith("systemctl restart web")
 
-    (line,) = told(good.with_header(scriptlets=scriptlets, requires=(*needs, "nginx")))
+    (line,) = messages(good.with_header(scriptlets=scriptlets, requires=(*needs, "nginx")))
     expected = f"/bin/sh, {REQUIRED}, systemd"
     assert f"requires: {NAME}: expected {expected}, got Requires: nginx" == line
 
 
 def test_the_changelog_is_the_package_s(subpackage: Case) -> None:
     """Its newest entry is of this release."""
-    (line,) = told(subpackage.with_header(changelog=()))
+    (line,) = messages(subpackage.with_header(changelog=()))
     assert line.startswith("metadata: newest changelog entry: expected 2001-09-10 ")
 
 
-def test_a_flavor_without_a_switch_has_no_sub_package(subpackage: Case) -> None:
-    """One that is there all the same is one too many."""
+def test_a_flavor_without_a_sub_package(subpackage: Case) -> None:
+    """A sub-package that is built nevertheless is a finding."""
     none = replace(subpackage, plan=replace(subpackage.plan, flavor=Flavor()))
-    assert [f"nevra: {NAME}: expected no sub-package of this flavor, got one"] == told(none)
+    assert [f"nevra: {NAME}: expected no sub-package of this flavor, got one"] == messages(none)

@@ -1,4 +1,4 @@
-"""`tasks`: the doors. What goes wrong behind them comes out as a message and an exit code."""
+"""The tasks of invoke: their flags, and errors as messages with exit codes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from invoke.exceptions import Exit
 
 import tasks
 from cli import command, packages
-from pipeline.build import selection
 from pipeline.build.order import STEPS
-from pipeline.commands import build
-from pipeline.model import Plan
+from pipeline.build.selection import Selection
+from pipeline.commands import build, manifest, smoke
 from pipeline.model.errors import CompileError, PackagingError
 from tests.unit.server import Answer, Server
 
@@ -30,13 +29,13 @@ pytestmark = pytest.mark.usefixtures("signals")
 # --- in this process -----------------------------------------------------------------------------
 
 
-def test_steps_have_their_doors() -> None:
+def test_steps_have_their_tasks() -> None:
     """The names of the steps are the names of the tasks, in the same order."""
-    assert [step.name for step in STEPS] == list(packages.PURPOSES)
-    assert set(packages.PURPOSES) <= set(tasks.namespace.task_names)
+    assert [step.name for step in STEPS] == list(packages.STEPS)
+    assert set(packages.BUILD_TASKS) <= set(tasks.namespace.task_names)
 
 
-def test_every_task_has_its_line_and_every_flag_its_help() -> None:
+def test_every_task_has_one_line_and_every_flag_its_help() -> None:
     """`invoke --list` reads like a table of contents."""
     for name, task in tasks.namespace.tasks.items():
         purpose, *more = (task.__doc__ or "").splitlines()
@@ -45,68 +44,61 @@ def test_every_task_has_its_line_and_every_flag_its_help() -> None:
         assert [] == [flag.name for flag in task.get_arguments() if not flag.help], name
 
 
-def test_every_door_to_packages_has_the_flags_that_name_them() -> None:
-    """Whoever has built a secure package can smoke it with the same words."""
-    for name in ("build", "smoke", "manifest", *packages.PURPOSES):
+def test_every_task_of_packages_has_the_flags_that_select_them() -> None:
+    """What was built can be smoked with the same flags."""
+    for name in ("smoke", "manifest", *packages.BUILD_TASKS):
         flags = {flag.name for flag in tasks.namespace[name].get_arguments()}
 
-        assert set(command.PACKAGE) <= flags, name
+        assert set(command.PACKAGE_FLAGS) <= flags, name
 
 
 @pytest.mark.parametrize("name", ["build", "stage", "smoke", "manifest"])
-def test_a_door_hands_on_what_names_a_package(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it was said, to the one who knows what it means; nothing else is done by a door."""
-    said = {"version": "2.0.6,3.4.3", "dist": "all", "arch": "x86_64_v2", "flavor": "secure"}
-    heard: list[dict[str, object]] = []
+def test_a_task_passes_the_selection_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the user wrote it, in one call."""
+    flags = {"version": "2.0.6,3.4.3", "dist": "all", "arch": "x86_64_v2", "flavor": "secure"}
+    selections: list[Selection] = []
+    for module in (build, smoke, manifest):
+        monkeypatch.setattr(module, "run", lambda root, selection, *_: selections.append(selection))
+    tasks.namespace[name](Context(), **flags)
 
-    def plans(root: Path, **asked: object) -> list[Plan]:
-        heard.append(asked)
-        return []
-
-    monkeypatch.setattr(selection, "plans", plans)
-    for act in ("make", "smoke", "manifest"):
-        monkeypatch.setattr(build, act, lambda *_, **__: None)
-    tasks.namespace[name](Context(), **said)
-
-    (asked,) = heard
-    assert said.items() <= asked.items()
+    assert [Selection(**flags)] == selections
 
 
-def test_build_is_what_is_done_without_a_word() -> None:
+def test_build_is_the_default_task() -> None:
     """`invoke` alone builds the default package."""
     assert "build" == tasks.namespace.default
 
 
-def _ended(problem: BaseException) -> Exit:
+def _exit(problem: BaseException) -> Exit:
     def body(c: Context) -> None:
         raise problem
 
     with pytest.raises(Exit) as caught:
-        command.command(body)(Context())
+        command.guarded(body)(Context())
     return caught.value
 
 
 def test_error_comes_out_as_message_and_code() -> None:
     """The message is printed by invoke; the cause is not."""
     problem = CompileError("no luck", hint="this")
-    ended = _ended(problem)
+    exit = _exit(problem)
 
-    assert (str(problem), 25) == (ended.message, ended.code)
-    assert ended.__suppress_context__
+    assert (str(problem), 25) == (exit.message, exit.code)
+    assert exit.__suppress_context__
 
 
 def test_interrupt_comes_out_as_130() -> None:
     """Ctrl-C is no defect."""
-    ended = _ended(KeyboardInterrupt())
+    exit = _exit(KeyboardInterrupt())
 
-    assert 130 == ended.code
-    assert "interrupted: nothing half-made was kept" in str(ended.message)
+    assert 130 == exit.code
+    assert "interrupted: unfinished results are not used" in str(exit.message)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signal_is_like_an_interrupt(number: signal.Signals) -> None:
-    """Whoever asks us to end, or closes the terminal, gets the same tidy end."""
-    # Whoever runs the tests under nohup has had it ignored.
+    """A request to end, or a closed terminal, ends a run in the same way."""
+    # Under nohup it would be ignored.
     signal.signal(number, signal.SIG_DFL)
 
     def body(c: Context) -> None:
@@ -114,33 +106,33 @@ def test_signal_is_like_an_interrupt(number: signal.Signals) -> None:
         time.sleep(5)
 
     with pytest.raises(Exit) as caught:
-        command.command(body)(Context())
+        command.guarded(body)(Context())
 
     assert 130 == caught.value.code
 
 
 def test_hangup_that_is_ignored_stays_ignored() -> None:
-    """`nohup invoke build` goes on after the terminal has gone."""
+    """`nohup invoke build` continues when the terminal is closed."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    went_on: list[bool] = []
+    results: list[bool] = []
 
     def body(c: Context) -> None:
         os.kill(os.getpid(), signal.SIGHUP)
-        went_on.append(True)
+        results.append(True)
 
-    command.command(body)(Context())
+    command.guarded(body)(Context())
 
-    assert [True] == went_on
+    assert [True] == results
 
 
-def test_defect_is_not_dressed_up() -> None:
-    """What no user can cause keeps its traceback."""
+def test_a_defect_keeps_its_traceback() -> None:
+    """What no user can cause is no message of ours."""
 
     def body(c: Context) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError) as caught:
-        command.command(body)(Context())
+        command.guarded(body)(Context())
 
     assert not isinstance(caught.value, PackagingError)
 
@@ -151,7 +143,7 @@ def test_defect_is_not_dressed_up() -> None:
 @pytest.fixture
 def copy(checkout: Path, project: Path) -> Path:
     """The scratch checkout, with the code in it."""
-    for name in ("doors", "pipeline"):
+    for name in ("cli", "pipeline"):
         shutil.copytree(
             project / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__")
         )
@@ -172,8 +164,8 @@ def _start(copy: Path, *arguments: str, stdout: int = subprocess.PIPE) -> subpro
 
 def _run(copy: Path, *arguments: str) -> tuple[int, str, str]:
     with _start(copy, *arguments) as child:
-        output, complaint = child.communicate(timeout=30)
-    return child.returncode, output, complaint
+        output, errors = child.communicate(timeout=30)
+    return child.returncode, output, errors
 
 
 @pytest.mark.parametrize(
@@ -187,34 +179,34 @@ def test_failure_shows_no_traceback(
     copy: Path, arguments: list[str], code: int, words: list[str]
 ) -> None:
     """What a user can cause is a message on the error output, and the documented exit code."""
-    ended, _, complaint = _run(copy, *arguments)
+    actual, _, errors = _run(copy, *arguments)
 
-    assert code == ended
-    assert "Traceback" not in complaint
-    assert [] == [word for word in words if word not in complaint]
+    assert code == actual
+    assert "Traceback" not in errors
+    assert [] == [word for word in words if word not in errors]
 
 
 def test_unusable_recipe_shows_no_traceback(copy: Path) -> None:
-    """Whoever writes a recipe reads complaints, and no stack."""
+    """Its message has every complaint."""
     file = copy / "recipes" / "2.0.6.toml"
     file.write_text(file.read_text().replace("mi_version = 206", "mi_version = true\nbogus = 1"))
-    code, _, complaint = _run(copy, "build", "--version", "2.0.6")
+    code, _, errors = _run(copy, "build", "--version", "2.0.6")
 
     assert 10 == code
-    assert "Traceback" not in complaint
-    assert "mi_version: expected int, got True" in complaint
-    assert "unknown key bogus" in complaint
+    assert "Traceback" not in errors
+    assert "mi_version: expected int, got True" in errors
+    assert "unknown key bogus" in errors
 
 
-def test_reader_that_has_gone_ends_it_quietly(copy: Path) -> None:
+def test_a_reader_that_has_ended_is_no_error(copy: Path) -> None:
     """`invoke list | head -1` prints one line, and complains of nothing."""
     reading, writing = os.pipe()
     os.close(reading)
     with _start(copy, "doctor", stdout=writing) as child:
         os.close(writing)
-        _, complaint = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=30)
 
-    assert "" == complaint
+    assert "" == errors
 
 
 def test_termination_during_a_download(copy: Path, http: Server) -> None:
@@ -222,13 +214,13 @@ def test_termination_during_a_download(copy: Path, http: Server) -> None:
     go = threading.Event()
     http.answers = [Answer(b"x", until=go)]
     with _start(copy, "fetch", "--version", "2.0.6", "--source", http.url) as child:
-        while not http.asked and child.poll() is None:
+        while not http.requests and child.poll() is None:
             time.sleep(0.005)
         child.send_signal(signal.SIGTERM)
-        _, complaint = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=30)
     go.set()
 
     assert 130 == child.returncode
-    assert "interrupted: nothing half-made was kept" in complaint
-    assert "Traceback" not in complaint
+    assert "interrupted: unfinished results are not used" in errors
+    assert "Traceback" not in errors
     assert [] == list((copy / "work").rglob("done"))

@@ -1,4 +1,4 @@
-"""`clean`: what goes, what stays, and whom it waits for."""
+"""`invoke clean`: what it removes, what stays, and what it waits for."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 from pipeline.commands import clean
 from pipeline.system.locks import cache_locks, in_use, locked
-from pipeline.system.report import Report
-from pipeline.system.workspace import Workspace
+from pipeline.system.workspace import CACHE_VARIABLE, Workspace, locate
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    """A checkout in which something was made, and a cache."""
-    place = Workspace(tmp_path / "checkout", tmp_path / "cache" / "v1")
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A checkout in which something was built, and a cache."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    place = locate(tmp_path / "checkout")
     for folder in (place.work / "compile", place.dist / "el7", place.cache / "sha256"):
         folder.mkdir(parents=True)
         (folder / "file").touch()
@@ -29,64 +29,62 @@ def _names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-def test_the_work_folder_goes(workspace: Workspace) -> None:
-    """Packages and cache stay; of the locks only the one that all others stand behind."""
-    clean.run(workspace, Report())
+def test_the_work_folder_is_removed(place: Workspace) -> None:
+    """Packages and cache stay; of the locks only that of the checkout."""
+    clean.run(place.root)
 
-    assert [".locks", "dist", "recipes"] == _names(workspace.root)
-    assert (workspace.cache / "sha256" / "file").exists()
-    assert ["workspace.lock"] == _names(workspace.locks)
+    assert [".locks", "dist", "recipes"] == _names(place.root)
+    assert (place.cache / "sha256" / "file").exists()
+    assert ["workspace.lock"] == _names(place.locks)
 
 
-def test_everything_but_the_recipes_goes(workspace: Workspace) -> None:
-    """What was made goes, what was written stays; a clean folder can be cleaned."""
+def test_everything_is_all_that_can_be_made_again(place: Workspace) -> None:
+    """Packages and cache, too; a clean checkout can be cleaned."""
     for _ in range(2):
-        clean.run(workspace, Report(), everything=True)
+        clean.run(place.root, everything=True)
 
-        assert [".locks", "recipes"] == _names(workspace.root)
-        assert ["locks"] == _names(workspace.cache)
-
-
-def test_a_cache_that_is_not_there_stays_so(workspace: Workspace) -> None:
-    """Cleaning makes nothing."""
-    nowhere = Workspace(workspace.root, workspace.cache / "none")
-    clean.run(nowhere, Report(), everything=True)
-
-    assert not nowhere.cache.exists()
+        assert [".locks", "recipes"] == _names(place.root)
+        assert ["locks"] == _names(place.cache)
 
 
-def test_it_waits_for_a_build(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is pulled from under one."""
-    with in_use(workspace):
-        cleaner = _cleaner(workspace)
-        there = workspace.work.exists()
-    cleaner.join()
+def test_no_cache_is_made(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is none, it stays so."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(place.cache / "none"))
+    clean.run(place.root, everything=True)
 
-    assert there
-    assert not workspace.work.exists()
+    assert not (place.cache / "none").exists()
+
+
+def test_it_waits_for_a_build(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is removed while a build uses it."""
+    with in_use(place):
+        thread = _cleaning(place)
+        exists = place.work.exists()
+    thread.join()
+
+    assert exists
+    assert not place.work.exists()
     assert "waiting for a build to end" in capsys.readouterr().out
 
 
 def test_it_waits_for_another_checkout_that_uses_the_cache(
-    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    place: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The sources that it fetches, and what its compiler keeps, stay until it has ended."""
-    with in_use(Workspace(tmp_path / "other", workspace.cache)):
-        cleaner = _cleaner(workspace)
-        there = (workspace.cache / "sha256" / "file").exists()
-    cleaner.join()
+    """The sources that it fetches, and the compiler's files, stay until it has ended."""
+    with in_use(Workspace(tmp_path / "other", place.cache)):
+        thread = _cleaning(place)
+        exists = (place.cache / "sha256" / "file").exists()
+    thread.join()
 
-    assert there
-    assert ["locks"] == _names(workspace.cache)
-    assert ["cache.lock"] == _names(cache_locks(workspace))
+    assert exists
+    assert ["locks"] == _names(place.cache)
+    assert ["cache.lock"] == _names(cache_locks(place))
     assert "waiting for another checkout" in capsys.readouterr().out
 
 
-def _cleaner(workspace: Workspace) -> threading.Thread:
-    """Somebody who cleans everything, and has had a moment to do it."""
-    cleaner = threading.Thread(
-        target=clean.run, args=(workspace, Report()), kwargs={"everything": True}
-    )
-    cleaner.start()
-    cleaner.join(0.05)
-    return cleaner
+def _cleaning(place: Workspace) -> threading.Thread:
+    """A thread that cleans everything, and has had a moment to do it."""
+    thread = threading.Thread(target=clean.run, args=[place.root], kwargs={"everything": True})
+    thread.start()
+    thread.join(0.05)
+    return thread

@@ -1,11 +1,12 @@
-"""`figures`: what several rounds come to, and ratios within a round."""
+"""`statistics`: several rounds, ratios within a round, and what is more than noise."""
 
 from __future__ import annotations
 
 import pytest
 
 from pipeline.compare import statistics
-from pipeline.compare.statistics import Spread
+from pipeline.compare.statistics import LESS, MORE, NOISE, Results, Spread, verdict
+from tests.unit.compare.rounds import LOAD, OURS, results
 
 
 def test_a_spread_is_least_median_and_most() -> None:
@@ -13,31 +14,51 @@ def test_a_spread_is_least_median_and_most() -> None:
     assert Spread(1.0, 2.0, 90.0) == statistics.spread([2.0, 90.0, 1.0])
 
 
-def test_a_spread_shows_how_far_the_rounds_went() -> None:
-    """The middle first, which is what one reads."""
+def test_a_spread_shows_the_range_of_the_rounds() -> None:
+    """The median first."""
     assert "0.97 (0.90..1.11)" == Spread(0.9, 0.974, 1.11).text()
 
 
 def test_ratios_are_taken_within_a_round() -> None:
-    """A round in which all took twice as long changes nothing."""
-    assert [0.5, 0.5] == statistics.ratios([1.0, 2.0], [2.0, 4.0])
-
-
-def test_everybody_has_a_turn_in_every_round() -> None:
-    """In another order each time, so that nobody always follows the same one."""
-    rounds = [statistics.turns("abcd", number) for number in range(5)]
-
-    assert all(list("abcd") == sorted(each) for each in rounds)
-    assert rounds == [statistics.turns("abcd", number) for number in range(5)]
-    assert len(set(map(tuple, rounds))) > 1
+    """A round in which all took longer changes nothing."""
+    assert [1.5, 1.5, 1.5] == results().ratios(LOAD.name, OURS, lambda item: item.answers.rate)
 
 
 def test_rounds_without_their_reference_are_no_ratios() -> None:
     """A missing round would shift all that follow."""
+    rounds = {("load", "a"): [1.0, 2.0], ("load", "b"): [2.0]}
     with pytest.raises(ValueError, match="shorter"):
-        statistics.ratios([1.0, 2.0], [2.0])
+        Results(["load"], ["a", "b"], rounds).ratios("load", "a", float, "b")
 
 
-def test_half_and_double_cancel_out() -> None:
-    """The mean of ratios must not depend on what is divided by what."""
-    assert [pytest.approx(1.0)] == statistics.mean([[0.5], [2.0]])
+def test_each_round_has_all_subjects_in_another_order() -> None:
+    """So that none always runs after the same one; and the same order in every run."""
+    planned = list(statistics.schedule(5, ["x", "y"], "abcd"))
+    rounds = [
+        [subject for number, case, subject in planned if (number, case) == (wanted, "x")]
+        for wanted in range(5)
+    ]
+
+    assert all(list("abcd") == sorted(subjects) for subjects in rounds)
+    assert len(set(map(tuple, rounds))) > 1
+    assert planned == list(statistics.schedule(5, ["x", "y"], "abcd"))
+    assert [0] * 8 + [1] * 8 == [number for number, _, _ in planned][:16]
+
+
+@pytest.mark.parametrize(
+    ("ratios", "control", "expected"),
+    [
+        ([1.1, 1.2, 1.3], [0.99, 1.0, 1.01], MORE),
+        ([0.8, 0.9, 0.7], [0.99, 1.0, 1.01], LESS),
+        ([0.9, 1.1, 1.2], [0.99, 1.0, 1.01], NOISE),
+        ([1.1, 1.2, 1.3], [0.9, 1.0, 1.15], NOISE),
+        ([0.8, 0.9, 0.7], [0.85, 1.0, 1.01], NOISE),
+        ([1.01, 1.02, 1.03], [1.1, 1.1, 1.1], NOISE),
+        ([1.1, 1.2], [1.0, 1.0], NOISE),
+    ],
+)
+def test_a_difference_is_one_that_every_round_shows(
+    ratios: list[float], control: list[float], expected: str
+) -> None:
+    """And that is larger than the difference of an allocator from itself."""
+    assert expected == verdict(ratios, control)

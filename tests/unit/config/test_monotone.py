@@ -1,7 +1,7 @@
-"""What an older dist allows, every newer one allows too: floors only rise, and nothing is lost.
+"""What an older dist allows, every newer one allows too.
 
-A package that is refused on a newer dist, though it was fine on the older one, would be a slip in
-a build root: dists keep what they had.
+A package that passes for an older dist and fails for a newer one would be a mistake in a build
+root: C libraries, rpm and processors keep the features of their predecessors.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def root(dist: str) -> BuildRoot:
 
 
 def isa(machine: Machine, arch: str) -> Isa:
-    """What the machine's level adds up to."""
+    """The machine's level with all that it extends."""
     return load.processor(PROJECT, machine.processor or arch).isa(machine.isa)
 
 
 def losses(older: BuildRoot, newer: BuildRoot) -> Iterator[str]:
-    """What the older dist allows and the newer one does not; nothing where all is well."""
+    """What the older dist allows and the newer one does not."""
     if not Version(older.glibc) < Version(newer.glibc):
         yield f"glibc: {older.glibc}, then {newer.glibc}"
     if not Version(older.rpm.version) < Version(newer.rpm.version):
@@ -76,7 +76,7 @@ def _lost(place: str, before: Iterable[str], after: Iterable[str]) -> Iterator[s
 
 
 def test_dists_have_neighbours() -> None:
-    """From the oldest to the newest, and none is left out."""
+    """From the oldest to the newest."""
     assert ["el7", "el8", "el9", "el10"] == DISTS
     assert [("el7", "el8"), ("el8", "el9"), ("el9", "el10")] == PAIRS
 
@@ -90,7 +90,7 @@ def test_a_newer_dist_allows_what_the_older_one_does(older: str, newer: str) -> 
 @pytest.mark.parametrize(("older", "newer"), PAIRS)
 @pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
 def test_a_newer_processor_runs_what_the_older_one_does(older: str, newer: str, arch: str) -> None:
-    """Groups of instructions of the same architecture, and the marks that its kernel tells of."""
+    """Groups of instructions of the same architecture, and the flags in /proc/cpuinfo."""
     before, after = (isa(root(dist).machine[arch], arch) for dist in (older, newer))
 
     assert set(before.groups) <= set(after.groups)
@@ -99,7 +99,7 @@ def test_a_newer_processor_runs_what_the_older_one_does(older: str, newer: str, 
 
 
 def test_an_architecture_for_older_processors_lies_between() -> None:
-    """x86_64_v2 of el10 runs all of el9's x86_64, and el10's own x86_64 runs all of it."""
+    """x86_64_v2 of el10 runs all of el9's x86_64, and el10's own x86_64 runs all of target."""
     el9, el10 = root("el9").machine, root("el10").machine
     before = isa(el9["x86_64"], "x86_64")
     between = isa(el10["x86_64_v2"], "x86_64_v2")
@@ -111,82 +111,87 @@ def test_an_architecture_for_older_processors_lies_between() -> None:
 
 @pytest.mark.parametrize("dist", DISTS)
 def test_no_floor_is_newer_than_its_dist(dist: str) -> None:
-    """Of every architecture, in every flavor; nor is a floor older than the oldest dist's."""
+    """For every architecture and flavor; nor is a floor older than that of the oldest dist."""
     for plan in selection.plans(PROJECT, Selection(dist=dist, arch="all", flavor="all")):
         assert Version(plan.floor) <= Version(plan.root.glibc), plan.label
         assert Version(root(DISTS[0]).glibc) <= Version(plan.floor), plan.label
 
 
-# --- and a slip is caught ------------------------------------------------------------------------
+# --- mistakes are caught ------------------------------------------------------------------------
 
 
-def without_library(found: BuildRoot) -> BuildRoot:
-    """The C library's second half is forgotten."""
-    return replace(found, libraries=("libc.so.6",))
+def without_library(target: BuildRoot) -> BuildRoot:
+    """Without one of the C library's libraries."""
+    return replace(target, libraries=("libc.so.6",))
 
 
-def without_feature(found: BuildRoot) -> BuildRoot:
-    """An rpm that has unlearnt to read xz."""
-    features = tuple(name for name in found.rpm.features if name != "PayloadIsXz")
-    return replace(found, rpm=replace(found.rpm, features=features))
+def without_feature(target: BuildRoot) -> BuildRoot:
+    """With an rpm that cannot read xz."""
+    features = tuple(name for name in target.rpm.features if name != "PayloadIsXz")
+    return replace(target, rpm=replace(target.rpm, features=features))
 
 
-def with_machine(found: BuildRoot, arch: str, **changes: object) -> BuildRoot:
-    """Another demand on one architecture."""
-    machine = replace(found.machine[arch], **changes)  # type: ignore[arg-type]
-    return replace(found, machine={**found.machine, arch: machine})
+def with_machine(target: BuildRoot, arch: str, **changes: object) -> BuildRoot:
+    """With other requirements on one architecture."""
+    machine = replace(target.machine[arch], **changes)  # type: ignore[arg-type]
+    return replace(target, machine={**target.machine, arch: machine})
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "loss"),
     [
-        (lambda it: replace(it, glibc="2.9"), "glibc: 2.28, then 2.9"),
-        (lambda it: replace(it, glibc="2.28"), "glibc: 2.28, then 2.28"),
-        (lambda it: replace(it, rpm=replace(it.rpm, version="4.9")), "rpm: 4.14.3, then 4.9"),
+        (lambda target: replace(target, glibc="2.9"), "glibc: 2.28, then 2.9"),
+        (lambda target: replace(target, glibc="2.28"), "glibc: 2.28, then 2.28"),
+        (
+            lambda target: replace(target, rpm=replace(target.rpm, version="4.9")),
+            "rpm: 4.14.3, then 4.9",
+        ),
         (without_library, "libraries: lost libpthread.so.0"),
         (without_feature, "rpm.features: lost PayloadIsXz"),
         (
-            lambda it: with_machine(it, "aarch64", libraries=()),
+            lambda target: with_machine(target, "aarch64", libraries=()),
             "machine.aarch64.libraries: lost ld-linux-aarch64.so.1",
         ),
         (
-            lambda it: with_machine(it, "aarch64", floor="2.5"),
+            lambda target: with_machine(target, "aarch64", floor="2.5"),
             "machine.aarch64.floor: 2.17, then 2.5",
         ),
         (
-            lambda it: replace(it, machine={"x86_64": it.machine["x86_64"]}),
+            lambda target: replace(target, machine={"x86_64": target.machine["x86_64"]}),
             "machine: lost aarch64",
         ),
         (
-            lambda it: replace(it, support=replace(it.support, until=root("el7").support.until)),
+            lambda target: replace(
+                target, support=replace(target.support, until=root("el7").support.until)
+            ),
             "support: 2029-05-31, then 2024-06-30",
         ),
     ],
 )
-def test_a_build_root_that_loses_something_is_caught(spoil: Spoil, told: str) -> None:
-    """Each slip in a copy of el9 is told, next to el8; the good one has none."""
-    assert told in list(losses(root("el8"), spoil(root("el9"))))
+def test_a_build_root_that_loses_something_is_caught(spoil: Spoil, loss: str) -> None:
+    """Every mistake in a copy of el9 is reported, compared with el8."""
+    assert loss in list(losses(root("el8"), spoil(root("el9"))))
 
 
 def test_a_processor_that_loses_a_level_is_caught() -> None:
-    """A dist whose x86_64 demands less than its elder's refuses what that allowed."""
-    spoilt = with_machine(root("el10"), "x86_64", isa="x86-64")
+    """A dist with a lower level than an older dist refuses what that allowed."""
+    changed = with_machine(root("el10"), "x86_64", isa="x86-64")
 
-    told = list(losses(root("el9"), spoilt))
+    lines = list(losses(root("el9"), changed))
 
     assert any(
-        line.startswith("machine.x86_64.isa: lost cmpxchg16b, lahf, popcnt") for line in told
+        line.startswith("machine.x86_64.isa: lost cmpxchg16b, lahf, popcnt") for line in lines
     )
-    assert any(line.startswith("machine.x86_64.foreign: lost ") for line in told)
+    assert any(line.startswith("machine.x86_64.foreign: lost ") for line in lines)
 
 
-def test_a_slip_in_the_file_is_caught(checkout: Path) -> None:
-    """Read as any build root is, and found by the same comparison."""
+def test_a_mistake_in_the_file_is_caught(checkout: Path) -> None:
+    """The same comparison for a file of the project."""
     file = checkout / "buildroot" / "el10.toml"
     text = file.read_text()
     assert '"TildeInVersions", ' in text
     file.write_text(text.replace('"TildeInVersions", ', ""))
 
-    found = list(losses(root("el9"), load.build_root(checkout, "el10")))
+    lines = list(losses(root("el9"), load.build_root(checkout, "el10")))
 
-    assert ["rpm.features: lost TildeInVersions"] == found
+    assert ["rpm.features: lost TildeInVersions"] == lines

@@ -1,4 +1,4 @@
-"""Processors and their levels: what a level adds up to, and that the project's own fit together."""
+"""Processors and their levels, and that all files of the project agree."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ KIND = Processor(
     emulator=Emulator("emulate", "/opt/root"),
     ungrouped={"count": ("popcnt",), "atomic": ("cas*", "swp*"), "never": ("xbegin",)},
     level={
-        "one": Level(groups=("base",), model="old", harmless=("tzcnt",), marks=("fpu",)),
-        "two": Level(groups=("sse", "count"), model="newer", extends="one", marks=("pni",)),
-        "other": Level(groups=("mmx",), model="odd", extends="one"),
-        "three": Level(
+        "first": Level(groups=("base",), model="old", harmless=("tzcnt",), marks=("fpu",)),
+        "second": Level(groups=("sse", "count"), model="newer", extends="first", marks=("pni",)),
+        "other": Level(groups=("mmx",), model="odd", extends="first"),
+        "third": Level(
             groups=("avx", "atomic"),
             model="new",
-            extends="two",
+            extends="second",
             harmless=("vfma*",),
             marks=("avx",),
         ),
@@ -36,18 +36,18 @@ KIND = Processor(
 
 
 def test_a_level_that_extends_none_stands_alone() -> None:
-    """What it lacks is all that is in no group."""
+    """Instructions of all other groups are foreign to it."""
     assert Isa(
         groups=("base",),
         harmless=("tzcnt",),
         foreign=("popcnt", "cas*", "swp*", "xbegin"),
         model="old",
         marks=("fpu",),
-    ) == KIND.isa("one")
+    ) == KIND.isa("first")
 
 
 def test_a_level_has_all_that_it_extends() -> None:
-    """Groups, harmless instructions and marks from the bottom up; the model is its own."""
+    """Groups, harmless instructions and marks of all levels; the model is its own."""
     assert Isa(
         groups=("base", "sse", "count", "avx", "atomic"),
         harmless=("tzcnt", "vfma*"),
@@ -55,20 +55,20 @@ def test_a_level_has_all_that_it_extends() -> None:
         known=("popcnt", "cas*", "swp*"),
         model="new",
         marks=("fpu", "pni", "avx"),
-    ) == KIND.isa("three")
+    ) == KIND.isa("third")
 
 
-def test_a_level_knows_nothing_of_its_siblings() -> None:
+def test_a_level_is_independent_of_its_siblings() -> None:
     """Two levels may extend the same one."""
-    found = KIND.isa("other")
+    isa = KIND.isa("other")
 
-    assert (("base", "mmx"), ("fpu",), "odd") == (found.groups, found.marks, found.model)
-    assert "popcnt" in found.foreign
+    assert (("base", "mmx"), ("fpu",), "odd") == (isa.groups, isa.marks, isa.model)
+    assert "popcnt" in isa.foreign
 
 
 def test_a_group_of_ours_is_not_foreign_to_a_level_that_has_it() -> None:
-    """Sorted out by our own names, as the disassembler has none."""
-    assert ("cas*", "swp*", "xbegin") == KIND.isa("two").foreign
+    """The groups of instructions without a group in capstone are ours."""
+    assert ("cas*", "swp*", "xbegin") == KIND.isa("second").foreign
 
 
 # --- the real ones -------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_a_group_of_ours_is_not_foreign_to_a_level_that_has_it() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_level_resolves(name: str) -> None:
-    """It has groups and a model, and nothing that it has is foreign to it as well."""
+    """It has groups and a model, and none of its instructions is foreign to it."""
     processor = load.processor(PROJECT, name)
     for level in processor.level:
         isa = processor.isa(level)
@@ -90,7 +90,7 @@ def test_every_level_resolves(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_toolchain_has_flags_for_every_level(name: str) -> None:
-    """Whichever of them a build root asks for."""
+    """A build root may use any of them."""
     levels = load.processor(PROJECT, name).level
     for toolchain in load.toolchains(PROJECT):
         assert set(levels) <= set(load.compiler(PROJECT, toolchain).isa), toolchain
@@ -98,7 +98,7 @@ def test_every_toolchain_has_flags_for_every_level(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pages_are_powers_of_two(name: str) -> None:
-    """As kernels have them."""
+    """And at least 4096."""
     page = load.processor(PROJECT, name).page
 
     assert 4096 <= page
@@ -154,7 +154,7 @@ def _machines(dist: str) -> list[str]:
 def test_levels_know_their_instructions(
     dist: str, arch: str, instruction: str, group: str, refused: bool
 ) -> None:
-    """What each dist's oldest processors run, and what they stop at."""
+    """What the oldest processors of a dist can execute, and what not."""
     isa = selection.plan(PROJECT, "3.4.3", dist, arch).isa
 
-    assert refused is library._lacking(group, instruction, isa)
+    assert refused is library._is_missing(group, instruction, isa)

@@ -1,4 +1,4 @@
-"""`tables`: a TOML file becomes just the dataclass that is asked for, or a list of complaints."""
+"""`toml`: a file becomes a dataclass, or a list of complaints."""
 
 from __future__ import annotations
 
@@ -14,57 +14,57 @@ from pipeline.model.errors import RecipeError
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """A part of a larger thing."""
+class Part:
+    """A nested table."""
 
-    books: int
-    titles: tuple[str, ...] = ()
+    count: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
-    """Something with parts of all kinds."""
+class Whole:
+    """A table with values of several types."""
 
     name: str
-    opened: date
-    shelf: Mapping[str, Shelf] = field(default_factory=dict)
+    day: date
+    part: Mapping[str, Part] = field(default_factory=dict)
 
 
 GOOD = """
 name = "ours"
-opened = 1999-12-31
-[shelf.top]
-books = 2
-titles = ["a", "b"]
+day = 1999-12-31
+[part.top]
+count = 2
+names = ["a", "b"]
 """
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A good file."""
-    file = tmp_path / "library.toml"
+    file = tmp_path / "whole.toml"
     file.write_text(GOOD)
     return file
 
 
 def _complaints(file: Path) -> list[str]:
     with pytest.raises(RecipeError) as caught:
-        toml.load(file, Library)
+        toml.load(file, Whole)
     problem = caught.value
-    assert ("library.toml cannot be used", file) == (problem.what, problem.file)
+    assert ("whole.toml cannot be used", file) == (problem.what, problem.file)
     return sorted(problem.detail.splitlines())
 
 
 def test_a_file_becomes_what_it_describes(file: Path) -> None:
     """Lists are tuples, tables of tables are mappings."""
-    shelf = Shelf(2, ("a", "b"))
+    part = Part(2, ("a", "b"))
 
-    assert Library("ours", date(1999, 12, 31), {"top": shelf}) == toml.load(file, Library)
+    assert Whole("ours", date(1999, 12, 31), {"top": part}) == toml.load(file, Whole)
 
 
 def test_a_field_may_come_from_elsewhere(file: Path) -> None:
-    """Such as the file's own name, whatever the file says."""
-    assert "theirs" == toml.load(file, Library, extra={"name": "theirs"}).name
+    """Such as the file's own name, which replaces a value in the file."""
+    assert "theirs" == toml.load(file, Whole, extra={"name": "theirs"}).name
     assert "ours" == toml.read(file)["name"]
 
 
@@ -72,75 +72,75 @@ def test_a_field_may_come_from_elsewhere(file: Path) -> None:
     ("old", "new", "complaint"),
     [
         ('"ours"', "7", "name: expected str, got 7"),
-        ("books = 2", "books = true", "shelf['top'].books: expected int, got True"),
-        ("books = 2", "books = 2.0", "shelf['top'].books: expected int, got 2.0"),
-        ("books = 2", "", "shelf['top'].books: missing"),
-        ('["a", "b"]', '"ab"', "shelf['top'].titles: expected a list, got 'ab'"),
-        ('["a", "b"]', '["a", 2]', "shelf['top'].titles[1]: expected str, got 2"),
-        ("1999-12-31", "1999-12-31T00:00:00Z", "opened: expected date, got"),
-        ("[shelf.top]", "shelf = 1\n[other]", "shelf: expected a table"),
-        ("opened", "closed", "opened: missing"),
-        ("opened", "closed", "unknown key closed"),
+        ("count = 2", "count = true", "part['top'].count: expected int, got True"),
+        ("count = 2", "count = 2.0", "part['top'].count: expected int, got 2.0"),
+        ("count = 2", "", "part['top'].count: missing"),
+        ('["a", "b"]', '"ab"', "part['top'].names: expected a list, got 'ab'"),
+        ('["a", "b"]', '["a", 2]', "part['top'].names[1]: expected str, got 2"),
+        ("1999-12-31", "1999-12-31T00:00:00Z", "day: expected date, got"),
+        ("[part.top]", "part = 1\n[other]", "part: expected a table"),
+        ("day", "days", "day: missing"),
+        ("day", "days", "unknown key days"),
         ("name =", "name", "Expected '=' after a key"),
     ],
 )
-def test_a_fault_is_told_with_its_place(file: Path, old: str, new: str, complaint: str) -> None:
-    """Nothing is turned into what it is not, and no key is passed over."""
+def test_a_fault_is_reported_with_its_key(file: Path, old: str, new: str, complaint: str) -> None:
+    """Values are not converted, and unknown keys are not ignored."""
     assert old in GOOD
     file.write_text(GOOD.replace(old, new))
-    told = _complaints(file)
+    complaints = _complaints(file)
 
-    assert [] != [line for line in told if line.startswith(complaint)], told
+    assert [] != [line for line in complaints if line.startswith(complaint)], complaints
 
 
-def test_all_faults_come_at_once(file: Path) -> None:
-    """However deep they are."""
-    file.write_text('bogus = 1\nopened = "then"\n[shelf.top]\ntitles = []\nmore = 2\n')
+def test_all_faults_are_reported_at_once(file: Path) -> None:
+    """Also those in nested tables."""
+    file.write_text('bogus = 1\nday = "then"\n[part.top]\nnames = []\nmore = 2\n')
 
     assert [
+        "day: expected date, got 'then'",
         "name: missing",
-        "opened: expected date, got 'then'",
-        "shelf['top'].books: missing",
-        "shelf['top']: unknown key more",
+        "part['top'].count: missing",
+        "part['top']: unknown key more",
         "unknown key bogus",
     ] == _complaints(file)
 
 
 def test_faults_of_content_come_after_those_of_type(file: Path) -> None:
-    """What is of the wrong type is not asked what it means."""
-    asked: list[Library] = []
+    """A file with a wrong type is not validated any further."""
+    validated: list[Whole] = []
 
-    def faults(found: Library) -> list[str]:
-        asked.append(found)
-        return ["shelf: too few", "name: too short"]
+    def validate(whole: Whole) -> list[str]:
+        validated.append(whole)
+        return ["part: too few", "name: too short"]
 
     with pytest.raises(RecipeError) as caught:
-        toml.load(file, Library, faults)
-    assert "shelf: too few\nname: too short" == caught.value.detail
+        toml.load(file, Whole, validate)
+    assert "part: too few\nname: too short" == caught.value.detail
     file.write_text(GOOD.replace('"ours"', "7"))
     with pytest.raises(RecipeError):
-        toml.load(file, Library, faults)
+        toml.load(file, Whole, validate)
 
-    assert 1 == len(asked)
+    assert 1 == len(validated)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """Its name is told, and that it should be there."""
+    """The error has the file."""
     with pytest.raises(RecipeError, match="no such file") as caught:
         toml.read(tmp_path / "none.toml")
 
     assert tmp_path / "none.toml" == caught.value.file
 
 
-def test_a_file_that_is_no_text(file: Path) -> None:
-    """Bytes of another kind are a complaint."""
+def test_a_file_that_is_not_utf_8(file: Path) -> None:
+    """Bytes that are not UTF-8 are a complaint."""
     file.write_bytes(b"\xff\xfe")
 
     assert "utf-8" in _complaints(file)[0]
 
 
 def test_a_number_where_a_table_should_be(file: Path) -> None:
-    """It is told as such, and not as what Python cannot do with a number."""
-    file.write_text(GOOD.replace("[shelf.top]", "[shelf]\ntop = 5\n[shelf.other]"))
+    """The complaint is about the table, and not an internal error."""
+    file.write_text(GOOD.replace("[part.top]", "[part]\ntop = 5\n[part.other]"))
 
-    assert ["shelf['top']: expected a table, got 5"] == _complaints(file)
+    assert ["part['top']: expected a table, got 5"] == _complaints(file)

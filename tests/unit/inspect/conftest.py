@@ -1,4 +1,4 @@
-"""Small RPMs, made by rpmbuild on the spot, and small ELF files, made once by fixtures/make.sh."""
+"""Small RPMs, built by rpmbuild in the test, and small ELF files from fixtures/make.sh."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ chmod 0640 note.txt
 
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
-    """The folder of libraries that fixtures/make.sh made."""
+    """The folder of the libraries from fixtures/make.sh."""
     return FIXTURES
 
 
 @pytest.fixture
 def make_rpm(tmp_path: Path) -> MakeRpm:
-    """A function that makes an RPM, given further lines for its spec: tags before a ``%``."""
+    """A function that builds an RPM; its argument is added to the spec, tags before a ``%``."""
 
     def make(more: str = "") -> Path:
         tags, percent, scriptlets = more.partition("%")

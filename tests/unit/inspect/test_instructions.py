@@ -1,4 +1,4 @@
-"""Instructions by feature group, in libraries that differ in their compiler's -mcpu only."""
+"""`instructions`: groups and counts in libraries that differ only in -mcpu."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ def counted(file: Path) -> dict[str, dict[str, int]]:
 
 
 def test_the_oldest_processors_have_no_groups(fixtures: Path) -> None:
-    """Simple code of the base level is in no group but that of the machine's own mode."""
+    """Code of the base level is only in the group of the machine's mode."""
     assert {"", "mode64"} == set(counted(fixtures / "good.so"))
 
 
 def test_wide_vectors_have_a_group(fixtures: Path) -> None:
-    """The group is named as the disassembler names it, and each instruction is counted."""
+    """The group has its name in capstone, and every instruction is counted."""
     assert {"vpaddd": 1} == counted(fixtures / "newer.so")["avx2"]
 
 
 def test_instructions_of_no_group_are_counted_too(fixtures: Path) -> None:
-    """The disassembler has no group for popcnt or aarch64's atomics: a recipe lists them."""
+    """capstone has no group for popcnt or the atomics of aarch64."""
     assert 1 == counted(fixtures / "newer.so")[""]["popcnt"]
     assert 1 == counted(fixtures / "newer-aarch64.so")[""]["swpal"]
     assert "swpal" not in counted(fixtures / "good-aarch64.so")[""]
 
 
 def test_pointer_authentication_has_a_group(fixtures: Path) -> None:
-    """Though its instructions are in the space of hints, which older processors skip."""
+    """Although older processors execute its instructions as hints."""
     assert {"", "pointer authentication"} == set(counted(fixtures / "good-aarch64.so"))
 
 
 def test_unknown_bytes_are_counted(fixtures: Path, tmp_path: Path) -> None:
-    """What the disassembler cannot read may be newer than it: it is not passed over."""
+    """Bytes that capstone cannot decode may be newer instructions."""
     content = (fixtures / "good.so").read_bytes()
     with (fixtures / "good.so").open("rb") as file:
         text = ELFFile(file).get_section_by_name(".text")
         assert text is not None
         start = text["sh_offset"]
-    spoilt = tmp_path / "spoilt.so"
-    spoilt.write_bytes(content[:start] + b"\x06\x07\x06\x07" + content[start + 4 :])
-    assert 4 == sum(counted(spoilt)[instructions.UNDECODED].values())
+    changed = tmp_path / "changed.so"
+    changed.write_bytes(content[:start] + b"\x06\x07\x06\x07" + content[start + 4 :])
+    assert 4 == sum(counted(changed)[instructions.UNDECODED].values())

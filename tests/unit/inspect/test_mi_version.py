@@ -1,4 +1,4 @@
-"""`facts.release`: the release is read from a library's code, and the library is not run."""
+"""`mi_version`: the version is read from a library's code, and the library is not run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from pipeline.inspect import mi_version
         ("AArch64", "5f2403d5 60d28e52 c0035fd6", 30355),
         ("AArch64", "00008052 2000a072 c0035fd6", 65536),
         ("x64", "c3", 0),
-        ("MIPS", "b8 ce000000 c3", 0),
     ],
 )
-def test_the_number_is_what_the_code_loads(machine: str, code: str, number: int) -> None:
-    """With a landing pad before it or without; in two halves where one instruction cannot."""
+def test_the_number_that_the_code_loads(machine: str, code: str, number: int) -> None:
+    """With or without an instruction for branch protection, in one or two instructions."""
     assert number == mi_version._loaded(machine, bytes.fromhex(code))
 
 
-def test_what_is_no_mimalloc_has_no_number(tmp_path: Path) -> None:
-    """Neither another program, nor a text, nor nothing."""
+def test_another_file_has_no_number(tmp_path: Path) -> None:
+    """Another program, a text, a missing file."""
     text = tmp_path / "text"
     text.write_text("mi_version")
 

@@ -1,4 +1,4 @@
-"""The facts of a whole package, from its file to its unpacked library."""
+"""`package`: the facts of an RPM, from its file to its unpacked library."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pipeline import inspect
-from pipeline.inspect import payload
+from pipeline.inspect import package, payload
 from pipeline.model.errors import CheckError
 
 MakeRpm = Callable[..., Path]
@@ -17,59 +16,59 @@ LIBRARY = PurePosixPath("/opt/fixture/lib/libfixture.so.1.0")
 
 
 def test_a_package_is_read_whole(make_rpm: MakeRpm, tmp_path: Path) -> None:
-    """Header, listing, library and texts come from the one file; nobody has tried it yet."""
-    found = inspect.read(make_rpm(), tmp_path / "scratch", library=LIBRARY)
-    assert "fixture-1.2.rpm" == found.file_name
-    assert "fixture" == found.header.tags["NAME"]
-    assert str(LIBRARY) in found.listing
-    assert found.library is not None
-    assert "libfixture.so.1" == found.library.soname
-    assert {"/opt/fixture/lib/fixture.pc": "Libs: -lfixture\n"} == found.texts
-    assert ((), (), ()) == (found.traces, found.trials, found.required)
+    """Header, library and texts come from one file; there are no trials."""
+    facts = package.read(make_rpm(), tmp_path / "scratch", library=LIBRARY)
+    assert "fixture-1.2.rpm" == facts.file_name
+    assert "fixture" == facts.header.tags["NAME"]
+    assert str(LIBRARY) in facts.header.paths
+    assert facts.library is not None
+    assert "libfixture.so.1" == facts.library.soname
+    assert {"/opt/fixture/lib/fixture.pc": "Libs: -lfixture\n"} == facts.texts
+    assert ((), (), ()) == (facts.host_names, facts.trials, facts.required)
 
 
-def test_the_files_stay_for_whoever_runs_them(make_rpm: MakeRpm, tmp_path: Path) -> None:
-    """The unpacked files are at a known place, with modes and links as in the package."""
+def test_the_files_stay_unpacked(make_rpm: MakeRpm, tmp_path: Path) -> None:
+    """The unpacked files have a defined place, and modes and links as in the package."""
     scratch = tmp_path / "scratch"
-    inspect.read(make_rpm(), scratch, library=LIBRARY)
+    package.read(make_rpm(), scratch, library=LIBRARY)
     library = payload.place(payload.root(scratch), LIBRARY)
     assert 0o755 == library.stat().st_mode & 0o777
     assert library.resolve() == (library.parent / "libfixture.so.1").resolve()
     assert ["log", "root"] == sorted(file.name for file in scratch.iterdir())
 
 
-def test_a_second_reading_starts_anew(make_rpm: MakeRpm, tmp_path: Path) -> None:
-    """Files of an earlier package do not stay behind."""
+def test_the_folder_is_emptied_before(make_rpm: MakeRpm, tmp_path: Path) -> None:
+    """No file of an earlier package stays."""
     rpm, scratch = make_rpm(), tmp_path / "scratch"
     payload.root(scratch).mkdir(parents=True)
     old = payload.root(scratch) / "old"
     old.touch()
-    inspect.read(rpm, scratch, library=LIBRARY)
+    package.read(rpm, scratch, library=LIBRARY)
     assert not old.exists()
 
 
 @pytest.mark.parametrize("name", ["/opt/none.so", "/opt/fixture/lib/libfixture.so.1"])
 def test_a_package_may_have_no_library(make_rpm: MakeRpm, tmp_path: Path, name: str) -> None:
-    """A path that is not there, or is a link, is no library; to judge that is for checks."""
-    found = inspect.read(make_rpm(), tmp_path / "scratch", library=PurePosixPath(name))
-    assert found.library is None
+    """The path is missing, or a link; that is a finding of the checks."""
+    facts = package.read(make_rpm(), tmp_path / "scratch", library=PurePosixPath(name))
+    assert facts.library is None
 
 
-def test_traces_are_found_in_files_and_header(make_rpm: MakeRpm, tmp_path: Path) -> None:
-    """A path and a host name are found where they are, and the places are told."""
-    needles = ["/home/builder", "box", "absent"]
-    found = inspect.read(make_rpm(), tmp_path / "scratch", library=LIBRARY, needles=needles)
+def test_host_names_in_files_and_header(make_rpm: MakeRpm, tmp_path: Path) -> None:
+    """A path and a name of the host, with their places."""
+    names = ["/home/builder", "box", "absent"]
+    facts = package.read(make_rpm(), tmp_path / "scratch", library=LIBRARY, names=names)
     assert (
         ("header BUILDHOST", "box"),
         ("/opt/fixture/lib/note.txt", "/home/builder"),
         ("/opt/fixture/lib/note.txt", "box"),
-    ) == found.traces
+    ) == facts.host_names
 
 
-def test_what_is_no_rpm_is_an_error(tmp_path: Path) -> None:
-    """The error names the file and the log, and leaves no half of an archive."""
+def test_another_file_is_an_error(tmp_path: Path) -> None:
+    """The error has the name of the file, and no part of an archive stays."""
     file = tmp_path / "broken.rpm"
     file.write_bytes(b"no package")
     with pytest.raises(CheckError, match=r"broken\.rpm cannot be unpacked"):
-        inspect.read(file, tmp_path / "scratch", library=LIBRARY)
+        package.read(file, tmp_path / "scratch", library=LIBRARY)
     assert not (tmp_path / "scratch" / "payload.cpio").exists()

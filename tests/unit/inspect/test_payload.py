@@ -1,4 +1,4 @@
-"""The unpacked files of a package, by the paths that they have when it is installed."""
+"""`payload`: the unpacked files of a package, by their installed paths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipeline.inspect import payload
 
 
 def test_entries_have_installed_paths_in_order(tmp_path: Path) -> None:
-    """Folders and links count as entries; order does not hang on the file system."""
+    """Folders and links count as entries; the order is that of the paths."""
     (tmp_path / "usr").mkdir()
     (tmp_path / "usr" / "b").touch()
     (tmp_path / "usr" / "a").symlink_to("b")
@@ -16,8 +16,8 @@ def test_entries_have_installed_paths_in_order(tmp_path: Path) -> None:
     assert ["/usr", "/usr/a", "/usr/b"] == paths
 
 
-def test_texts_are_those_that_other_builds_read(tmp_path: Path) -> None:
-    """pkg-config and cmake files are read, whatever their bytes; nothing else is."""
+def test_texts_are_those_that_checks_read(tmp_path: Path) -> None:
+    """pkg-config and cmake files are read, also with invalid UTF-8, and no others."""
     (tmp_path / "a.pc").write_text("Libs: -la\n")
     (tmp_path / "a.cmake").write_bytes(b"\xff\n")
     (tmp_path / "b.pc").symlink_to("a.pc")

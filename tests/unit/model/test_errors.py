@@ -1,4 +1,4 @@
-"""`errors`: the messages, the exit codes, and the table of them in the README."""
+"""`errors`: the messages, the exit codes, and the table of them in the documentation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = [
 
 
 def test_exit_codes_are_unique() -> None:
-    """No two errors share an exit code, and none has that of a defect (1) or of success (0)."""
+    """No two errors share an exit code, and none has that of success (0) or a traceback (1)."""
     codes = [kind.exit_code for kind in KINDS]
 
     assert sorted(set(codes)) == sorted(codes)
@@ -26,22 +26,21 @@ def test_exit_codes_are_unique() -> None:
 
 
 def test_titles_are_unique() -> None:
-    """The word before the colon tells which error it is."""
+    """The word before the colon identifies the error."""
     titles = [kind.title for kind in KINDS]
 
     assert sorted(set(titles)) == sorted(titles)
 
 
-def test_every_error_says_what_it_is_for() -> None:
-    """The module is the documentation of what can go wrong."""
+def test_every_error_has_a_docstring() -> None:
+    """The module is the documentation of the errors."""
     assert [] == [kind.__name__ for kind in KINDS if not kind.__doc__]
 
 
-def test_readme_lists_every_exit_code(project: Path) -> None:
-    """The README's table has the code and the title of each error, and no code that is gone."""
-    table = re.findall(
-        r"^\|\s*`?(\d+)`?\s*\|\s*`?([\w -]+?)`?\s*\|", (project / "README.md").read_text(), re.M
-    )
+def test_documentation_lists_every_exit_code(project: Path) -> None:
+    """The table for maintainers has the code and the title of every error, and no other."""
+    text = (project / "docs" / "maintainer.md").read_text()
+    table = re.findall(r"^\|\s*`?(\d+)`?\s*\|\s*`?([\w -]+?)`?\s*\|", text, re.M)
     listed = {(int(code), title) for code, title in table if int(code) > 1}
 
     assert {(kind.exit_code, kind.title) for kind in KINDS} == listed
@@ -50,8 +49,8 @@ def test_readme_lists_every_exit_code(project: Path) -> None:
 def test_message_has_all_parts_in_order() -> None:
     """What failed, the evidence, expected and got, the file, the next command."""
     problem = VerifyError(
-        "this is not it",
-        detail="one\ntwo",
+        "not the pinned source",
+        detail="first\nsecond",
         expected="abc",
         got="def",
         file=Path("/some/file"),
@@ -59,9 +58,9 @@ def test_message_has_all_parts_in_order() -> None:
     )
 
     assert [
-        "verify: this is not it",
-        "  one",
-        "  two",
+        "verify: not the pinned source",
+        "  first",
+        "  second",
         "  expected: abc",
         "  got:      def",
         "  file:     /some/file",
@@ -71,12 +70,12 @@ def test_message_has_all_parts_in_order() -> None:
     assert "\n".join(problem.lines()) == str(problem)
 
 
-def test_message_leaves_out_what_is_not_known() -> None:
+def test_message_omits_empty_parts() -> None:
     """A part that is empty has no line."""
-    assert ["verify: this is not it"] == VerifyError("this is not it").lines()
+    assert ["verify: not the pinned source"] == VerifyError("not the pinned source").lines()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_message_starts_with_the_title(kind: type[PackagingError]) -> None:
-    """Whoever reads a log finds the step in the first word."""
+    """The first word of a message in a log is the step."""
     assert f"{kind.title}: why" == str(kind("why"))

@@ -1,4 +1,4 @@
-"""`model`: the little that the words of the trade work out by themselves."""
+"""`model`: the properties that are computed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit import release
         (Source("0", debian="name=1-2"), "debian", "name=1-2"),
     ],
 )
-def test_source_knows_its_kind(source: Source, kind: str, reference: str) -> None:
+def test_source_has_a_kind(source: Source, kind: str, reference: str) -> None:
     """The kind of a source is the field that is set."""
     assert (kind, reference) == (source.kind, source.reference)
 
@@ -37,8 +37,8 @@ def test_source_knows_its_kind(source: Source, kind: str, reference: str) -> Non
         ("LICENSE.txt", False),
     ],
 )
-def test_package_knows_what_a_build_reads(plan: Plan, path: str, read: bool) -> None:
-    """A file counts by its whole name, a folder by its beginning."""
+def test_package_has_the_paths_that_a_build_reads(plan: Plan, path: str, read: bool) -> None:
+    """A file matches by its path, a folder by a prefix."""
     assert read is plan.package.reads(PurePosixPath(path))
 
 
@@ -51,7 +51,7 @@ def test_plan_names_its_package(plan: Plan) -> None:
     assert "2.0.6 el7 x86_64" == bumped.label
 
 
-def test_plan_knows_the_links_of_its_library(plan: Plan) -> None:
+def test_plan_has_the_links_of_its_library(plan: Plan) -> None:
     """The development link leads to the soname, the soname to the file."""
     folder = "/usr/local/nginx-dep/lib64"
 
@@ -63,14 +63,14 @@ def test_plan_knows_the_links_of_its_library(plan: Plan) -> None:
 
 
 def test_plain_packages_have_no_suffix(plan: Plan) -> None:
-    """What is called plain is called nothing."""
+    """The plain flavor is in no name."""
     assert ("plain", "mimalloc-custom", "mimalloc") == (plan.variant, plan.name, plan.base)
     assert f"{plan.nevra}.rpm" == plan.file_name
     assert "mimalloc-custom-2.0.6 for centminmod.com LEMP stacks" == plan.description
 
 
 def test_a_flavor_is_in_every_name(project: Path) -> None:
-    """Package, file, soname, library, links, what upstream calls its objects, and the label."""
+    """Package, file, soname, library, links, base name, and the label."""
     plan = selection.plan(project, "2.0.6", "el7", "x86_64", "secure")
     folder = "/usr/local/nginx-dep/lib64"
 
@@ -89,8 +89,8 @@ def test_a_flavor_is_in_every_name(project: Path) -> None:
     assert "mimalloc-custom-secure-2.0.6 for centminmod.com LEMP stack installs" == plan.summary
 
 
-def test_flavors_share_what_they_were_made_from(project: Path) -> None:
-    """Recipe, build root, machine and compiler are the plain package's."""
+def test_flavors_share_the_rest_of_the_plan(project: Path) -> None:
+    """Recipe, build root, machine and compiler are the same."""
     plain, secure = selection.plans(
         project, Selection(version="3.4.3", dist="el10", flavor="plain,secure")
     )
@@ -114,23 +114,23 @@ def test_flavors_share_what_they_were_made_from(project: Path) -> None:
         ("el10", "x86_64_v2", "2.39", "x86_64-linux-gnu.2.39"),
     ],
 )
-def test_plan_knows_its_floor(project: Path, dist: str, arch: str, floor: str, target: str) -> None:
-    """The machine's own, where it has one; and the compiler is told of it."""
+def test_plan_has_a_floor(project: Path, dist: str, arch: str, floor: str, target: str) -> None:
+    """The machine's, or that of the dist; it is part of the compiler's target."""
     plan = selection.plan(project, "2.0.6", dist, arch)
 
     assert (floor, target) == (plan.floor, plan.target)
 
 
 def test_libraries_of_the_machine_are_added(project: Path) -> None:
-    """The loader has its own name on each kind of processor, and is asked for on one."""
+    """On aarch64, a library may need the loader."""
     here, there = (selection.plan(project, "2.0.6", "el9", arch) for arch in ("x86_64", "aarch64"))
 
     assert here.root.libraries == here.libraries
     assert (*there.root.libraries, "ld-linux-aarch64.so.1") == there.libraries
 
 
-def test_plan_says_its_architecture_and_not_its_processor(project: Path) -> None:
-    """In the name of the package, and in the platform that it is made for."""
+def test_plan_has_its_architecture_and_not_its_processor(project: Path) -> None:
+    """In the name of the package, and in its platform tag."""
     plan = selection.plan(project, "2.0.6", "el10", "x86_64_v2")
 
     assert "mimalloc-custom-2.0.6-1.el10.x86_64_v2" == plan.nevra
@@ -158,7 +158,7 @@ def test_plan_takes_the_demands_of_its_architecture(plan: Plan) -> None:
 
 
 def test_model_cannot_be_changed(plan: Plan) -> None:
-    """What a step is given stays what it was."""
+    """The classes are frozen."""
     with pytest.raises(FrozenInstanceError):
         plan.arch = "aarch64"  # type: ignore[misc]
 
@@ -166,15 +166,15 @@ def test_model_cannot_be_changed(plan: Plan) -> None:
 
 
 def test_finding_fits_on_a_line() -> None:
-    """Which check, about what, expected and got."""
+    """Check, subject, expected and got."""
     finding = Finding("floor", "memcpy", "GLIBC_2.17 at most", "GLIBC_2.33")
 
     assert ["floor: memcpy: expected GLIBC_2.17 at most, got GLIBC_2.33"] == finding.lines()
 
 
 def test_finding_shows_longer_evidence_below() -> None:
-    """Evidence of several lines keeps its lines."""
+    """Evidence of several lines has lines of its own."""
     finding = Finding("files", "listing", "as in the manifest", "-/a\n+/b")
 
-    told = "files: listing: expected as in the manifest, got:"
-    assert [told, "  -/a", "  +/b"] == finding.lines()
+    first = "files: listing: expected as in the manifest, got:"
+    assert [first, "  -/a", "  +/b"] == finding.lines()

@@ -1,6 +1,8 @@
-"""A key that nobody has."""
+"""A key for tests that do not run gpg."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from pipeline.publish.key import Key
 
 
 @pytest.fixture
-def key() -> Key:
-    """A key's description."""
-    return Key("0123456789ABCDEF" * 2 + "01234567", "Nobody <nobody@x.invalid>", "public half\n")
+def key(tmp_path: Path) -> Key:
+    """A key that exists in no keyring."""
+    fingerprint = "0123456789ABCDEF" * 2 + "01234567"
+    return Key(fingerprint, "Nobody <nobody@x.invalid>", "public key\n", "sha256", tmp_path)

@@ -1,4 +1,4 @@
-"""`publish.page`: what is filled in, and what is kept out."""
+"""`publish.page`: the text of the page and of the `.repo` files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import load
-from pipeline.publish import page, selection
+from pipeline.publish import inventory, page
 from pipeline.publish.key import Key
 from pipeline.publish.page import PageContext
 
@@ -21,7 +21,7 @@ NAMES = (
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """The packages, laid out."""
+    """A tree with packages of el8."""
     folder = tmp_path / "el8" / "x86_64"
     folder.mkdir(parents=True)
     for name in NAMES:
@@ -30,16 +30,16 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shown(project: Path, tree: Path, key: Key) -> PageContext:
-    """What a page is about; 9.0.1 has no recipe any more."""
-    items = tuple(selection.read(tree / "el8" / "x86_64" / name) for name in NAMES)
+def context(project: Path, tree: Path, key: Key) -> PageContext:
+    """The context of a page; 9.0.1 has no recipe any more."""
+    items = tuple(inventory.read(tree / "el8" / "x86_64" / name) for name in NAMES)
     url = "https://packages.example.org/m"
     return PageContext(project, load.package(project), key, url, {("el8", "x86_64"): items})
 
 
-def test_each_line_and_no_other_dist(shown: PageContext, tree: Path) -> None:
-    """Two lines of one dist: two files, also of a line that no recipe knows."""
-    page.write(shown, tree)
+def test_each_line_has_a_repo_file(context: PageContext, tree: Path) -> None:
+    """Also a line without a recipe; a dist without packages is not mentioned."""
+    page.write(context, tree)
 
     assert {"mimalloc-custom-v3.repo", "mimalloc-custom-v9.repo"} == {
         file.name for file in tree.glob("*/*.repo")
@@ -48,37 +48,37 @@ def test_each_line_and_no_other_dist(shown: PageContext, tree: Path) -> None:
     assert "includepkgs=mimalloc-custom-3.* mimalloc-custom-secure-3.*\n" in text
     assert "(libmimalloc.so.3)" in text
     assert "source" not in text
-    shown_page = (tree / "index.html").read_text()
-    assert 'id="el8"' in shown_page
-    assert 'id="el7"' not in shown_page
-    assert "public half\n" == (tree / shown.key_file).read_text()
+    html = (tree / "index.html").read_text()
+    assert 'id="el8"' in html
+    assert 'id="el7"' not in html
+    assert "public key\n" == (tree / context.key_file).read_text()
 
 
-def test_lines_are_in_the_order_of_their_numbers(shown: PageContext, tree: Path) -> None:
-    """The tenth is newer than the ninth, though as a text it comes first."""
+def test_lines_are_sorted_by_number(context: PageContext, tree: Path) -> None:
+    """v10 is newer than v9."""
     name = "mimalloc-custom-10.0.0-1.el8.x86_64.rpm"
     (tree / "el8" / "x86_64" / name).write_text(name)
-    items = (*shown.stock["el8", "x86_64"], selection.read(tree / "el8" / "x86_64" / name))
-    page.write(replace(shown, stock={("el8", "x86_64"): items}), tree)
+    items = (*context.inventory["el8", "x86_64"], inventory.read(tree / "el8" / "x86_64" / name))
+    page.write(replace(context, inventory={("el8", "x86_64"): items}), tree)
 
     text = (tree / "index.html").read_text()
-    places = [text.index(page.repo_file(shown.package, line)) for line in ("v10", "v9", "v3")]
-    assert sorted(places) == places
+    positions = [text.index(context.repo_file(line)) for line in ("v10", "v9", "v3")]
+    assert sorted(positions) == positions
 
 
-def test_nothing_in_a_name_is_markup(shown: PageContext, tree: Path) -> None:
-    """The owner of a key may call themselves anything."""
+def test_the_owner_of_a_key_is_escaped(context: PageContext, tree: Path) -> None:
+    """It is any text."""
     owner = "<script>alert(1)</script> & Co"
-    page.write(replace(shown, key=replace(shown.key, owner=owner)), tree)
+    page.write(replace(context, key=replace(context.key, owner=owner)), tree)
 
     text = (tree / "index.html").read_text()
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Co" in text
 
 
-def test_every_line_of_a_repo_file_is_a_setting(shown: PageContext, tree: Path) -> None:
-    """A section, a comment, an empty line, or a name with a value."""
-    page.write(shown, tree)
+def test_every_line_of_a_repo_file_is_a_setting(context: PageContext, tree: Path) -> None:
+    """Or a section, a comment, an empty line."""
+    page.write(context, tree)
 
     for file in tree.glob("*/*.repo"):
         for line in file.read_text().splitlines():

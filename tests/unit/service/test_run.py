@@ -1,34 +1,42 @@
-"""`run` and `program`: what speaks against a preload, and what the loader has told afterwards."""
-
-from __future__ import annotations
+"""`run` and `program`: reasons against a preload, and what the loader reports afterwards."""
 
 import os
+import stat
 import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline.build import selection
 from pipeline.build.selection import Selection
 from pipeline.model.errors import HostError, RequestError
 from pipeline.service import program, run
-from pipeline.system.report import Report
 
 LIBRARY = Path("/opt/libmimalloc.so.3")
 ON = f" 9:\tcalling init: {LIBRARY}\n 9:\t\n 9:\ttransferring control: /bin/cat\n"
 OFF = " 9:\tcalling init: /lib/libc.so.6\n 9:\t\n 9:\ttransferring control: true\n"
 
 
-def test_the_loader_tells_of_each_program() -> None:
-    """One process may become another program, that has another loader."""
-    assert (["cat"], []) == run.split(ON, LIBRARY)
-    assert (["cat"], ["true"]) == run.split(ON + OFF, LIBRARY)
-    assert ([], ["true"]) == run.split(OFF, LIBRARY)
-    assert ([], []) == run.split("", LIBRARY)
+@pytest.mark.parametrize(
+    ("traces", "on_library", "others"),
+    [
+        ([ON], ["cat"], []),
+        ([ON, OFF], ["cat"], ["true"]),
+        ([ON + OFF], ["cat"], ["true"]),
+        ([OFF + ON], ["cat"], ["true"]),
+        ([OFF], [], ["true"]),
+        ([f" 9:\tcalling init: {LIBRARY}\n", OFF], [], ["true"]),
+        ([], [], []),
+    ],
+)
+def test_the_loader_reports_each_program(
+    traces: list[str], on_library: list[str], others: list[str]
+) -> None:
+    """One process may run several programs, and each has a loader of its own."""
+    assert (on_library, others) == run.split(traces, LIBRARY)
 
 
-def test_most_programs_are_not_warned_of() -> None:
-    """Neither is a script, whose interpreter is looked at."""
+def test_most_programs_have_no_warning() -> None:
+    """Neither has a script, whose interpreter is checked instead."""
     assert [] == list(program.warnings(Path("/bin/cat")))
 
 
@@ -40,50 +48,51 @@ def test_a_script_is_what_runs_it(tmp_path: Path, line: str) -> None:
     script = tmp_path / "script"
     script.write_text(f"{line}\n")
 
-    found = program._interpreter(script)
-    assert found
-    assert "cat" == found.name
+    interpreter = program._interpreter(script)
+    assert interpreter
+    assert "cat" == interpreter.name
     assert [] == list(program.warnings(script))
 
 
-def test_what_is_no_program_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_program_has_a_warning(tmp_path: Path) -> None:
     """It is started all the same: the kernel may know more."""
     text = tmp_path / "text"
     text.write_text("hello")
 
-    assert [f"{text} is no ELF file: what runs it is not known"] == list(program.warnings(text))
+    expected = f"{text} cannot be read as an ELF file, so it was not checked"
+    assert [expected] == list(program.warnings(text))
 
 
-def test_rights_that_the_user_lacks_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("mode", "word"), [(stat.S_ISUID, "set-uid"), (stat.S_ISGID, "set-gid")])
+def test_rights_that_the_user_lacks_have_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, word: str
 ) -> None:
-    """A set-uid program of one's own gains nothing, and the loader lets it be."""
+    """The owner of a set-uid program gains nothing, and the loader preloads."""
     copy = tmp_path / "cat"
     copy.write_bytes(Path("/bin/cat").read_bytes())
-    copy.chmod(0o4755)
+    copy.chmod(0o755 | mode)
     assert [] == list(program.warnings(copy))
 
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(os, "getegid", lambda: 12345)
 
-    assert [f"{copy} is set-uid: the loader ignores LD_PRELOAD (AT_SECURE)"] == list(
+    assert [f"{copy} is {word}: the loader ignores LD_PRELOAD (AT_SECURE)"] == list(
         program.warnings(copy)
     )
 
 
-def test_a_program_is_asked_for(project: Path) -> None:
-    """One program, one library."""
-    one, two = (
-        selection.plans(project, Selection(version=version)) for version in ("3.4.3", "3.4.3,2.0.6")
-    )
+def test_one_program_and_one_library_are_needed(project: Path) -> None:
+    """Neither more nor fewer."""
+    one, two = Selection(version="3.4.3"), Selection(version="3.4.3,2.0.6")
     with pytest.raises(RequestError, match="no program"):
-        run.run(project, one, [], Report())
+        run.run(project, one, [])
     with pytest.raises(RequestError, match="one library"):
-        run.run(project, two, [sys.executable], Report())
+        run.run(project, two, [sys.executable])
     with pytest.raises(HostError, match="no program no-such-program"):
-        run.run(project, one, ["no-such-program"], Report())
+        run.run(project, one, ["no-such-program"])
 
 
-def test_a_library_that_is_not_built_is_asked_for(checkout: Path) -> None:
-    """With the place where it would be."""
+def test_the_package_must_be_built(checkout: Path) -> None:
+    """The message has the place where it would be."""
     with pytest.raises(RequestError, match="no such package yet"):
-        run.run(checkout, selection.plans(checkout, Selection()), ["true"], Report())
+        run.run(checkout, Selection(), ["true"])

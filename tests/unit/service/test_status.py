@@ -1,6 +1,4 @@
-"""`status`: what is said of each process, and when that is no good news."""
-
-from __future__ import annotations
+"""`status`: what is shown of each process, and when that is an error."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +9,6 @@ from pipeline.model.errors import RequestError, StatusError
 from pipeline.service import status
 from pipeline.system import procfs
 from pipeline.system.procfs import Mapped, Process
-from pipeline.system.report import Report
 
 LOADER = Mapped("/lib64/ld-linux-x86-64.so.2", False, "1-2")
 GONE = Mapped("/opt/none/libmimalloc.so.3.4", True, "3-4")
@@ -58,7 +55,7 @@ def test_a_process_on_the_library_has_no_fault(library: Mapped) -> None:
     ("process", "words"),
     [
         (PLAIN, "not on mimalloc"),
-        (replace(PLAIN, mapped=None), "cannot be seen: ask as root"),
+        (replace(PLAIN, mapped=None), "cannot be read: run this as root"),
         (replace(PLAIN, secure=True), "AT_SECURE, so the loader ignored LD_PRELOAD"),
         (replace(PLAIN, mapped=()), "statically linked"),
         (
@@ -68,7 +65,7 @@ def test_a_process_on_the_library_has_no_fault(library: Mapped) -> None:
         (replace(PLAIN, mapped=(LOADER, GONE)), "was removed on disk since it started"),
     ],
 )
-def test_each_reason_is_told(process: Process, words: str) -> None:
+def test_each_reason_is_shown(process: Process, words: str) -> None:
     """As far as it can be seen from outside."""
     assert words in fault(process)
 
@@ -80,32 +77,56 @@ def test_a_file_of_the_same_name_is_another_one(library: Mapped) -> None:
     assert "was replaced on disk since it started: restart it" in fault(process)
 
 
-def test_listing_is_in_the_manner_of_ps() -> None:
-    """Workers hang below their master; what is not seen is said."""
-    states = [
-        status.state(each, {})
-        for each in (PLAIN, replace(PLAIN, pid=8, parent=7, pss=None, command="nginx: worker"))
-    ]
-    head, master, worker, unseen = status.listing(states)
+def test_listing_is_like_that_of_ps() -> None:
+    """Workers are below their master, and what cannot be read is named."""
+    worker = replace(PLAIN, pid=8, parent=7, pss=None, command="nginx: worker")
+    head, first, second, unread = status.listing([status.state(p, {}) for p in (PLAIN, worker)])
 
     assert ["USER", "PID", "VSZ", "RSS", "PSS", "MIMALLOC", "COMMAND"] == head.split()
-    assert ["web", "7", "1000", "100", "50", "-"] == master.split()[:6]
-    assert worker.endswith(r"\_ nginx: worker")
-    assert "?" in worker
-    assert "not seen: PSS of 8; root sees all" == unseen
+    assert ["web", "7", "1000", "100", "50", "-"] == first.split()[:6]
+    assert second.endswith(r"\_ nginx: worker")
+    assert "?" in second
+    assert "not readable: PSS of 8; root can read all" == unread
 
 
-def test_nobody_there_is_an_error(project: Path) -> None:
-    """And no empty listing, which would pass for all being well."""
-    with pytest.raises(StatusError, match="there is no no-such-program"):
-        status.run(project, Report(), name="no-such-program")
-    with pytest.raises(StatusError, match="there is no pid 4194305"):
-        status.run(project, Report(), pid=4194305)
+FORGED = "nginx\nroot 1 0 0 0 3.4.3 init\x1b[31m\x1b]0;title\a\t\x7f\u202e\ufffdé"
+
+
+def test_words_of_a_process_are_one_line() -> None:
+    """As in ps, no newline or escape sequence of a process reaches the terminal."""
+    _, line = status.listing([status.state(replace(PLAIN, command=FORGED), {})])
+
+    assert line.endswith("nginx?root 1 0 0 0 3.4.3 init?[31m?]0;title????\ufffdé")
+
+
+def test_names_of_its_files_are_printable(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever runs a program chooses the name of its library."""
+    odd = Mapped("/tmp/libmimalloc\x1b[2J.so", True, "5-6")
+    processes = [replace(PLAIN, mapped=(LOADER, odd), command=FORGED)]
+    monkeypatch.setattr(procfs, "named", lambda name: processes)
+
+    with pytest.raises(StatusError) as caught:
+        status.run(project, "", "nginx")
+
+    message = str(caught.value)
+    assert "7: /tmp/libmimalloc?[2J.so was removed on disk" in message
+    assert 2 == len(capsys.readouterr().out.splitlines())
+    assert "\x1b" not in message
+
+
+def test_a_process_that_is_not_there_is_an_error(project: Path) -> None:
+    """And no empty listing, which would look like success."""
+    with pytest.raises(StatusError, match="there is no process no-such-program"):
+        status.run(project, "", "no-such-program")
+    with pytest.raises(StatusError, match="there is no process 4194305"):
+        status.run(project, "4194305", "nginx")
 
 
 @pytest.mark.parametrize("text", ["x", "-1", "0", "1.5"])
 def test_what_is_no_process_id_is_refused(text: str) -> None:
-    """Before anything is looked for."""
+    """A process id is a number above 0; it may be left out."""
     with pytest.raises(RequestError, match="--pid"):
-        status.parsed(text)
-    assert (0, 12) == (status.parsed(""), status.parsed("12"))
+        status.parse_pid(text)
+    assert (0, 12) == (status.parse_pid(""), status.parse_pid("12"))

@@ -1,96 +1,109 @@
 """What must hold of programs that run to their end on the library."""
 
-from __future__ import annotations
-
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipeline.smoke import programs, proofs
-from pipeline.smoke.preload import Ran, Subject
-from pipeline.smoke.proofs import Claim
+from pipeline.smoke import assertions, programs
+from pipeline.smoke.assertions import Assertion
+from pipeline.smoke.preload import CompletedProgram, LibraryUnderTest
+from pipeline.smoke.probe import PROBES
 
-SUBJECT = Subject(Path("/opt/libmimalloc.so.3"), 30403)
+LIBRARY = LibraryUnderTest(Path("/opt/libmimalloc.so.3"), 30403)
+RESULT = programs.RESULTS["python3"]
 
 
-def bindings(target: str = str(SUBJECT.library)) -> str:
-    """What the loader writes where all is bound to the target."""
+def trace(target: str = str(LIBRARY.path)) -> str:
+    """What the loader writes where all entry points are bound to the target."""
     lines = [
-        f"1:\tbinding file x [0] to {target} [0]: normal symbol `{n}'" for n in proofs.ENTRY_POINTS
+        f"1:\tbinding file x [0] to {target} [0]: normal symbol `{name}'"
+        for name in assertions.ENTRY_POINTS
     ]
     return "\n".join(lines)
 
 
-GOOD = Ran(
+PROBE = CompletedProgram(
     0,
-    f"result ab\nblocks 9 of 9\nmi_version 30403\nmaps {SUBJECT.file}\n",
+    f"result {RESULT}\nblocks 9 of 9\nmi_version 30403\nmaps /lib/c\nmaps {LIBRARY.path}\n",
     "mimalloc: process init: 0x1\nmimalloc: secure level: 0\n",
-    {7: bindings()},
+    [trace()],
 )
-WITHOUT = Ran(2, "result ab\nblocks 0 of 9\nmi_version 0\nmaps /usr/bin/python3\n", "", {})
+PIPELINE = CompletedProgram(
+    0, f"{programs.RESULTS['pipeline']}\n", "process init: 1\n" * 5, [trace()] * 5
+)
 
-PIPED = Ran(0, "cd  -\n", "process init: 1\n" * 5, dict.fromkeys(range(5), bindings()))
-PIPED_WITHOUT = Ran(0, "cd  -\n", "", {})
+
+def test_results_are_the_same_without_the_library() -> None:
+    """They depend on the programs alone. A probe exits with 2 where it is not on mimalloc."""
+    probe, pipeline = (
+        subprocess.run(argv, capture_output=True, text=True, check=False)
+        for argv in (
+            [sys.executable, "-S", "-B", str(PROBES / "workload.py")],
+            ["sh", str(PROBES / "pipeline.sh")],
+        )
+    )
+
+    assert 2 == probe.returncode
+    assert f"result {RESULT}" == probe.stdout.splitlines()[0]
+    assert (0, programs.RESULTS["pipeline"]) == (pipeline.returncode, pipeline.stdout.strip())
 
 
-def broken(claims: list[Claim]) -> list[str]:
+def failed(checked: list[Assertion]) -> list[str]:
     """What does not hold."""
-    return [claim.subject for claim in claims if not claim.holds]
-
-
-def test_a_good_run_holds() -> None:
-    """A probe on the library, and the pipeline."""
-    assert [] == broken(programs.probe_claims(GOOD, WITHOUT, SUBJECT))
-    assert [] == broken(programs.pipeline_claims(PIPED, PIPED_WITHOUT, SUBJECT))
+    return [assertion.what for assertion in checked if not assertion.holds]
 
 
 @pytest.mark.parametrize(
-    ("ran", "subject"),
+    ("program", "expected"),
     [
-        (replace(GOOD, output=GOOD.output.replace("9 of", "8 of")), "blocks in mimalloc's heap"),
-        (replace(GOOD, output=GOOD.output.replace("30403", "206")), "mi_version()"),
-        (replace(GOOD, output=GOOD.output.replace("maps /opt", "maps /usr")), "mapped by"),
-        (replace(GOOD, output=GOOD.output.replace("ab", "cd")), "result, as without"),
-        (replace(GOOD, code=-11), "exit code"),
+        (PROBE, []),
         (
-            replace(GOOD, complaint=GOOD.complaint.replace("process init", "process gone")),
-            "mimalloc says: process init",
+            replace(PROBE, output=PROBE.output.replace("9 of", "8 of")),
+            ["blocks in mimalloc's heap"],
         ),
         (
-            replace(GOOD, complaint=GOOD.complaint.replace("level: 0", "level: 4")),
-            "mimalloc says: secure level",
+            replace(PROBE, output=PROBE.output.replace("9 of 9", "0 of 0")),
+            ["blocks in mimalloc's heap"],
         ),
-        (replace(GOOD, complaint=f"{GOOD.complaint}x cannot be preloaded"), "the loader's"),
-        (replace(GOOD, traces={7: bindings("/lib/libc.so.6")}), "the process is bound"),
-        (replace(GOOD, traces={}), "the process is bound"),
+        (replace(PROBE, output=PROBE.output.replace("30403", "206")), ["mi_version()"]),
+        (replace(PROBE, output=PROBE.output.replace("/opt", "/usr")), ["mapped by the process"]),
+        (replace(PROBE, output=PROBE.output.replace(RESULT, "cd")), ["result"]),
+        (replace(PROBE, exit_code=-11), ["exit code"]),
+        (
+            replace(PROBE, errors=PROBE.errors.replace("level: 0", "level: 4")),
+            ["secure level that mimalloc prints"],
+        ),
+        (
+            replace(PROBE, output=""),
+            ["blocks in mimalloc's heap", "mi_version()", "mapped by the process", "result"],
+        ),
     ],
 )
-def test_each_proof_of_a_probe_is_needed(ran: Ran, subject: str) -> None:
-    """One that is missing or false breaks its own claim and no other."""
-    (found,) = broken(programs.probe_claims(ran, WITHOUT, SUBJECT))
-
-    assert found.startswith(subject)
-
-
-def test_a_reference_on_mimalloc_is_none() -> None:
-    """The run without the library must not have found one after all."""
-    found = broken(programs.probe_claims(GOOD, GOOD, SUBJECT))
-
-    assert ["exit code without the library"] == found
+def test_each_assertion_on_a_probe_is_needed(
+    program: CompletedProgram, expected: list[str]
+) -> None:
+    """Wrong evidence breaks its own assertion and no other; without output there is none."""
+    assert expected == failed(programs.probe_assertions(program, "python3", LIBRARY))
 
 
 @pytest.mark.parametrize(
-    ("ran", "subject"),
+    ("program", "expected"),
     [
-        (replace(PIPED, traces={1: bindings()}), "processes that the loader tells of"),
-        (replace(PIPED, complaint="process init: 1"), "mimalloc says: process init"),
-        (replace(PIPED, output="ef  -\n"), "output, as without the library"),
-        (replace(PIPED, traces={**PIPED.traces, 3: bindings("/lib/libc.so.6")}), "? is bound"),
+        (PIPELINE, []),
+        (replace(PIPELINE, traces=[trace()]), ["processes in the loader's output"]),
+        (replace(PIPELINE, errors="process init: 1"), ["messages 'process init' of mimalloc"]),
+        (replace(PIPELINE, output="ef  -\n"), ["result"]),
+        (
+            replace(PIPELINE, traces=[*PIPELINE.traces[1:], trace("/lib/libc.so.6")]),
+            ["the program is bound to the library"],
+        ),
     ],
 )
-def test_each_member_of_a_pipeline_is_proven(ran: Ran, subject: str) -> None:
+def test_each_process_of_a_pipeline_is_checked(
+    program: CompletedProgram, expected: list[str]
+) -> None:
     """One of five that does not run on the library is enough."""
-    (found,) = broken(programs.pipeline_claims(ran, PIPED_WITHOUT, SUBJECT))
-
-    assert found.startswith(subject)
+    assert expected == failed(programs.pipeline_assertions(program, LIBRARY))

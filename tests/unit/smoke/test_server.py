@@ -1,85 +1,151 @@
-"""What must hold of an nginx on the library, and how it is set up."""
+"""What must hold of an nginx on the library, and the requests that it gets."""
 
-from __future__ import annotations
-
+import gzip
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from pipeline.smoke import proofs, server
-from pipeline.smoke.preload import Subject
-from pipeline.smoke.server import Served
+from pipeline.smoke import assertions, server
+from pipeline.smoke.preload import CompletedProgram, LibraryUnderTest
+from pipeline.smoke.server import NginxRun
 
-SUBJECT = Subject(Path("/opt/libmimalloc.so.3"), 30403)
-OURS = frozenset({str(SUBJECT.file)})
-CREW = {"master": OURS, "worker 1": OURS, "worker 2": OURS}
+LIBRARY = LibraryUnderTest(Path("/opt/libmimalloc.so.3"), 30403)
+MAPPED = ["/lib/libc.so.6", str(LIBRARY.path)]
+PROCESSES = {"master": MAPPED, "worker 1": MAPPED, "worker 2": MAPPED}
 NOTICE = "2026/01/01 00:00:00 [notice] 1#1: start worker process 2\n"
 LOG = "process init: 0x1\n" + NOTICE + "process done: 0x1\n" * 5
+HARMLESS = "nginx: [alert] could not open error log file: open() failed (13: Permission denied)\n"
+HALF = server.CONNECTIONS * server.REQUESTS
 
-GOOD = Served(
-    before=CREW,
-    after=CREW,
-    answers={"200 gzip ab": 4},
-    right=4,
-    asked=4,
-    reload="0",
-    code="0",
-    log=LOG,
-    trace="\n".join(
-        f"binding file nginx [0] to {SUBJECT.library} [0]: normal symbol `{name}'"
-        for name in proofs.ENTRY_POINTS
-    ),
+PROGRAM = CompletedProgram(
+    exit_code=0,
+    output="",
+    errors=LOG,
+    traces=[
+        "\n".join(
+            f"binding file nginx [0] to {LIBRARY.path} [0]: normal symbol `{name}'"
+            for name in assertions.ENTRY_POINTS
+        )
+    ],
 )
-
-
-def broken(served: Served) -> list[str]:
-    """What does not hold, against a good nginx without the library."""
-    return [claim.subject for claim in server.claims(served, GOOD, SUBJECT) if not claim.holds]
-
-
-def test_a_good_server_holds() -> None:
-    """Every claim."""
-    assert [] == broken(GOOD)
+GOOD = NginxRun(
+    before=PROCESSES,
+    after=PROCESSES,
+    responses=Counter({"page gzip": HALF, "page identity": HALF}),
+    program=PROGRAM,
+)
+MAPPED_BY = "mapped by master, worker 1, worker 2"
 
 
 @pytest.mark.parametrize(
-    ("served", "subject"),
+    ("run", "expected"),
     [
-        (replace(GOOD, before={**CREW, "worker 2": frozenset()}), "mapped by"),
-        (replace(GOOD, after={**CREW, "worker 2": frozenset()}), "mapped by"),
-        (replace(GOOD, log=LOG.replace("process done", "process gone", 1)), "mimalloc says"),
-        (replace(GOOD, right=3), "requests of 4"),
-        (replace(GOOD, answers={"200 gzip ba": 4}), "answers, as without"),
-        (replace(GOOD, reload="1"), "exit code of the reload"),
-        (replace(GOOD, code="-11"), "exit code after"),
+        (GOOD, []),
+        (replace(GOOD, before={**PROCESSES, "worker 2": []}), [MAPPED_BY]),
+        (replace(GOOD, after={**PROCESSES, "worker 2": []}), [MAPPED_BY]),
+        (replace(GOOD, before={"master": MAPPED, "worker 1": MAPPED}), ["processes"]),
         (
-            replace(GOOD, log=f"{LOG}x [alert] 1#1: worker process 2 exited on signal 11\n"),
-            "complaints",
+            replace(GOOD, after={"master": MAPPED, "worker 1": MAPPED}),
+            ["processes after a reload, the workers new"],
         ),
-        (replace(GOOD, trace=""), "nginx is bound"),
+        (
+            replace(GOOD, program=replace(PROGRAM, errors=LOG.replace("done", "gone", 1))),
+            ["messages 'process done' of mimalloc"],
+        ),
+        (replace(GOOD, responses=Counter({"page gzip": 2 * HALF})), ["responses"]),
+        (replace(GOOD, program=replace(PROGRAM, exit_code=-11)), ["exit code"]),
+        (
+            replace(GOOD, program=replace(PROGRAM, errors=f"{LOG}x [alert] 1#1: worker exited\n")),
+            ["warnings in its log"],
+        ),
+        (replace(GOOD, program=replace(PROGRAM, errors=f"{LOG}{HARMLESS}")), []),
+        (
+            replace(GOOD, program=replace(PROGRAM, traces=[""])),
+            ["the program is bound to the library"],
+        ),
     ],
 )
-def test_each_proof_is_needed(served: Served, subject: str) -> None:
-    """One that is missing or false breaks its own claim and no other."""
-    (found,) = broken(served)
+def test_each_assertion_is_needed(run: NginxRun, expected: list[str]) -> None:
+    """Wrong evidence breaks its own assertion and no other.
 
-    assert found.startswith(subject)
+    The host's log that a user may not write is no warning of this nginx.
+    """
+    checked = server.nginx_assertions(run, LIBRARY)
 
-
-def test_a_missing_worker_is_told() -> None:
-    """Two before the reload, two after it, and the new ones are others than the old."""
-    one = {"master": OURS, "worker 1": OURS}
-
-    assert ["processes after a reload, the workers new"] == broken(replace(GOOD, after=one))
-    assert ["processes"] == broken(replace(GOOD, before=one))
+    failed = [assertion.what for assertion in checked if not assertion.holds]
+    assert expected == [what.partition(": ")[0] for what in failed]
 
 
-def test_only_warnings_and_worse_are_complaints() -> None:
-    """A log of the host's that a user may not write is none of ours."""
-    harmless = (
-        "nginx: [alert] could not open error log file: open() failed (13: Permission denied)\n"
-    )
-    bad = "2026/01/01 00:00:00 [crit] 1#1: open() failed"
+# --- requests ------------------------------------------------------------------------------------
 
-    assert [bad] == server.complaints(f"{harmless}{NOTICE}{bad}\n")
+PAGE = b"page " * 100
+
+
+@contextmanager
+def serving(body: bytes, packed: bytes | None = None) -> Iterator[int]:
+    """A server that sends this body, compressed where it is accepted; yields its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            zipped = self.headers["Accept-Encoding"] == "gzip"
+            sent = (packed or gzip.compress(body)) if zipped else body
+            self.send_response(200)
+            if zipped:
+                self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        yield http.server_port
+        http.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("body", "content"), [(PAGE, "page"), (b"x", "200, another page,")])
+def test_every_response_is_counted(body: bytes, content: str) -> None:
+    """Compressed every other time."""
+    with serving(body) as port:
+        responses = server.request_all(port, PAGE)
+
+    assert {f"{content} {kind}": HALF // 2 for kind in ("gzip", "identity")} == responses
+
+
+@pytest.mark.parametrize(
+    ("packed", "error"),
+    [
+        (gzip.compress(PAGE)[:10] + b"\xff" * 20, "error"),
+        (gzip.compress(PAGE)[:20], "EOFError"),
+        (b"no gzip at all", "BadGzipFile"),
+    ],
+    ids=["zlib.error", "EOFError", "BadGzipFile"],
+)
+def test_broken_compression_is_a_response(packed: bytes, error: str) -> None:
+    """And no traceback: a library that loses content is what this looks for."""
+    with serving(PAGE, packed) as port:
+        responses = server.request_all(port, PAGE)
+
+    assert [error] == [text.partition(":")[0] for text in responses if not text.startswith("page")]
+
+
+def test_a_server_that_has_ended_is_a_response() -> None:
+    """Its error is counted, and not raised."""
+    with serving(PAGE) as port:
+        pass
+
+    (response,) = server.request_all(port, PAGE)
+
+    assert response.startswith("ConnectionRefusedError")

@@ -1,77 +1,60 @@
-"""`trials`: a program has passed if it ends well, and says what it must."""
-
-from __future__ import annotations
+"""A trial passes if the program exits with 0, and prints what it must."""
 
 from pathlib import Path
 
 import pytest
 
 from pipeline.smoke import trials
-from pipeline.toolchain.emulator import Runner
+from pipeline.toolchain.emulator import HERE, Runner
 
 LEVEL = "secure level: 4"
 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """Says on its error output what its environment tells it, and ends as that tells it."""
+    """Prints the text of its environment on its error output, and exits with the code there."""
     file = tmp_path / "program"
-    file.write_text('#!/bin/sh\necho "$SAID" >&2\necho counts\nexit "${CODE:-0}"\n')
+    file.write_text('#!/bin/sh\necho "$TEXT" >&2\necho counts\nexit "${CODE:-0}"\n')
     file.chmod(0o755)
     return file
 
 
 @pytest.mark.parametrize(
-    "said", ["mimalloc: secure level: 4", "mimalloc: mimalloc: secure level: 4"]
+    ("text", "code", "faults"),
+    [
+        ("mimalloc: secure level: 4", "0", []),
+        ("mimalloc: mimalloc: secure level: 4", "0", []),
+        ("mimalloc: secure level: 0", "0", ["it does not print `secure level: 4`"]),
+        ("", "0", ["it does not print `secure level: 4`"]),
+        ("mimalloc: secure level: 40", "0", ["it does not print `secure level: 4`"]),
+        ("secure level: 4 or so", "0", ["it does not print `secure level: 4`"]),
+        ("mimalloc: secure level: 4", "3", ["exit code 3"]),
+        ("", "3", ["exit code 3", "it does not print `secure level: 4`"]),
+    ],
 )
-def test_a_program_that_says_it_has_passed(program: Path, tmp_path: Path, said: str) -> None:
-    """A line of its own ends with it, and its last words stay last."""
-    trial = trials.attempt("aligned", program, tmp_path, {"SAID": said}, says=LEVEL)
-
-    assert trial.passed
-    assert ("aligned", f"{said}\ncounts") == (trial.name, trial.output)
-
-
-@pytest.mark.parametrize(
-    "said", ["mimalloc: secure level: 0", "", "mimalloc: secure level: 40", "secure level: 4 or so"]
-)
-def test_a_program_that_does_not_say_it_has_failed(
-    program: Path, tmp_path: Path, said: str
+def test_code_and_message_decide(
+    program: Path, tmp_path: Path, text: str, code: str, faults: list[str]
 ) -> None:
-    """Though it exits with 0: a library of another flavor does all that it should."""
-    trial = trials.attempt("aligned", program, tmp_path, {"SAID": said}, says=LEVEL)
+    """A library of another flavor does all that it should, and a line must end with the message.
 
-    assert not trial.passed
-    assert trial.output.endswith("counts\nit does not say `secure level: 4`")
-    assert "exit code" not in trial.output
+    The last lines of the output stay last, before what is wrong.
+    """
+    command = HERE.start([program], {"TEXT": text, "CODE": code})
 
+    trial = trials.attempt("aligned", command, tmp_path, LEVEL)
 
-def test_a_plain_library_is_held_to_its_level_too(program: Path, tmp_path: Path) -> None:
-    """One that is secure by mistake takes time and memory that nobody asked it to."""
-    said = {"SAID": "mimalloc: secure level: 4"}
-
-    assert not trials.attempt("x", program, tmp_path, said, says="secure level: 0").passed
-    assert trials.attempt("x", program, tmp_path, said).passed
+    assert ("aligned", not faults) == (trial.name, trial.passed)
+    assert trial.output == "\n".join([text, "counts", *faults]).strip()
+    assert trials.attempt("x", command, tmp_path).passed is (code == "0")
 
 
-def test_a_program_that_exits_wrongly_has_failed(program: Path, tmp_path: Path) -> None:
-    """Whatever it has said; both faults are told."""
-    said = {"SAID": "mimalloc: secure level: 4", "CODE": "3"}
-    ended = trials.attempt("x", program, tmp_path, said, says=LEVEL)
-    both = trials.attempt("x", program, tmp_path, {**said, "SAID": ""}, says=LEVEL)
-
-    assert (False, False) == (ended.passed, both.passed)
-    assert ended.output.endswith("counts\nexit code 3")
-    assert both.output.endswith("exit code 3\nit does not say `secure level: 4`")
-
-
-def test_what_was_said_early_counts(tmp_path: Path) -> None:
-    """The level is among the first lines of a talk that is much longer than what is shown."""
+def test_an_early_message_counts(tmp_path: Path) -> None:
+    """The level is among the first lines of an output that is longer than what is shown."""
     file = tmp_path / "program"
     file.write_text('#!/bin/sh\necho "secure level: 4"\nseq 1000\n')
     file.chmod(0o755)
 
-    trial = trials.attempt("x", file, tmp_path, says=LEVEL)
+    trial = trials.attempt("x", HERE.start([file], {}), tmp_path, LEVEL)
 
     assert trial.passed
     assert LEVEL not in trial.output
@@ -81,6 +64,7 @@ def test_what_was_said_early_counts(tmp_path: Path) -> None:
 def test_a_program_of_another_machine_is_emulated(program: Path, tmp_path: Path) -> None:
     """In its folder, with its variables on the command line."""
     runner = Runner(("sh", "-c", 'pwd; echo "$@"', "emulator"))
-    trial = trials.attempt("x", program, tmp_path, {"A": "b"}, runner)
+
+    trial = trials.attempt("x", runner.start([program], {"A": "b"}), tmp_path)
 
     assert (True, f"{tmp_path}\n-E A=b {program}") == (trial.passed, trial.output)

@@ -1,16 +1,18 @@
-"""`check`: what the step looks for, what it writes down, and what it lets pass."""
+"""`check`: what the step searches for, what it writes, and what passes."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from pipeline import checks, inspect
+from pipeline.checks import package as package_checks
+from pipeline.checks import subpackage as subpackage_checks
 from pipeline.config import load
-from pipeline.inspect import payload
+from pipeline.inspect import package, payload
 from pipeline.model import Facts, Finding, Header, Plan
 from pipeline.model.errors import CheckError
 from pipeline.steps import check
@@ -18,13 +20,14 @@ from pipeline.system.checksum import sha256_of
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
 
-HEADER = Header({}, (), (), {}, (), ())
+# Nothing of the header is read here.
+HEADER = cast(Header, None)
 
 
 @pytest.fixture
-def dirs(folder: Callable[..., StepDirs], plan: Plan) -> StepDirs:
-    """The rooms up to this step, with a tree, a spec and an RPM that is none."""
-    dirs = folder("patch", "package", "check")
+def dirs(make_dirs: Callable[..., StepDirs], plan: Plan) -> StepDirs:
+    """The step directories up to this step, with a tree, a spec and files in place of the RPMs."""
+    dirs = make_dirs("patch", "package", "check")
     dirs.patched.mkdir()
     (dirs.patched / "os.c").write_text("for linux and others\n")
     (dirs.folder("package") / "mimalloc-custom.spec").write_text("/usr/local/nginx-dep\n")
@@ -35,53 +38,53 @@ def dirs(folder: Callable[..., StepDirs], plan: Plan) -> StepDirs:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("box-17", True), ("linux", False), ("local", False), ("vm", False)]
+    ("name", "searched"), [("box-17", True), ("linux", False), ("local", False), ("vm", False)]
 )
-def test_name_of_the_host_is_looked_for_unless_it_is_a_word_of_ours(
-    monkeypatch: pytest.MonkeyPatch, dirs: StepDirs, name: str, told: bool
+def test_name_of_the_host_is_searched_for_unless_it_is_in_the_sources(
+    monkeypatch: pytest.MonkeyPatch, dirs: StepDirs, name: str, searched: bool
 ) -> None:
-    """A host that is called as the sources or the spec have it would find itself everywhere."""
+    """A name that the sources or the spec contain would be found in every package."""
     monkeypatch.setattr(socket, "gethostname", lambda: name)
 
-    assert told == (name in check.host_words(dirs))
+    assert searched == (name in check._host_names(dirs))
 
 
-def test_folders_of_the_build_are_looked_for(
+def test_folders_of_the_build_are_searched_for(
     monkeypatch: pytest.MonkeyPatch, dirs: StepDirs
 ) -> None:
     """The checkout, the cache and the home; but not the root of all files."""
     monkeypatch.setattr(Path, "home", lambda: Path("/"))
-    words = set(check.host_words(dirs))
+    names = set(check._host_names(dirs))
 
-    assert {str(dirs.workspace.root), str(dirs.workspace.cache)} <= words
-    assert "/" not in words
+    assert {str(dirs.workspace.root), str(dirs.workspace.cache)} <= names
+    assert "/" not in names
 
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Facts]]:
-    """Lets the judgement be what it is told to be; the answer is what was judged."""
+    """Sets the findings of the package; returns the facts that were judged."""
 
     def set_up(*findings: Finding) -> list[Facts]:
         seen: list[Facts] = []
 
-        def judge(found: Facts, *_: object) -> list[Finding]:
-            seen.append(found)
+        def judge(facts: Facts, *_: object) -> list[Finding]:
+            seen.append(facts)
             return list(findings)
 
-        nothing = Facts("x.rpm", (), HEADER, None, (), {})
+        facts = Facts("x.rpm", HEADER, None, (), {})
         monkeypatch.setattr(load, "manifest", lambda *_: ())
-        monkeypatch.setattr(load, "switch_manifest", lambda *_: ())
-        monkeypatch.setattr(inspect, "gather", lambda *_, **__: nothing)
-        monkeypatch.setattr(inspect, "read", lambda *_, **__: nothing)
+        monkeypatch.setattr(load, "subpackage_manifest", lambda *_: ())
+        monkeypatch.setattr(package, "read_unpacked", lambda *_, **__: facts)
+        monkeypatch.setattr(package, "read", lambda *_, **__: facts)
         monkeypatch.setattr(payload, "unpack", lambda rpm, folder: payload.root(folder))
-        monkeypatch.setattr(checks, "judge", judge)
-        monkeypatch.setattr(checks, "judge_switch", lambda *_: [])
+        monkeypatch.setattr(package_checks, "check_package", judge)
+        monkeypatch.setattr(subpackage_checks, "check_subpackage", lambda *_: [])
         return seen
 
     return set_up
 
 
-def test_findings_are_all_told(
+def test_all_findings_are_reported(
     plan: Plan, dirs: StepDirs, judged: Callable[..., list[Facts]]
 ) -> None:
     """Each finding is in the message and in the log, and the RPM is where the message says."""
@@ -96,10 +99,10 @@ def test_findings_are_all_told(
     assert not dirs.checked.exists()
 
 
-def test_good_package_is_known_by_its_checksum(
+def test_checksums_of_good_packages_are_written(
     plan: Plan, dirs: StepDirs, judged: Callable[..., list[Facts]]
 ) -> None:
-    """What passed is written down, so that nothing else can take its place."""
+    """So that no other file can replace what has passed."""
     seen = judged()
     check.run(plan, dirs, Report())
 

@@ -21,9 +21,9 @@ Pin = Callable[..., Plan]
 
 
 @pytest.fixture
-def dirs(folder: Callable[..., StepDirs]) -> StepDirs:
-    """The rooms up to this step: the tiny release is unpacked."""
-    dirs = folder("fetch", "unpack", "patch")
+def dirs(make_dirs: Callable[..., StepDirs]) -> StepDirs:
+    """The step directories up to this step: the tiny release is unpacked."""
+    dirs = make_dirs("fetch", "unpack", "patch")
     release.unfold(dirs.tree, release.TREE)
     dirs.fetched.write_text('{"kind": "url"}\n')
     return dirs
@@ -46,7 +46,7 @@ def pin(plan: Plan, workspace: Workspace) -> Pin:
 
 
 def _run(plan: Plan, dirs: StepDirs) -> str:
-    """The step in an empty room; the answer is the text of the changed file."""
+    """The step in an empty directory; returns the text of the changed file."""
     remove(dirs.folder("patch"))
     dirs.folder("patch").mkdir()
     patch.run(plan, dirs, Report())
@@ -65,7 +65,7 @@ def test_patch_is_applied_to_a_copy(pin: Pin, dirs: StepDirs) -> None:
 
 
 def test_release_without_patches_is_copied(plan: Plan, dirs: StepDirs) -> None:
-    """Where nothing is to be changed the tree is the same, and the note of its origin goes on."""
+    """The tree is the same, and the note of its origin is copied."""
     assert release.ALLOC == _run(plan, dirs)
     assert dirs.fetched.read_text() == dirs.origin.read_text()
 
@@ -106,14 +106,14 @@ def test_patch_that_does_not_apply(pin: Pin, dirs: StepDirs, text: str) -> None:
     assert "0001-change.patch does not apply to mimalloc 2.0.6" == problem.what
     assert dirs.log("patch") == problem.file
     assert problem.detail != ""
-    assert f"write 0001-change.patch anew against the tree in {dirs.tree}" == problem.hint
+    assert f"rewrite 0001-change.patch for the tree in {dirs.tree}" == problem.hint
     assert 23 == problem.exit_code
     assert release.identity() == identity_of(dirs.tree)
     assert "int changed;\n" in _run(pin(release.CHANGE), dirs)
 
 
 def test_patch_that_has_been_applied(pin: Pin, dirs: StepDirs) -> None:
-    """A patch that upstream has taken is not taken back."""
+    """A patch that upstream has applied is not reverted."""
     with pytest.raises(PatchError, match=r"0002-change\.patch does not apply"):
         _run(pin(release.CHANGE, release.CHANGE), dirs)
 
@@ -121,9 +121,9 @@ def test_patch_that_has_been_applied(pin: Pin, dirs: StepDirs) -> None:
 
 
 def test_patch_of_another_checksum(pin: Pin, dirs: StepDirs) -> None:
-    """An edited patch is not applied before the recipe says so."""
+    """An edited patch is not applied before its checksum is in the recipe."""
     plan = pin(release.CHANGE)
-    file = patch.files(dirs.workspace.root, plan)[0]
+    file = dirs.workspace.root / "patches" / "2.0.6" / plan.recipe.patch[0].file
     file.write_text(release.CHANGE + "\n")
     with pytest.raises(PatchError) as caught:
         _run(plan, dirs)
@@ -139,7 +139,7 @@ def test_patch_of_another_checksum(pin: Pin, dirs: StepDirs) -> None:
 def test_patch_that_is_missing(pin: Pin, dirs: StepDirs) -> None:
     """The file is named, and what to do about it."""
     plan = pin(release.CHANGE)
-    file = patch.files(dirs.workspace.root, plan)[0]
+    file = dirs.workspace.root / "patches" / "2.0.6" / plan.recipe.patch[0].file
     file.unlink()
     with pytest.raises(PatchError) as caught:
         _run(plan, dirs)
@@ -149,7 +149,7 @@ def test_patch_that_is_missing(pin: Pin, dirs: StepDirs) -> None:
 
 
 def test_host_without_patch(pin: Pin, dirs: StepDirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing program is not taken for a patch that fails."""
+    """A missing program is not reported as a patch that fails."""
     monkeypatch.setenv("PATH", os.fspath(dirs.workspace.root))
     with pytest.raises(HostError, match="patch cannot be started") as caught:
         _run(pin(release.CHANGE), dirs)
@@ -158,10 +158,10 @@ def test_host_without_patch(pin: Pin, dirs: StepDirs, monkeypatch: pytest.Monkey
 
 
 def test_log_has_the_command(pin: Pin, dirs: StepDirs) -> None:
-    """What was done can be done again by hand."""
+    """It can be repeated by hand."""
     plan = pin(release.CHANGE)
     _run(plan, dirs)
-    file = patch.files(dirs.workspace.root, plan)[0]
+    file = dirs.workspace.root / "patches" / "2.0.6" / plan.recipe.patch[0].file
 
     assert (
         f"$ patch --strip=1 --fuzz=0 --force --no-backup-if-mismatch -i {file}"

@@ -1,4 +1,4 @@
-"""`srpm`: what a source package is made of."""
+"""`srpm`: the content of a source package."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pipeline.config import load
 from pipeline.model import Plan
 from pipeline.model.errors import PatchError
 from pipeline.steps import srpm
+from pipeline.system import process
 from pipeline.system.checksum import identity_of
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
-from pipeline.toolchain import rpmbuild
 from tests.unit import release
 
 MOMENT = 1_649_980_444
@@ -38,9 +38,9 @@ def tree(tmp_path: Path) -> Path:
 def test_archive_is_the_tree(tree: Path, tmp_path: Path) -> None:
     """Unpacked, it has the same identity; all is root's, and as old as the release."""
     archive = tmp_path / "mimalloc-1.tar.gz"
-    srpm.pack(tree, archive, "mimalloc-1", MOMENT)
-    with tarfile.open(archive) as opened:
-        entries = opened.getmembers()
+    srpm._pack(tree, archive, MOMENT)
+    with tarfile.open(archive) as tar:
+        entries = tar.getmembers()
 
     (tmp_path / "out").mkdir()
     subprocess.run(["tar", "-xf", archive, "-C", tmp_path / "out"], check=True)
@@ -59,7 +59,7 @@ def test_archive_is_the_same_anywhere(tree: Path, tmp_path: Path) -> None:
     for number in range(2):
         archive = tmp_path / f"{number}" / "mimalloc-1.tar.gz"
         archive.parent.mkdir()
-        srpm.pack(tree, archive, "mimalloc-1", MOMENT)
+        srpm._pack(tree, archive, MOMENT)
         sums.add(hashlib.sha256(archive.read_bytes()).hexdigest())
         (tree / "src" / "alloc.c").chmod(0o600)
         os.utime(tree / "CMakeLists.txt", (1, 1))
@@ -68,45 +68,48 @@ def test_archive_is_the_same_anywhere(tree: Path, tmp_path: Path) -> None:
     assert 1 == len(sums)
 
 
-def test_source_package_holds_tree_patches_and_spec(
+@pytest.mark.usefixtures("checkout", "rpmbuild")
+def test_source_package_has_tree_patches_and_spec(
     plan: Plan,
     project: Path,
-    checkout: Path,
-    folder: Callable[..., StepDirs],
+    make_dirs: Callable[..., StepDirs],
     tree: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All of them with one mode and one time, whatever the umask."""
-    patched = load.recipe(project, "2.0.6").patch
-    plan = release.recast(plan, patch=patched)
-    asked: list[tuple[object, ...]] = []
-    monkeypatch.setattr(rpmbuild, "run", lambda *arguments: asked.append(arguments))
+    patches = load.recipe(project, "2.0.6").patch
+    plan = release.recast(plan, patch=patches)
+    commands: list[list[object]] = []
+    monkeypatch.setattr(process, "run", lambda argv, **_: commands.append(argv))
+    monkeypatch.setattr(process, "read", lambda *_, **__: "/usr/lib/rpm\n")
     monkeypatch.setattr(load, "manifest", lambda root, plan: ("/usr/local/nginx-dep/lib64/x",))
-    dirs = folder("unpack", "srpm")
+    dirs = make_dirs("unpack", "srpm")
+    rpm = dirs.folder("srpm") / "rpms" / plan.source_name
+    rpm.parent.mkdir()
+    rpm.touch()
     tree.rename(dirs.tree)
     srpm.run(plan, dirs, Report())
+    result, files = srpm.results(plan, dirs)
 
-    sources = dirs.folder("srpm") / "sources"
-    files = [*sources.iterdir(), dirs.folder("srpm") / "mimalloc-custom.spec"]
-    names = {"mimalloc-2.0.6.tar.gz", patched[0].file, "mimalloc-custom.spec"}
-    assert names == {file.name for file in files}
+    assert (rpm, "mimalloc-custom-2.0.6-1.el7.src.rpm") == (result, rpm.name)
+    assert {"mimalloc-2.0.6.tar.gz", patches[0].file, "mimalloc-custom.spec"} == set(files)
     assert {(0o644, plan.recipe.moment)} == {
-        (file.stat().st_mode & 0o777, int(file.stat().st_mtime)) for file in files
+        (file.stat().st_mode & 0o777, int(file.stat().st_mtime)) for file in files.values()
     }
-    ((mode, spec, _, root, places, _),) = asked
-    assert (("-bs",), files[-1], checkout) == (mode, spec, root)
-    assert {"_sourcedir": sources, "_srcrpmdir": srpm.made(plan, dirs).parent} == places
-    assert "mimalloc-custom-2.0.6-1.el7.src.rpm" == srpm.made(plan, dirs).name
+    ((*start, spec),) = commands
+    assert (["rpmbuild", "-bs"], files["mimalloc-custom.spec"]) == (start[:2], spec)
+    macros = (dirs.folder("srpm") / "macros").read_text().splitlines()
+    assert f"%_sourcedir {dirs.folder('srpm') / 'sources'}" in macros
 
 
 def test_an_altered_patch_is_not_packed(
-    plan: Plan, project: Path, checkout: Path, folder: Callable[..., StepDirs], tree: Path
+    plan: Plan, project: Path, checkout: Path, make_dirs: Callable[..., StepDirs], tree: Path
 ) -> None:
-    """What others build from must be what the recipe pins."""
+    """Others build from it, so it must be what the recipe pins."""
     (change,) = load.recipe(project, "2.0.6").patch
     file = checkout / "patches" / "2.0.6" / change.file
     file.write_text(file.read_text() + "\n")
-    dirs = folder("unpack", "srpm")
+    dirs = make_dirs("unpack", "srpm")
     tree.rename(dirs.tree)
     with pytest.raises(PatchError, match="not the one that the recipe pins"):
         srpm.run(release.recast(plan, patch=(change,)), dirs, Report())

@@ -24,14 +24,14 @@ Unpack = Callable[[bytes], Path]
 
 
 @pytest.fixture
-def dirs(folder: Callable[..., StepDirs]) -> StepDirs:
-    """The rooms of the steps up to this one."""
-    return folder("fetch", "unpack")
+def dirs(make_dirs: Callable[..., StepDirs]) -> StepDirs:
+    """The step directories up to this step."""
+    return make_dirs("fetch", "unpack")
 
 
 @pytest.fixture
 def run(plan: Plan, dirs: StepDirs) -> Unpack:
-    """Unpacks an archive in an empty room, as the step does; the answer is the tree."""
+    """Unpacks an archive in an empty step directory; returns the tree."""
 
     def do(archive: bytes) -> Path:
         dirs.archive.write_bytes(archive)
@@ -48,7 +48,7 @@ def _files(folder: Path) -> list[str]:
 
 
 def _refused(run: Unpack, members: list[Member], *, packing: str = "gz") -> UnpackError:
-    """The complaint about an archive that has these members besides the release's own."""
+    """The error for an archive that has these members besides the release's own."""
     with pytest.raises(UnpackError) as caught:
         run(tarball([*entries(), *members], packing))
     assert 22 == caught.value.exit_code
@@ -73,7 +73,7 @@ def test_tree_may_start_anywhere(run: Unpack, top: str) -> None:
     assert sorted(release.TREE) == _files(run(tarball(entries(top))))
 
 
-def test_shallowest_tree_is_taken(run: Unpack) -> None:
+def test_shallowest_tree_is_used(run: Unpack) -> None:
     """A copy of another release, deeper down, is not mistaken for this one."""
     inner = entries(f"{TOP}/contrib/old", **{"LICENSE": "another"})
 
@@ -123,7 +123,7 @@ def test_full_disk_is_not_the_archives_fault(run: Unpack, monkeypatch: pytest.Mo
     assert not isinstance(caught.value, PackagingError)
 
 
-def test_harmless_link_elsewhere_is_passed_by(run: Unpack) -> None:
+def test_harmless_link_elsewhere_is_skipped(run: Unpack) -> None:
     """Upstream's docs may hold links, as long as none leads out."""
     link = entry(f"{TOP}/docs/link", type=tarfile.SYMTYPE, linkname="index.html")
 
@@ -136,7 +136,7 @@ def test_harmless_link_elsewhere_is_passed_by(run: Unpack) -> None:
 @pytest.mark.parametrize("packing", ["gz", "xz", "bz2", ""])
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 0.9])
 def test_truncated_archive(run: Unpack, packing: str, share: float) -> None:
-    """An archive that ends early is refused, and the whole one is taken afterwards."""
+    """An archive that ends early is refused; the complete one is accepted afterwards."""
     # Of a size that neither packing nor padding hides.
     noise = entry(f"{TOP}/noise", os.urandom(49_000))
     whole = tarball([*entries(), noise], packing)
@@ -172,7 +172,7 @@ def test_archive_with_a_flipped_bit(run: Unpack, packing: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"<html>sign in</html>", b"PK\x03\x04zip", b"\x1f\x8b"])
 def test_file_that_is_no_archive(run: Unpack, dirs: StepDirs, content: bytes) -> None:
-    """A page where a tarball should be is called broken, with the file and the way out."""
+    """A page in place of a tarball is called broken, with the file and what to do."""
     with pytest.raises(UnpackError) as caught:
         run(content)
 
@@ -244,19 +244,19 @@ def test_size_below_zero(run: Unpack) -> None:
 def test_hostile_member(
     run: Unpack, dirs: StepDirs, name: str, fields: dict[str, str], why: str
 ) -> None:
-    """One such member condemns the archive, used or not; nothing is written out of the room."""
+    """One such member is enough, used or not; nothing is written outside of the step directory."""
     before = set(dirs.workspace.root.parent.rglob("*"))
     problem = _refused(run, [entry(name, **fields)])
     new = set(dirs.workspace.root.parent.rglob("*")) - before
 
     assert f"the archive holds what no release holds: {name!r}" == problem.what
     assert why in problem.got
-    assert "do not trust where it came from" == problem.hint
+    assert "do not trust the place that it came from" == problem.hint
     assert [] == [file for file in new if not file.is_relative_to(dirs.workspace.work)]
 
 
-def test_link_in_the_place_of_a_folder(run: Unpack, tmp_path: Path) -> None:
-    """A link that is to lead the files after it astray leads nowhere."""
+def test_link_in_place_of_a_folder(run: Unpack, tmp_path: Path) -> None:
+    """The members after it are not written through it."""
     link = entry(f"{TOP}/src/prim", type=tarfile.SYMTYPE, linkname=str(tmp_path))
     problem = _refused(run, [link, entry(f"{TOP}/src/prim/evil.c", "x")])
 
@@ -277,12 +277,12 @@ def test_names_that_differ_in_case(run: Unpack) -> None:
 
 
 def _with_limits(plan: Plan, **limits: int) -> Plan:
-    wanted = Limits(**{"download": 1, "unpacked": 1 << 20, "entries": 100, **limits})
-    return replace(plan, package=replace(plan.package, limits=wanted))
+    changed = Limits(**{"download": 1, "unpacked": 1 << 20, "entries": 100, **limits})
+    return replace(plan, package=replace(plan.package, limits=changed))
 
 
 def test_too_many_entries(plan: Plan, dirs: StepDirs) -> None:
-    """An archive of a great many empty files is given up early."""
+    """Reading of very many empty files stops early."""
     dirs.archive.write_bytes(tarball([entry(f"{TOP}/{number}") for number in range(200)]))
     with pytest.raises(UnpackError, match="too large") as caught:
         unpack.run(_with_limits(plan, entries=100), dirs, Report())
@@ -341,7 +341,7 @@ def test_sparse_file_counts_with_its_holes(plan: Plan, dirs: StepDirs) -> None:
     ],
 )
 def test_archive_of_something_else(run: Unpack, files: list[str]) -> None:
-    """What marks a tree of mimalloc has to be there, in one folder and in its own case."""
+    """The files of every mimalloc tree must be there, in one folder, with their exact names."""
     with pytest.raises(UnpackError) as caught:
         run(tarball([entry(f"{TOP}/{name}", "x") for name in files]))
 
@@ -370,28 +370,28 @@ def test_tree_that_was_not_tagged(run: Unpack, dirs: StepDirs) -> None:
         (
             "include/mimalloc.h",
             "#define MI_MALLOC_VERSION 207\n",
-            "the header tells another version",
+            "the header states another version",
             "207",
         ),
-        ("include/mimalloc.h", "\n", "the header tells another version", "none"),
+        ("include/mimalloc.h", "\n", "the header states another version", "none"),
         (
             "cmake/mimalloc-config-version.cmake",
             "set(mi_version_major 2)\nset(mi_version_minor 1)\nset(mi_version_patch 6)\n",
-            "cmake's version file tells another version",
+            "cmake's version file states another version",
             "2.1.6",
         ),
         (
             "cmake/mimalloc-config-version.cmake",
             "",
-            "cmake's version file tells another version",
+            "cmake's version file states another version",
             "none",
         ),
     ],
 )
-def test_tree_that_calls_itself_otherwise(
+def test_tree_of_another_version(
     plan: Plan, dirs: StepDirs, name: str, text: str, what: str, got: str
 ) -> None:
-    """A tag is not always what it seems: what the tree says of itself is held to the recipe."""
+    """A tag may be wrong: the version in the tree is compared with the recipe."""
     files = {**release.TREE, name: text}
     odd = release.recast(plan, tree=release.identity(files))
     dirs.archive.write_bytes(tarball(entries(**{name: text})))
@@ -403,7 +403,7 @@ def test_tree_that_calls_itself_otherwise(
 
 
 def test_tree_without_a_version_file(plan: Plan, dirs: StepDirs) -> None:
-    """A recipe may be pinned to a tree that lacks the file; that is a message, too."""
+    """A recipe may be pinned to a tree without the file; that is an error, too."""
     name = "cmake/mimalloc-config-version.cmake"
     files = {path: text for path, text in release.TREE.items() if path != name}
     odd = release.recast(plan, tree=release.identity(files))
@@ -435,7 +435,7 @@ def test_folder_is_copied(plan: Plan, dirs: StepDirs, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["link", "link to a folder", "dangling link", "fifo"])
 def test_folder_with_something_odd(plan: Plan, dirs: StepDirs, tmp_path: Path, kind: str) -> None:
-    """Neither links nor devices are followed, read or passed by."""
+    """Links and devices are neither followed nor read nor skipped."""
     folder = release.unfold(tmp_path / "mine")
     odd = folder / "src" / "odd"
     if kind == "fifo":
@@ -460,7 +460,7 @@ def test_link_outside_of_what_is_read(plan: Plan, dirs: StepDirs, tmp_path: Path
 
 
 def test_folder_of_something_else(plan: Plan, dirs: StepDirs, tmp_path: Path) -> None:
-    """A folder that is no tree of mimalloc is a slip of the user's."""
+    """A folder that is not a mimalloc tree is an error of the user."""
     with pytest.raises(RequestError) as caught:
         unpack.run(_folder(plan, tmp_path), dirs, Report())
 

@@ -1,4 +1,4 @@
-"""`disk`: what the file system refuses, and a disk that is all but full."""
+"""`disk`: errors of the file system, and a disk that is nearly full."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.model.errors import CompileError, WorkspaceError
-from pipeline.system.disk import SCANT, guarded, suspecting
+from pipeline.system.disk import NEARLY_FULL, guarded
 from pipeline.system.workspace import CACHE_VARIABLE, place_text
 
 
@@ -21,12 +21,12 @@ from pipeline.system.workspace import CACHE_VARIABLE, place_text
         (errno.EDQUOT, "no room left to write", "free some space"),
         (errno.EACCES, "not allowed to read or write", "make it writable"),
         (errno.EROFS, "not allowed to read or write", CACHE_VARIABLE),
-        (errno.ENOENT, "a file has gone that was there before", "invoke clean"),
+        (errno.ENOENT, "a file is missing that existed before", "invoke clean"),
         (errno.ENOTDIR, "a file or folder is not what it should be", CACHE_VARIABLE),
     ],
 )
-def test_refusal_says_where_and_what_to_do(code: int, what: str, hint: str) -> None:
-    """What the file system refuses becomes a message with the path and the way out."""
+def test_error_has_the_file_and_a_hint(code: int, what: str, hint: str) -> None:
+    """An error of the file system becomes a message with the path and what to do."""
     with pytest.raises(WorkspaceError) as caught, guarded():
         raise OSError(code, os.strerror(code), "/some/file")
 
@@ -37,7 +37,7 @@ def test_refusal_says_where_and_what_to_do(code: int, what: str, hint: str) -> N
 
 
 def test_file_where_a_folder_should_be(tmp_path: Path) -> None:
-    """A cache that is set to a file ends in a message too."""
+    """A cache that is set to a file is an error with the path."""
     (tmp_path / "file").touch()
     with pytest.raises(WorkspaceError) as caught, guarded():
         place_text("x", tmp_path / "file" / "cache" / "entry")
@@ -46,8 +46,8 @@ def test_file_where_a_folder_should_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("problem", [BrokenPipeError(errno.EPIPE, "pipe"), OSError("no number")])
-def test_other_trouble_passes(problem: OSError) -> None:
-    """What is not about files is not called so."""
+def test_other_errors_pass(problem: OSError) -> None:
+    """An OSError that is not about files is not converted."""
     with pytest.raises(OSError, match=r"pipe|number") as caught, guarded():
         raise problem
 
@@ -59,28 +59,24 @@ def _free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
 
 
-def test_failure_on_a_full_disk_is_told_as_such(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Compilers die of it without a word; what they did say is kept."""
-    _free(monkeypatch, SCANT - 1)
-    with pytest.raises(WorkspaceError) as caught, suspecting(tmp_path / "no-such", tmp_path):
+def test_failure_on_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Compilers end without a message about it; what they print is shown."""
+    _free(monkeypatch, NEARLY_FULL - 1)
+    with pytest.raises(WorkspaceError) as caught, guarded(tmp_path / "no-such", tmp_path):
         raise CompileError("it does not compile", detail="Aborted")
 
     problem = caught.value
-    assert "no room left to write, and so: it does not compile" == problem.what
+    assert "no room left to write, therefore: it does not compile" == problem.what
     assert ("Aborted", tmp_path) == (problem.detail, problem.file)
     assert "16383 KiB free" == problem.got
     assert "free some space" in problem.hint
 
 
-def test_failure_with_room_to_spare_is_itself(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Where there is room, the step's own error comes through."""
-    _free(monkeypatch, SCANT)
+def test_failure_on_a_disk_with_free_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With free space, the step's own error is raised."""
+    _free(monkeypatch, NEARLY_FULL)
     failure = CompileError("it does not compile")
-    with pytest.raises(CompileError) as caught, suspecting(tmp_path):
+    with pytest.raises(CompileError) as caught, guarded(tmp_path):
         raise failure
 
     assert failure is caught.value

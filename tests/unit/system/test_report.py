@@ -1,4 +1,4 @@
-"""`report`: what the user sees while it runs."""
+"""`report`: lines for steps, and progress of downloads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.system.report import Report
 def test_step_has_name_and_time(
     capsys: pytest.CaptureFixture[str], seconds: float | None, note: str, line: str
 ) -> None:
-    """A step tells its time, or that there was nothing to do; no line ends in blanks."""
+    """A step has its time, or that there was nothing to do; no line ends in blanks."""
     Report().step("compile", seconds, note)
 
     assert line == capsys.readouterr().out
@@ -28,20 +28,20 @@ def test_step_has_name_and_time(
 
 def test_download_is_silent_on_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     """No progress bar goes into a log."""
-    with Report().download("file", 10) as arrived:
-        arrived(10)
+    with Report().download("file", 10) as advance:
+        advance(10)
 
     assert "" == capsys.readouterr().out
 
 
 @pytest.mark.parametrize("total", [10, None])
-def test_download_moves_on_a_terminal(
+def test_download_has_a_bar_on_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, total: int | None
 ) -> None:
-    """On a terminal a bar shows how far it is, whether or not the size is known."""
+    """On a terminal a bar shows the progress, whether or not the size is known."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    with Report().download("file.tar.gz", total) as arrived:
-        arrived(4)
-        arrived(6)
+    with Report().download("file.tar.gz", total) as advance:
+        advance(4)
+        advance(6)
 
     assert "file.tar.gz" in capsys.readouterr().out

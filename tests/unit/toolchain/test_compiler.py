@@ -1,4 +1,4 @@
-"""`toolchain`: the words that the compiler and cmake are given."""
+"""`compiler`: its command, its flags, its environment."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pipeline.toolchain import cmake, compiler
 
 @pytest.fixture
 def native(plan: Plan) -> Iterator[Plan]:
-    """The plan with the host's compiler; what is known of the host is forgotten afterwards."""
-    compiler = Compiler("native", Flags(("-O3",), ("-s",)), {"x86-64": ("-march=x86-64",)})
+    """The plan with the host's compiler, which is looked up anew."""
+    host = Compiler("native", Flags(("-O3",), ("-s",)), {"x86-64": ("-march=x86-64",)})
     compiler._native.cache_clear()
     compiler._native_version.cache_clear()
-    yield replace(plan, compiler=compiler)
+    yield replace(plan, compiler=host)
     compiler._native.cache_clear()
     compiler._native_version.cache_clear()
 
@@ -37,7 +37,7 @@ def _host_with(monkeypatch: pytest.MonkeyPatch, folder: Path, **programs: str) -
 
 @pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
 @pytest.mark.parametrize("glibc", ["2.17", "2.28"])
-def test_floor_is_in_the_target(plan: Plan, arch: str, glibc: str) -> None:
+def test_c_library_floor_is_in_the_target(plan: Plan, arch: str, glibc: str) -> None:
     """The linker knows no symbol that is newer than the build root's C library."""
     machine = {arch: plan.machine}
     kind = replace(plan.processor, name=arch)
@@ -66,17 +66,17 @@ def test_a_machine_may_be_linked_against_an_older_c_library(project: Path) -> No
     assert compiler.flags(old) == compiler.flags(new)
 
 
-def test_tools_come_out_of_their_packages() -> None:
-    """No program of that name on PATH has a say."""
+def test_tools_are_those_of_their_python_packages() -> None:
+    """No program of that name on PATH is used."""
     for tool in (compiler.zig(), cmake.program(), cmake.ninja()):
         assert tool.is_absolute()
         assert tool.is_file()
 
 
 def test_flags_go_from_the_compiler_to_the_machine(plan: Plan) -> None:
-    """Later flags overrule earlier ones: compiler, instruction set, build root, machine."""
+    """Later flags override earlier ones: compiler, instruction set, build root, machine."""
     machine = replace(plan.machine, flags=Flags(("-machine",), ("-Wl,machine",)))
-    made = replace(
+    changed = replace(
         plan,
         compiler=replace(
             plan.compiler, flags=Flags(("-compiler",), ("-Wl,compiler",)), isa={"x86-64": ("-isa",)}
@@ -88,43 +88,21 @@ def test_flags_go_from_the_compiler_to_the_machine(plan: Plan) -> None:
 
     assert Flags(
         ("-compiler", "-isa", "-root", "-machine"), ("-Wl,compiler", "-Wl,root", "-Wl,machine")
-    ) == compiler.flags(made)
+    ) == compiler.flags(changed)
 
 
 def test_environment_fixes_the_date(plan: Plan, workspace: Workspace) -> None:
-    """The only time is that of the tagged commit, and zig's cache is ours."""
-    found = compiler.environment(plan, workspace)
+    """The only time is that of the tagged commit, and zig's cache is in ours."""
+    environment = compiler.environment(plan, workspace)
 
-    assert str(int(plan.recipe.released.timestamp())) == found["SOURCE_DATE_EPOCH"]
+    assert str(int(plan.recipe.released.timestamp())) == environment["SOURCE_DATE_EPOCH"]
     for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
-        assert Path(found[name]).is_relative_to(workspace.cache)
+        assert Path(environment[name]).is_relative_to(workspace.cache)
 
 
 def test_versions_are_those_of_what_compiles(plan: Plan) -> None:
     """What decides the bytes is in the key of the step."""
     assert {"zig", "cmake", "ninja"} == set(compiler.versions(plan))
-
-
-def test_cmake_file_quotes_its_words(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder with blanks, quotes, semicolons and dollars in its name is a folder."""
-    odd = Path("/a b;c/$x/${y}/\"q\"/'s'/zig")
-    monkeypatch.setattr(compiler, "zig", lambda: odd)
-    words = " ".join(f"[==[{word}]==]" for word in compiler.command(plan))
-    lines = cmake.toolchain_file(plan).splitlines()
-
-    assert f"set(CMAKE_C_COMPILER {words})" in lines
-    assert f"set(CMAKE_CXX_COMPILER {words})" in lines
-    assert f"set(CMAKE_AR [==[{odd}]==])" in lines
-
-
-def test_cmake_file_looks_at_no_host_library(plan: Plan) -> None:
-    """Libraries and headers are searched in a folder that is not there."""
-    text = cmake.toolchain_file(plan)
-
-    assert 'set(CMAKE_FIND_ROOT_PATH "${CMAKE_CURRENT_LIST_DIR}/no-such-folder")' in text
-    assert "set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)" in text
-    assert "set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)" in text
-    assert "set(CMAKE_SYSTEM_PROCESSOR x86_64)" in text
 
 
 def test_native_compiler_is_the_preferred_one(
@@ -141,7 +119,7 @@ def test_native_compiler_is_the_preferred_one(
 def test_host_without_a_compiler(
     native: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The names that were looked for are told."""
+    """The names that were searched for are in the message."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError) as caught:
         compiler.command(native)
@@ -153,16 +131,16 @@ def test_host_without_a_compiler(
 def test_compiler_that_does_not_run(
     native: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A broken compiler is found before anything is compiled."""
+    """A broken compiler is an error before anything is compiled."""
     _host_with(monkeypatch, tmp_path, gcc="echo cannot load >&2; exit 127")
-    with pytest.raises(ConfigureError, match="does not tell its version") as caught:
+    with pytest.raises(ConfigureError, match="does not print its version") as caught:
         compiler.versions(native)
 
     assert ("gcc exited with 127", "cannot load") == (caught.value.got, caught.value.detail)
 
 
 def test_every_machine_has_flags(project: Path) -> None:
-    """Each build root's instruction set is known to the default compiler."""
+    """The default compiler has flags for the instruction set of every build root."""
     plans = selection.plans(project, Selection(dist="all", arch="all", flavor="all"))
 
     assert [] == [plan.label for plan in plans if not plan.compiler.isa[plan.machine.isa]]

@@ -1,4 +1,4 @@
-"""`emulator`: what starts a program of any machine on this host, and what it is told."""
+"""`emulator`: how a program of any machine is started on this host."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Host = Callable[..., None]
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
-    """Makes this host one of another kind: its machine, its marks, the programs on it."""
+    """Makes this host another one: its machine, its processor's features, its programs."""
 
     def be(machine: str, marks: set[str] | None = None, programs: str = "/usr/bin") -> None:
         monkeypatch.setattr(platform, "machine", lambda: machine)
-        monkeypatch.setattr(emulator, "_marks", lambda: frozenset(marks or ()))
+        monkeypatch.setattr(emulator, "_cpu_flags", lambda: frozenset(marks or ()))
         monkeypatch.setattr(shutil, "which", lambda name: programs and f"{programs}/{name}")
 
     return be
@@ -36,7 +36,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A root with a folder for a C library, named as QEMU's users name it."""
+    """A root with a folder for a C library, in QEMU's own variable."""
     (tmp_path / "lib").mkdir()
     monkeypatch.setenv(emulator.ROOT_VARIABLE, str(tmp_path))
     return tmp_path
@@ -60,7 +60,7 @@ def planned(dist: str, arch: str) -> Plan:
 def test_a_host_runs_what_is_its_own(
     host: Host, dist: str, arch: str, machine: str, marks: set[str]
 ) -> None:
-    """A processor of the kind that has every mark of the level: nothing stands before a program."""
+    """The processor has every feature of the level: a program is started directly."""
     host(machine, marks, programs="")
     plan = planned(dist, arch)
 
@@ -85,7 +85,7 @@ def test_a_host_runs_what_is_its_own(
 def test_a_host_of_another_kind_or_too_old_does_not(
     host: Host, dist: str, arch: str, machine: str, marks: set[str]
 ) -> None:
-    """One mark that is missing is enough."""
+    """One missing feature is enough."""
     host(machine, marks)
 
     assert not emulator.runs_here(planned(dist, arch))
@@ -105,7 +105,7 @@ def test_a_host_of_another_kind_or_too_old_does_not(
 def test_an_emulator_is_the_oldest_processor_of_the_level(
     host: Host, elsewhere: Path, dist: str, arch: str, machine: str, program: str, model: str
 ) -> None:
-    """What runs on it, runs on every processor of the dist."""
+    """What runs on it runs on every processor of the dist."""
     host(machine)
 
     command = emulator.runner(planned(dist, arch)).command
@@ -114,7 +114,7 @@ def test_an_emulator_is_the_oldest_processor_of_the_level(
 
 
 def test_a_host_of_the_kind_has_the_c_library_itself(host: Host, elsewhere: Path) -> None:
-    """What its processor is too old for runs in an emulator, in the host's own root."""
+    """For a newer processor of its kind, the emulator uses the host's own root."""
     host("x86_64", V2)
 
     command = emulator.runner(planned("el10", "x86_64")).command
@@ -123,10 +123,8 @@ def test_a_host_of_the_kind_has_the_c_library_itself(host: Host, elsewhere: Path
     assert elsewhere.is_dir()
 
 
-def test_the_root_is_the_processors_unless_told(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where Debian's cross C library lies."""
+def test_the_root_is_the_processors_by_default(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of Debian's cross C library."""
     monkeypatch.delenv(emulator.ROOT_VARIABLE, raising=False)
     monkeypatch.setattr(Path, "is_dir", lambda self: True)
     host("x86_64")
@@ -142,20 +140,20 @@ def test_variables_are_for_the_program_and_not_for_its_emulator() -> None:
 
     begin = runner.start([Path("/a/program"), "-E"], {"LD_PRELOAD": "/a b/x.so", "EMPTY": ""})
 
-    given = ("-E", "LD_PRELOAD=/a b/x.so", "-E", "EMPTY=")
-    assert (*runner.command, *given, "/a/program", "-E") == begin.argv
+    variables = ("-E", "LD_PRELOAD=/a b/x.so", "-E", "EMPTY=")
+    assert (*runner.command, *variables, "/a/program", "-E") == begin.argv
     assert {} == begin.env
 
 
 def test_a_host_without_the_emulator(host: Host, elsewhere: Path) -> None:
-    """Its name, what it was for, and where to look."""
+    """The message has its name, its purpose, and what to do."""
     host("x86_64", programs="")
 
     with pytest.raises(HostError) as caught:
         emulator.runner(planned("el7", "aarch64"))
 
     problem = caught.value
-    assert "what is made for armv8-a cannot be tried on this machine" == problem.what
+    assert "programs for armv8-a cannot run on this host" == problem.what
     assert f"qemu-aarch64, and a C library below {elsewhere}" == problem.expected
     assert "no qemu-aarch64" == problem.got
     assert ("invoke doctor", 11) == (problem.hint.splitlines()[0], problem.exit_code)
@@ -164,7 +162,7 @@ def test_a_host_without_the_emulator(host: Host, elsewhere: Path) -> None:
 def test_a_host_without_the_emulators_c_library(
     host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The folder that was looked for, and the variable that names another."""
+    """The message has the folder that is missing, and the variable that names another."""
     host("x86_64")
     monkeypatch.setenv(emulator.ROOT_VARIABLE, str(tmp_path / "nowhere"))
 
@@ -176,7 +174,7 @@ def test_a_host_without_the_emulators_c_library(
 
 
 @pytest.mark.parametrize(
-    ("told", "marks"),
+    ("cpuinfo", "features"),
     [
         ("processor\t: 0\nflags\t\t: fpu sse2 avx\n\nprocessor\t: 1\n", {"fpu", "sse2", "avx"}),
         (
@@ -186,10 +184,10 @@ def test_a_host_without_the_emulators_c_library(
         ("vmx flags\t: vnmi\n", set()),
     ],
 )
-def test_marks_are_what_the_kernel_says(
-    monkeypatch: pytest.MonkeyPatch, told: str, marks: set[str]
+def test_features_are_those_of_the_kernel(
+    monkeypatch: pytest.MonkeyPatch, cpuinfo: str, features: set[str]
 ) -> None:
-    """Of the first processor, in the words of either kind of kernel; another line is no answer."""
-    monkeypatch.setattr(Path, "read_text", lambda self, errors: told)
+    """Those of the first processor, on x86 and Arm; other lines are not read."""
+    monkeypatch.setattr(Path, "read_text", lambda self, errors: cpuinfo)
 
-    assert marks == emulator._marks.__wrapped__()
+    assert features == emulator._cpu_flags.__wrapped__()

@@ -1,4 +1,4 @@
-"""`host`: the table of programs, and what this machine has of them."""
+"""`host_programs`: the table of programs, and which of them this host has."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pipeline.model.errors import RecipeError
 from pipeline.toolchain import host_programs
 
 TABLE = """\
-# program  debian  el      state     purpose
-knife      cutlery cutler  needed    cuts bread and cheese
+# program  debian  el      uses      purpose
+knife      cutlery cutler  build,tests cuts bread and cheese
 
-fork       forks   -       optional  holds
+fork       forks   -       -         holds
 """
 
 
@@ -48,27 +48,27 @@ def test_packages_are_named_as_the_host_names_them(
     """Each family of distributions has its own names."""
     if manager:
         _add(programs, manager)
-    found = host_programs.programs(tmp_path)
+    rows = host_programs.programs(tmp_path)
 
-    assert packages == [program.package for program in found]
-    assert [True, True] == [program.missing for program in found]
-    assert ("needed", "cuts bread and cheese") == (found[0].need, found[0].purpose)
+    assert packages == [program.package for program in rows]
+    assert ["", ""] == [program.path for program in rows]
+    assert (("build", "tests"), "cuts bread and cheese") == (rows[0].uses, rows[0].purpose)
 
 
 def test_a_library_is_where_the_loader_finds_it(
     tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is no program, and is on no PATH."""
+    """It is not a program, and not on PATH."""
     (tmp_path / host_programs.PROGRAMS).write_text("libfast.so.2 libfast2 - tests allocates\n")
-    told = "\tlibbreakfast.so.2 (libc6) => /lib/b\n\tlibfast.so.2 (libc6,x86-64) => /lib/f.so.2\n"
-    monkeypatch.setattr("pipeline.system.process.attempt", lambda *_, **__: (0, told, ""))
-    (found,) = host_programs.programs(tmp_path)
-    assert ("/lib/f.so.2", "f.so.2", False) == (found.path, found.version, found.missing)
+    output = "\tlibbreakfast.so.2 (libc6) => /lib/b\n\tlibfast.so.2 (libc6,x86-64) => /lib/f.so.2\n"
+    monkeypatch.setattr("pipeline.system.process.attempt", lambda *_, **__: (0, output, ""))
+    (program,) = host_programs.programs(tmp_path)
+    assert ("/lib/f.so.2", "f.so.2") == (program.path, program.version)
 
-    monkeypatch.setattr("pipeline.system.process.attempt", lambda *_, **__: (0, told[:30], ""))
+    monkeypatch.setattr("pipeline.system.process.attempt", lambda *_, **__: (0, output[:30], ""))
 
-    (found,) = host_programs.programs(tmp_path)
-    assert found.missing
+    (program,) = host_programs.programs(tmp_path)
+    assert "" == program.path
 
 
 @pytest.mark.parametrize(
@@ -81,60 +81,59 @@ def test_a_library_is_where_the_loader_finds_it(
         ("exit 1", "?"),
     ],
 )
-def test_version_is_what_a_program_says(
+def test_version_is_what_a_program_prints(
     tmp_path: Path, programs: Path, body: str, version: str
 ) -> None:
-    """On either output, asked in one of two ways; a program without one is there all the same."""
+    """On either output, with one of two options; a program without a version is not missing."""
     _add(programs, "knife", body)
     knife = host_programs.programs(tmp_path)[0]
 
     assert (str(programs / "knife"), version) == (knife.path, knife.version)
-    assert not knife.missing
 
 
 def test_program_of_another_machine_has_no_version(tmp_path: Path, programs: Path) -> None:
-    """It cannot be run here, as the loader that an emulator needs; it is there all the same."""
+    """It cannot run here, as the loader that an emulator needs, but it is not missing."""
     _add(programs, "knife")
     (programs / "knife").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
     knife = host_programs.programs(tmp_path)[0]
 
-    assert (str(programs / "knife"), "?", False) == (knife.path, knife.version, knife.missing)
+    assert (str(programs / "knife"), "?") == (knife.path, knife.version)
 
 
 def test_program_may_be_named_by_its_path(tmp_path: Path, programs: Path) -> None:
-    """Where it is on nobody's PATH."""
+    """Where it is not on PATH."""
     loader = tmp_path / "aarch64" / "ld.so"
     loader.parent.mkdir()
-    line = f"{loader} libc6-cross - tests what aarch64 is tried on\n"
+    line = f"{loader} libc6-cross - tests C library for aarch64\n"
     (tmp_path / host_programs.PROGRAMS).write_text(line)
     (missing,) = host_programs.programs(tmp_path)
     _add(loader.parent, "ld.so", "echo ld.so 2.36")
-    (found,) = host_programs.programs(tmp_path)
+    (program,) = host_programs.programs(tmp_path)
 
-    assert (True, False) == (missing.missing, found.missing)
-    assert (str(loader), "2.36") == (found.path, found.version)
+    assert "" == missing.path
+    assert (str(loader), "2.36") == (program.path, program.version)
     assert programs.is_dir()
 
 
 def test_table_with_a_short_line(tmp_path: Path, programs: Path) -> None:
     """A line that lacks a column is shown, with its file."""
-    (tmp_path / host_programs.PROGRAMS).write_text(f"{TABLE}spoon spoons spoons needed\n")
+    (tmp_path / host_programs.PROGRAMS).write_text(f"{TABLE}spoon spoons spoons build\n")
     with pytest.raises(RecipeError) as caught:
         host_programs.programs(tmp_path)
 
-    assert "spoon spoons spoons needed" == caught.value.got
+    assert "spoon spoons spoons build" == caught.value.got
     assert tmp_path / host_programs.PROGRAMS == caught.value.file
     assert programs.is_dir()
 
 
 def test_real_table_can_be_read(project: Path) -> None:
-    """Every program of the project's own table has one of the known states."""
-    found = host_programs.programs(project)
+    """What every build runs is marked so."""
+    rows = host_programs.programs(project)
 
-    assert {"needed", "tests", "optional"} >= {program.need for program in found}
-    assert {"rpmbuild", "rpm", "patch"} <= {program.name for program in found}
+    needed = {program.name for program in rows if "build" in program.uses}
+    assert {"rpmbuild", "rpm", "rpm2cpio", "cpio", "patch"} == needed
 
 
-def test_pinned_versions_are_known() -> None:
+def test_pinned_versions_are_installed() -> None:
     """What decides the bytes of a package is in the environment."""
     assert set(host_programs.PINNED) == set(host_programs.pinned())

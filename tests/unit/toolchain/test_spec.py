@@ -12,7 +12,7 @@ from jinja2 import UndefinedError
 
 from pipeline.build import selection
 from pipeline.config import load
-from pipeline.model import Change, Flavor, Folders, Plan
+from pipeline.model import Change, Flavor, Plan
 from pipeline.system.workspace import StepDirs
 from pipeline.toolchain import spec
 from tests.unit import release
@@ -33,30 +33,29 @@ def plan(plan: Plan) -> Plan:
 
 @pytest.fixture
 def dirs(staged: StepDirs) -> StepDirs:
-    """The rooms up to this step."""
+    """The step directories up to the package step."""
     return staged
 
 
 def _spec(plan: Plan, dirs: StepDirs) -> str:
-    listing = spec.staged(plan, dirs.stage)
-    return spec.render(plan, dirs.workspace.root, listing, plan.options)
+    return spec.render(plan, dirs.workspace.root, spec.staged(dirs.stage))
 
 
-def _section(spec: str, name: str) -> list[str]:
+def _section(text: str, name: str) -> list[str]:
     """The lines of one section, without the blank ones and the comments."""
-    found = re.search(rf"^%{name}\b.*\n((?:(?!%(?:files|postun|changelog)\b).*\n)*)", spec, re.M)
-    assert found, name
-    return [line for line in found[1].splitlines() if line and not line.startswith("#")]
+    section = re.search(rf"^%{name}\b.*\n((?:(?!%(?:files|postun|changelog)\b).*\n)*)", text, re.M)
+    assert section, name
+    return [line for line in section[1].splitlines() if line and not line.startswith("#")]
 
 
-def _with_folders(plan: Plan, folders: Folders) -> Plan:
+def _with_folders(plan: Plan, folders: str) -> Plan:
     return release.recast(plan, folders=folders)
 
 
 def test_spec_is_of_the_plan(plan: Plan, dirs: StepDirs) -> None:
     """Name, version, release with its dist tag, and a licence."""
-    spec = _spec(plan, dirs)
-    tags = dict(re.findall(r"^(\w+):\s+(.*)$", spec, re.MULTILINE))
+    text = _spec(plan, dirs)
+    tags = dict(re.findall(r"^(\w+):\s+(.*)$", text, re.MULTILINE))
 
     assert ("mimalloc-custom", "2.0.6", "1%{?dist}") == (
         tags["Name"],
@@ -65,15 +64,15 @@ def test_spec_is_of_the_plan(plan: Plan, dirs: StepDirs) -> None:
     )
     assert ("MIT", plan.package.url) == (tags["License"], tags["URL"])
     assert "mimalloc-custom-2.0.6 for centminmod.com LEMP stack installs" == tags["Summary"]
-    assert "\n%description\nmimalloc-custom-2.0.6 for centminmod.com LEMP stacks\n" in spec
+    assert "\n%description\nmimalloc-custom-2.0.6 for centminmod.com LEMP stacks\n" in text
 
 
 def test_spec_leaves_nothing_to_be_filled_in(plan: Plan, dirs: StepDirs) -> None:
-    """No brace of the template is left, and the file ends with a line end."""
-    spec = _spec(plan, dirs)
+    """No brace of the template is left, and the file ends with a newline."""
+    text = _spec(plan, dirs)
 
-    assert not re.search(r"\{\{|\{%|%\}", spec)
-    assert spec.endswith("\n")
+    assert not re.search(r"\{\{|\{%|%\}", text)
+    assert text.endswith("\n")
 
 
 def test_spec_is_the_same_twice(plan: Plan, dirs: StepDirs) -> None:
@@ -96,32 +95,32 @@ def test_library_is_a_program_file(plan: Plan, dirs: StepDirs) -> None:
 
 def test_owned_folders_are_listed(plan: Plan, dirs: StepDirs) -> None:
     """A package that owns its folders leaves none behind, and needs no program for that."""
-    spec = _spec(_with_folders(plan, "owned"), dirs)
-    lines = [line for line in _section(spec, "files") if line.startswith("%dir")]
+    text = _spec(_with_folders(plan, "owned"), dirs)
+    lines = [line for line in _section(text, "files") if line.startswith("%dir")]
 
     assert [f'%dir %attr(0755,root,root) "{PREFIX}{folder}"' for folder in FOLDERS] == lines
-    assert "%postun" not in spec
+    assert "%postun" not in text
 
 
 def test_swept_folders_are_removed_from_the_deepest_up(plan: Plan, dirs: StepDirs) -> None:
     """A package whose list is fixed removes its folders inside rpm, if they are empty."""
-    spec = _spec(_with_folders(plan, "swept"), dirs)
+    text = _spec(_with_folders(plan, "swept"), dirs)
 
-    assert "%dir" not in spec
-    assert "%postun -p <lua>" in spec
+    assert "%dir" not in text
+    assert "%postun -p <lua>" in text
     assert [f'posix.rmdir("{PREFIX}{folder}")' for folder in reversed(FOLDERS)] == _section(
-        spec, "postun"
+        text, "postun"
     )
 
 
 def test_link_to_a_folder_is_a_file(plan: Plan, dirs: StepDirs) -> None:
-    """A link is packed as a link, whatever it leads to."""
+    """A link is packed as a link, whatever its target is."""
     link = dirs.stage / PREFIX.lstrip("/") / "lib"
     link.symlink_to("lib64")
-    spec = _spec(_with_folders(plan, "owned"), dirs)
+    text = _spec(_with_folders(plan, "owned"), dirs)
 
-    assert f'%dir %attr(0755,root,root) "{PREFIX}/lib"' not in spec
-    assert f'"{PREFIX}/lib"\n' in spec
+    assert f'%dir %attr(0755,root,root) "{PREFIX}/lib"' not in text
+    assert f'"{PREFIX}/lib"\n' in text
 
 
 def test_changelog_is_the_recipes(plan: Plan, dirs: StepDirs) -> None:
@@ -130,18 +129,18 @@ def test_changelog_is_the_recipes(plan: Plan, dirs: StepDirs) -> None:
         Change(2, date(2026, 12, 1), ("Second", "More")),
         Change(1, date(2026, 11, 23), ("First",)),
     )
-    spec = _spec(release.recast(plan, changelog=changes), dirs)
-    lines = _section(spec, "changelog")
+    text = _spec(release.recast(plan, changelog=changes), dirs)
+    lines = _section(text, "changelog")
 
     who = re.escape(plan.package.packager)
     assert re.fullmatch(rf"\* Tue Dec 01 2026 {who} - 2\.0\.6-2(\.el7)?", lines[0])
     assert ["- Second", "- More"] == lines[1:3]
     assert re.fullmatch(rf"\* Mon Nov 23 2026 {who} - 2\.0\.6-1(\.el7)?", lines[3])
-    assert "\nRelease:        2%{?dist}\n" in spec
+    assert "\nRelease:        2%{?dist}\n" in text
 
 
 def test_template_with_an_unknown_word(plan: Plan, dirs: StepDirs) -> None:
-    """A slip in the template is no empty field."""
+    """A misspelled name is an error, and not an empty field."""
     template = dirs.workspace.root / spec.SPEC
     template.write_text("Name: {{ package.name }}\n{{ nonsense }}\n")
     with pytest.raises(UndefinedError, match="nonsense"):
@@ -157,56 +156,59 @@ def test_a_flavor_has_a_spec_of_its_own(project: Path, dirs: StepDirs) -> None:
     folder = dirs.stage / PREFIX.lstrip("/") / "lib64"
     (folder / "libmimalloc-secure.so.3.4").touch()
     (folder / "libmimalloc-secure.so.3").symlink_to("libmimalloc-secure.so.3.4")
-    spec = _spec(plan, dirs)
+    text = _spec(plan, dirs)
 
-    assert "\nName:           mimalloc-custom-secure\n" in spec
-    assert "\n%description\nmimalloc-custom-secure-3.4.3 for centminmod.com" in spec
-    lines = _section(spec, "files")
+    assert "\nName:           mimalloc-custom-secure\n" in text
+    assert "\n%description\nmimalloc-custom-secure-3.4.3 for centminmod.com" in text
+    lines = _section(text, "files")
     assert f'%attr(0755,root,root) "{PREFIX}/lib64/libmimalloc-secure.so.3.4"' in lines
     assert f'"{PREFIX}/lib64/libmimalloc-secure.so.3"' in lines
 
 
 def test_a_build_by_itself_is_of_the_recipe(project: Path, checkout: Path) -> None:
-    """Sources, patches and options of cmake; flags are the business of the building system."""
+    """Sources, patches and options of cmake; the flags are those of the building system."""
     plan = selection.plan(project, "2.0.6", "el8", "x86_64")
-    listing = spec.listed(plan, load.manifest(project, plan))
-    spec = spec.render(plan, checkout, listing, plan.options)
+    text = spec.render(plan, checkout, load.manifest(project, plan))
 
-    assert "\nSource0:        mimalloc-2.0.6.tar.gz\n" in spec
-    assert f"\n# {plan.recipe.tree}\n" in spec
-    assert "\nPatch1:         0001-align-power-of-two-blocks.patch\n" in spec
-    assert f'< "$RPM_SOURCE_DIR/{plan.recipe.patch[0].file}"\n' in spec
+    assert "\nSource0:        mimalloc-2.0.6.tar.gz\n" in text
+    assert f"\n# {plan.recipe.tree}\n" in text
+    assert "\nPatch1:         0001-align-power-of-two-blocks.patch\n" in text
+    assert f'< "$RPM_SOURCE_DIR/{plan.recipe.patch[0].file}"\n' in text
     for name, value in plan.options.items():
-        assert f'-D{name}="{value}"' in spec
-    assert "-mcpu" not in spec
-    assert not re.search(r"rm -rf .*include", spec)
+        assert f'-D{name}="{value}"' in text
+    assert "-mcpu" not in text
+    assert not re.search(r"rm -rf .*include", text)
 
 
-def test_a_flavor_leaves_out_what_it_omits(project: Path, checkout: Path) -> None:
+def test_a_flavor_removes_what_it_omits(project: Path, checkout: Path) -> None:
     """Also where it is built by itself."""
     plan = selection.plan(project, "3.4.3", "el8", "x86_64", "secure")
-    listing = spec.listed(plan, load.manifest(project, plan))
-    spec = spec.render(plan, checkout, listing, plan.options)
+    text = spec.render(plan, checkout, load.manifest(project, plan))
 
-    assert f'rm -rf "$RPM_BUILD_ROOT{PREFIX}/include"' in spec
-    assert f'rm -rf "$RPM_BUILD_ROOT{PREFIX}/lib64/cmake"' in spec
-    assert '-DMI_SECURE="ON"' in spec
+    assert f'rm -rf "$RPM_BUILD_ROOT{PREFIX}/include"' in text
+    assert f'rm -rf "$RPM_BUILD_ROOT{PREFIX}/lib64/cmake"' in text
+    assert '-DMI_SECURE="ON"' in text
 
 
-def test_manifest_gives_files_and_folders(project: Path) -> None:
-    """Folders are told by what is below them; build-id links are rpm's own."""
+def test_manifest_gives_files_and_folders(plan: Plan, checkout: Path) -> None:
+    """Folders are those above the files; build-id links are rpm's own."""
     manifest = (
         "/usr/lib/.build-id",
         f"{PREFIX}/lib64",
         f"{PREFIX}/lib64/libmimalloc.so",
         f"{PREFIX}/lib64/mimalloc-2.0/mimalloc.o",
     )
-    plan = selection.plan(project, "2.0.6", "el8", "x86_64")
+    text = spec.render(_with_folders(plan, "owned"), checkout, manifest)
 
-    assert spec.Listing(
-        (PREFIX, f"{PREFIX}/lib64", f"{PREFIX}/lib64/mimalloc-2.0"),
-        (f"{PREFIX}/lib64/libmimalloc.so", f"{PREFIX}/lib64/mimalloc-2.0/mimalloc.o"),
-    ) == spec.listed(plan, manifest)
+    assert [
+        "%defattr(0644,root,root,0755)",
+        *(
+            f'%dir %attr(0755,root,root) "{PREFIX}{name}"'
+            for name in ("", "/lib64", "/lib64/mimalloc-2.0")
+        ),
+        f'"{PREFIX}/lib64/libmimalloc.so"',
+        f'%attr(0644,root,root) "{PREFIX}/lib64/mimalloc-2.0/mimalloc.o"',
+    ] == _section(text, "files")
 
 
 # --- the sub-package -----------------------------------------------------------------------------
@@ -216,7 +218,7 @@ def test_sub_package_is_beside_the_package_and_not_in_it(
     both: Plan, plan: Plan, dirs: StepDirs
 ) -> None:
     """Without it, every line of the spec is there, in the same order."""
-    with_it, without = (_spec(each, dirs).splitlines() for each in (both, plan))
+    with_it, without = (_spec(variant, dirs).splitlines() for variant in (both, plan))
     lines = iter(with_it)
 
     assert [] == [line for line in without if line not in lines]
@@ -227,12 +229,12 @@ def test_sub_package_is_beside_the_package_and_not_in_it(
 
 
 def test_scriptlets_are_for_the_dist_without_triggers(both: Plan, dirs: StepDirs) -> None:
-    """They stand between a condition and its end."""
-    spec = _spec(both, dirs)
-    start = spec.index('%if "%{?dist}" == ".el7"\n%post -n mimalloc-custom-nginx')
+    """They are inside of a condition."""
+    text = _spec(both, dirs)
+    start = text.index('%if "%{?dist}" == ".el7"\n%post -n mimalloc-custom-nginx')
 
-    assert spec.index("%postun -n mimalloc-custom-nginx") < spec.index("%endif", start)
-    assert 2 == spec.count("systemctl daemon-reload >/dev/null")
+    assert text.index("%postun -n mimalloc-custom-nginx") < text.index("%endif", start)
+    assert 2 == text.count("systemctl daemon-reload >/dev/null")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ def test_scriptlets_are_for_the_dist_without_triggers(both: Plan, dirs: StepDirs
 def test_dropin_names_the_library_of_the_release(
     project: Path, version: str, flavor: str, library: str
 ) -> None:
-    """The one line that counts, as the page has it; all else is a comment."""
+    """The only setting; every other line is a comment."""
     plan = selection.plan(project, version, "el8", "x86_64", flavor)
     text = spec.dropin(plan, project, "php-fpm.service")
     lines = [line for line in text.splitlines() if not line.startswith("#")]

@@ -1,0 +1,82 @@
+"""The libraries of a release: our package's, the same with frame pointers, and a plain build."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.checkout import QuietReport
+from benchmarks.settings import Library
+from pipeline.build import make, selection
+from pipeline.compare.allocators import Allocator
+from pipeline.inspect import payload
+from pipeline.model import Flags, Plan
+from pipeline.model.errors import CompileError, FetchError
+from pipeline.system import process
+from pipeline.system.workspace import Workspace
+from pipeline.toolchain import cmake
+
+PACKAGE, PLAIN, POINTERS = "package", "plain build", "with frame pointers"
+
+
+def gather(
+    settings: Library, arch: str, workspace: Workspace, folder: Path
+) -> tuple[list[Allocator], dict[str, str]]:
+    """The libraries of all releases, and why others are missing, by name."""
+    allocators, missing = list[Allocator](), dict[str, str]()
+    for release in settings.releases:
+        plan = selection.plan(workspace.root, release, settings.dist, arch)
+        try:
+            allocators += _of_release(plan, settings, workspace, folder)
+        except FetchError as problem:
+            missing[f"mimalloc {release}"] = problem.what
+        if not shutil.which(settings.plain):
+            missing[f"{release} {PLAIN}"] = f"no {settings.plain} on this host"
+    return allocators, missing
+
+
+def _of_release(
+    plan: Plan, settings: Library, workspace: Workspace, folder: Path
+) -> Iterator[Allocator]:
+    release = plan.recipe.version
+    built = make.package(plan, workspace, QuietReport())
+    files = payload.unpack(built.rpm, folder / f"package-{release}")
+    yield Allocator(f"{release} {PACKAGE}", payload.place(files, plan.library), ours=True)
+    flags = plan.compiler.flags
+    pointers = Flags((*flags.compile, settings.pointers), flags.link)
+    variant = replace(plan, compiler=replace(plan.compiler, flags=pointers))
+    make.step(variant, workspace, QuietReport(), "stage")
+    stage = make.step_dirs(variant, workspace).stage
+    yield Allocator(f"{release} {POINTERS}", payload.place(stage, plan.library))
+    if shutil.which(settings.plain):
+        tree = make.step_dirs(plan, workspace).patched
+        library = _plain(plan, settings.plain, tree, folder / f"plain-{release}")
+        yield Allocator(f"{release} {PLAIN}", library)
+
+
+def _plain(plan: Plan, compiler: str, tree: Path, target: Path) -> Path:
+    """The library as an administrator would build it: upstream's flags, the host's compiler.
+
+    It has the recipe's options, and so is the same library but for flags and compiler.
+    """
+    options = {
+        **plan.package.cmake,
+        **plan.recipe.cmake,
+        # Only the shared library is run.
+        "MI_BUILD_STATIC": "OFF",
+        "MI_BUILD_OBJECT": "OFF",
+        "CMAKE_C_COMPILER": compiler,
+        "CMAKE_MAKE_PROGRAM": str(cmake.ninja()),
+    }
+    words = [f"-D{name}={value}" for name, value in options.items()]
+    commands: tuple[list[str | Path], ...] = (
+        [cmake.program(), "-G", "Ninja", "-S", tree, "-B", target, *words],
+        [cmake.ninja(), "-C", target],
+    )
+    for argv in commands:
+        process.run(
+            argv,
+            log=target.with_name(f"{target.name}.log"),
+            error=CompileError(f"{compiler} cannot build mimalloc {plan.recipe.version}"),
+        )
+    return target / plan.recipe.library

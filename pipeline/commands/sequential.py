@@ -1,0 +1,53 @@
+"""Do something for many plans, one after the other; report which have failed."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pipeline.artifact import placement
+from pipeline.model import PLAIN, Plan
+from pipeline.model.errors import PackagingError, RequestError
+from pipeline.system.report import Report
+from pipeline.system.workspace import Workspace
+
+
+def run(plans: Sequence[Plan], action: Callable[[Plan], None], report: Report, done: str) -> None:
+    """Do the action for every plan; the first failure is raised in the end.
+
+    ``done`` is the word for a success in the message.
+    """
+    failures: list[tuple[Plan, PackagingError]] = []
+    for plan in plans:
+        report.line(plan.nevra)
+        try:
+            action(plan)
+        except PackagingError as problem:
+            if len(plans) == 1:
+                raise
+            failures.append((plan, problem))
+            report.line(str(problem))
+    if failures:
+        fail(failures, len(plans), done)
+
+
+def fail(failures: Sequence[tuple[Plan, PackagingError]], count: int, done: str) -> NoReturn:
+    """Raise an error that lists all failures, with the exit code of the first one."""
+    raise type(failures[0][1])(
+        f"{len(failures)} of {count} failed, {count - len(failures)} {done}",
+        detail="\n".join(f"{plan.nevra}: {problem.what}" for plan, problem in failures),
+    )
+
+
+def built_package(plan: Plan, workspace: Workspace) -> Path:
+    """The package in ``dist/``. Raises RequestError if it is not built."""
+    rpm = placement.destination(plan, workspace)
+    if not rpm.exists():
+        raise RequestError("there is no such package yet", file=rpm, hint=build_command(plan))
+    return rpm
+
+
+def build_command(plan: Plan) -> str:
+    """The command that makes a package."""
+    command = f"invoke build --version {plan.recipe.version} --dist {plan.root.dist}"
+    flavor = "" if plan.variant == PLAIN else f" --flavor {plan.variant}"
+    return f"{command} --arch {plan.arch}{flavor}"

@@ -1,0 +1,174 @@
+"""The sub-package with the drop-in for nginx, built by real rpmbuild: good ones and bad ones."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline.build import make
+from pipeline.checks.subpackage import check_subpackage
+from pipeline.config import load
+from pipeline.inspect.package import read
+from pipeline.model import Built, Facts, Finding
+from pipeline.system import workspace
+from pipeline.toolchain import rpmbuild
+from tests.build.conftest import ARCH, NEWEST, ROOT, SEED, Package
+
+PLATFORM = "noarch-redhat-linux-gnu"
+FOLDER = "/usr/lib/systemd/system/nginx.service.d"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A change of the spec: the old text, and the new one."""
+
+    old: str
+    new: str
+
+
+def rebuild(built: Built, fault: Fault, work: Path) -> tuple[Facts, list[Finding]]:
+    """The facts of a sub-package that is built from a spec with a fault, and the findings."""
+    dirs = make.step_dirs(built.plan, workspace.locate(ROOT))
+    assert built.plan.subpackage
+    (spec,) = dirs.folder("package").glob("*.spec")
+    text = spec.read_text()
+    assert fault.old in text
+    build = rpmbuild.Build(
+        plan=built.plan,
+        folder=work / "build",
+        text=text.replace(fault.old, fault.new),
+        result=built.plan.subpackage.file_name,
+        mode=rpmbuild.STAGED,
+        macros={"staged": str(dirs.stage), "_target_platform": PLATFORM},
+    )
+    rpm = rpmbuild.run(build, ROOT)
+    facts = read(rpm, work / "scratch", library=built.plan.library)
+    manifest = load.subpackage_manifest(ROOT, built.plan)
+    return facts, check_subpackage(facts, built.plan, manifest)
+
+
+REQUIRES = "Requires:       mimalloc-custom = %{version}-%{release}"
+RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&1 || :\n\n%postun"
+
+OTHER_LINE = Fault("libmimalloc.so.3\nEOF", "libmimalloc.so.2\nEOF")
+WRITABLE = Fault('(0644,root,root) "/usr/lib/s', '(0666,root,root) "/usr/lib/s')
+
+FAULTS = {
+    "the library of another line": (OTHER_LINE, "dropin"),
+    "another variable": (Fault("[Service]\n", "[Service]\nUser=root\n"), "dropin"),
+    "no section": (Fault("[Service]\n", ""), "dropin"),
+    "any release": (Fault(REQUIRES, "Requires: mimalloc-custom"), "requires"),
+    "a soname, which others provide": (
+        Fault(REQUIRES, "Requires: libmimalloc.so.3()(64bit)"),
+        "requires",
+    ),
+    "a weak dependency": (Fault(REQUIRES, f"{REQUIRES}\nRecommends: nginx"), "requires"),
+    "a service that is restarted": (
+        Fault(RELOAD, "systemctl restart nginx\n\n%postun"),
+        "scriptlets",
+    ),
+    "a trigger": (
+        Fault("%files -n", "%triggerin -n mimalloc-custom-nginx -- nginx\n:\n%files -n"),
+        "scriptlets",
+    ),
+    "a file that everybody can write": (WRITABLE, "modes"),
+    "a folder that no package owns": (
+        Fault(f'%dir %attr(0755,root,root) "{FOLDER}"', ""),
+        "manifest",
+    ),
+    "another summary": (Fault("nginx.service on mimalloc", "on mimalloc"), "metadata"),
+    "another vendor": (Fault("URL:", "Vendor: box\nURL:"), "metadata"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_caught(package: Package, name: str, tmp_path: Path) -> None:
+    """The check for the fault reports it, and no other check does."""
+    fault, check = FAULTS[name]
+    _, findings = rebuild(package(NEWEST, "el7"), fault, tmp_path)
+
+    assert {check} == {finding.check for finding in findings}, findings
+
+
+def test_scriptlets_where_systemd_has_triggers_are_caught(package: Package, tmp_path: Path) -> None:
+    """systemd would read its files twice."""
+    fault = Fault('%if "%{?dist}" == ".el7"\n%post', "%if 1\n%post")
+    facts, findings = rebuild(package(NEWEST, "el8"), fault, tmp_path)
+
+    assert ["post", "postun"] == sorted(facts.header.scriptlets)
+    assert {"scriptlets", "requires"} == {finding.check for finding in findings}
+
+
+@pytest.mark.parametrize(("version", "dist"), [(SEED, "el7"), (NEWEST, "el9")])
+def test_it_is_installed_and_erased(
+    package: Package, as_root: list[str], tmp_path: Path, version: str, dist: str
+) -> None:
+    """With its package; its one file names the library of that package, and rpm verifies it."""
+    built = package(version, dist)
+    assert built.plan.subpackage
+
+    def rpm(*arguments: str | Path) -> str:
+        where = ["--root", str(tmp_path), "--dbpath", "/var/lib/rpm"]
+        command = [*as_root, "rpm", *where, *map(str, arguments)]
+        # EL7's scriptlets need a shell, which is not in the scratch root.
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert 0 == done.returncode, done.stderr
+        return done.stdout
+
+    subpackage = built.rpm.with_name(built.plan.subpackage.file_name)
+    install = ("-U", "--nodeps", "--nosignature", "--noscripts")
+    rpm(*install, built.rpm, subpackage)
+    (line,) = (
+        line
+        for line in (tmp_path / f"{FOLDER}/mimalloc.conf".lstrip("/")).read_text().splitlines()
+        if line.startswith("Environment=")
+    )
+    preloaded = line.removeprefix("Environment=LD_PRELOAD=/")
+
+    assert (tmp_path / preloaded).resolve().is_file()
+    assert "" == rpm("-V", "--nodeps", built.plan.subpackage.name)
+    rpm("-e", "--noscripts", built.plan.subpackage.name)
+    assert not (tmp_path / FOLDER.lstrip("/")).exists()
+    assert (tmp_path / preloaded).resolve().is_file()
+
+
+def test_it_cannot_be_installed_without_its_package(
+    package: Package, as_root: list[str], tmp_path: Path
+) -> None:
+    """Nor with one of another release, whose library it does not name."""
+    new, old = package(NEWEST, "el8"), package("2.0.9", "el8")
+    assert new.plan.subpackage
+    assert old.plan.subpackage
+    command = [*as_root, "rpm", "--root", str(tmp_path), "--dbpath", "/var/lib/rpm"]
+    (tmp_path / "usr").mkdir()
+    subprocess.run(
+        [*command, "-U", "--nodeps", "--nosignature", new.rpm], check=True, capture_output=True
+    )
+
+    def refused(built: Built) -> str:
+        assert built.plan.subpackage
+        subpackage = built.rpm.with_name(built.plan.subpackage.file_name)
+        done = subprocess.run(
+            [*command, "-U", "--test", "--nosignature", subpackage],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stderr
+
+    assert "mimalloc-custom = 2.0.9-1.el8 is needed" in refused(old)
+    assert "is needed" not in refused(new)
+
+
+def test_it_is_the_same_for_every_machine(package: Package) -> None:
+    """Byte for byte: a repository for several machines has one file with its name."""
+    machines = [(NEWEST, "el10", arch) for arch in (ARCH, "aarch64", "x86_64_v2")]
+    contents = set()
+    for built in (package(*which) for which in machines):
+        assert built.plan.subpackage
+        contents.add(built.rpm.with_name(built.plan.subpackage.file_name).read_bytes())
+
+    assert 1 == len(contents)

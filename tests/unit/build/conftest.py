@@ -1,0 +1,66 @@
+"""Fake steps: each writes its name to a list, and leaves what the next steps need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from pipeline.build import make
+from pipeline.build.order import STEPS, Step
+from pipeline.model import Built, Plan
+from pipeline.system.checksum import sha256_of
+from pipeline.system.report import Report
+from pipeline.system.workspace import StepDirs, Workspace
+
+STEP_NAMES = [step.name for step in STEPS]
+
+
+@dataclass
+class FakeSteps:
+    """The fake steps: the names of those that ran, and what else happens in one of them."""
+
+    names: list[str] = field(default_factory=list)
+    hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    def step(self, name: str) -> Step:
+        """A fake step of this name."""
+
+        def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
+            self.names.append(name)
+            dirs.log(name).write_text(f"{name}\n")
+            if name == "patch":
+                origin = {"kind": "url", "reference": "https://x.invalid/", "sha256": "0" * 64}
+                dirs.origin.write_text(json.dumps(origin))
+            if name == "package":
+                dirs.packages.mkdir()
+                for file_name in plan.file_names:
+                    (dirs.packages / file_name).write_text("an RPM\n")
+            if name == "check":
+                dirs.checked.write_text(
+                    "".join(f"{sha256_of(dirs.packages / n)}  {n}\n" for n in plan.file_names)
+                )
+            self.hooks.get(name, lambda: None)()
+
+        return Step(name, lambda plan, root: None, run)
+
+    def ran(self) -> list[str]:
+        """The steps that ran since the last call."""
+        names, self.names = self.names, []
+        return names
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> FakeSteps:
+    """Replaces all steps by fake ones."""
+    fake = FakeSteps()
+    monkeypatch.setattr(make, "STEPS", tuple(fake.step(name) for name in STEP_NAMES))
+    return fake
+
+
+@pytest.fixture
+def build(plan: Plan, workspace: Workspace, checkout: object) -> Callable[..., Built]:
+    """Builds the plan, or another one, in the scratch checkout."""
+    return lambda other=plan: make.package(other, workspace, Report())

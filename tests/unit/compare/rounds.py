@@ -1,0 +1,33 @@
+"""Results that tests share: three allocators under one load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.compare import settings
+from pipeline.compare.nginx import Answers, Measurement, Size
+from pipeline.compare.statistics import C_LIBRARY, CONTROL, Results
+
+OURS = "mimalloc 3.4.3"
+LOAD = settings.load().load[0]
+SETTINGS = replace(settings.load(), load=(LOAD,))
+
+
+def measurement(rate: float, mib: int, broken: int = 0) -> Measurement:
+    """One measurement; its sizes stay the same."""
+    size = Size(mib * 2048, mib * 1024, mib * 512, mib * 1024)
+    return Measurement(Answers(rate, 10.0, 20.0, 0, broken), size, size, size)
+
+
+def results(
+    rates: Sequence[float] = (150.0, 165.0, 180.0), mib: int = 15, broken: int = 0
+) -> Results[Measurement]:
+    """Rounds in which the C library's allocator differs from itself by at most 2 %."""
+    reference = [100.0, 110.0, 120.0][: len(rates)]
+    rounds = {
+        (LOAD.name, C_LIBRARY): [measurement(rate, 10, broken) for rate in reference],
+        (LOAD.name, CONTROL): [measurement(rate * 1.02, 10) for rate in reference],
+        (LOAD.name, OURS): [measurement(rate, mib) for rate in rates],
+    }
+    return Results([LOAD.name], [C_LIBRARY, CONTROL, OURS], rounds)

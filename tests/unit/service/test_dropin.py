@@ -1,0 +1,63 @@
+"""`dropin`: which names of units it takes, and what it prints."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.build.selection import Selection
+from pipeline.model.errors import RequestError
+from pipeline.service import dropin
+
+
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [
+        ("nginx", "nginx.service"),
+        ("nginx.service", "nginx.service"),
+        ("php8.2-fpm", "php8.2-fpm.service"),
+        ("postgresql-9.6", "postgresql-9.6.service"),
+        ("a.b.service", "a.b.service"),
+        ("foo.Socket", "foo.Socket.service"),
+        ("service", "service.service"),
+        ("foo@", "foo@.service"),
+        ("foo@.service", "foo@.service"),
+        ("foo@bar", "foo@bar.service"),
+        ("foo@bar.service", "foo@bar.service"),
+        ("foo@1.2", "foo@1.2.service"),
+        (r"a\x20b:_-", r"a\x20b:_-.service"),
+    ],
+)
+def test_a_unit_has_the_name_that_systemctl_gives_it(unit: str, name: str) -> None:
+    """Only the suffix of a type of unit counts as one; templates and instances are services."""
+    assert name == dropin.service(unit)
+
+
+@pytest.mark.parametrize(
+    "unit", ["", ".service", "@bar", "@.service", "a/b", "a b.service", "ä", "a\n"]
+)
+def test_what_is_no_name_of_a_unit_is_refused(unit: str) -> None:
+    """systemd takes none of these; it would escape some of them first."""
+    with pytest.raises(RequestError, match="the name of a service"):
+        dropin.service(unit)
+
+
+@pytest.mark.parametrize(
+    "kind", "socket device mount automount swap target path timer slice scope".split()
+)
+def test_another_type_of_unit_is_refused(kind: str) -> None:
+    """And the message says which type it is."""
+    with pytest.raises(RequestError, match=f"a {kind} unit, php8.2-fpm.{kind}"):
+        dropin.service(f"php8.2-fpm.{kind}")
+
+
+def test_the_drop_in_is_all_that_is_printed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that the output can be the file."""
+    dropin.run(project, "php8.2-fpm", Selection(version="3.4.3"))
+
+    output = capsys.readouterr().out
+    assert output.startswith("# php8.2-fpm.service on the allocator libmimalloc.so.3.")
+    assert output.endswith(
+        "[Service]\nEnvironment=LD_PRELOAD=/usr/local/nginx-dep/lib64/libmimalloc.so.3\n"
+    )
