@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmarks import build, library, parallel
 from benchmarks.settings import load
-from pipeline.compare import host_description
 from pipeline.model.errors import PackagingError
 from pipeline.system.report import Report
+from pipeline.toolchain import host_programs
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = {"build": build.run, "grid": parallel.run, "library": library.run}
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         if options.dist:
             library_settings = replace(settings.library, dist=options.dist)
             settings = replace(settings, library=library_settings)
-        for line in host_description.lines():
+        for line in host_programs.description():
             report.line(line)
         BENCHMARKS[options.benchmark](settings, ROOT, report)
     except PackagingError as problem:

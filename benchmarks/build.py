@@ -10,9 +10,9 @@ from benchmarks import by_hand, checkout
 from benchmarks.checkout import Command, MeasuredCheckout, QuietReport
 from benchmarks.settings import Settings
 from pipeline.build import make, selection
-from pipeline.build.selection import Selection
 from pipeline.compare.listing import table
 from pipeline.compare.statistics import Results, schedule, spread
+from pipeline.model import Selection
 from pipeline.model.errors import FetchError
 from pipeline.system import workspace
 from pipeline.system.report import Report

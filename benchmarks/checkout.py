@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import programs
 from pipeline.build import selection
-from pipeline.build.selection import Selection
+from pipeline.model import Selection
 from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace

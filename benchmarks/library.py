@@ -16,10 +16,10 @@ from benchmarks.programs import Program, Usage
 from benchmarks.settings import Settings
 from benchmarks.variants import PACKAGE, PLAIN, POINTERS
 from pipeline.build import selection
-from pipeline.build.selection import Selection
 from pipeline.compare.allocators import Allocator, of_host
 from pipeline.compare.listing import table
 from pipeline.compare.statistics import C_LIBRARY, Measure, Results, schedule, spread
+from pipeline.model import Selection
 from pipeline.model.errors import CompareError
 from pipeline.smoke import assertions, preload
 from pipeline.smoke.assertions import Assertion

@@ -12,8 +12,8 @@ from benchmarks import checkout
 from benchmarks.checkout import MeasuredCheckout, QuietReport
 from benchmarks.settings import Settings
 from pipeline.build import make, order, selection
-from pipeline.build.selection import Selection
 from pipeline.compare.listing import table
+from pipeline.model import Selection
 from pipeline.model.errors import CompileError, FetchError
 from pipeline.system import process, procfs
 from pipeline.system.report import Report

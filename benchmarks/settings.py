@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from pipeline.build.selection import Selection
 from pipeline.config import toml
+from pipeline.model import Selection
 
 FILE = Path(__file__).with_name("benchmarks.toml")
 

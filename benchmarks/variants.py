@@ -14,7 +14,7 @@ from pipeline.model import Flags, Plan
 from pipeline.model.errors import CompileError, FetchError
 from pipeline.system import process
 from pipeline.system.workspace import Workspace
-from pipeline.toolchain import cmake
+from pipeline.toolchain import compiler
 
 PACKAGE, PLAIN, POINTERS = "package", "plain build", "with frame pointers"
 
@@ -54,7 +54,7 @@ def _of_release(
         yield Allocator(f"{release} {PLAIN}", library)
 
 
-def _plain(plan: Plan, compiler: str, tree: Path, target: Path) -> Path:
+def _plain(plan: Plan, host_compiler: str, tree: Path, target: Path) -> Path:
     """The library as an administrator would build it: upstream's flags, the host's compiler.
 
     It has the recipe's options, and so is the same library but for flags and compiler.
@@ -65,18 +65,18 @@ def _plain(plan: Plan, compiler: str, tree: Path, target: Path) -> Path:
         # Only the shared library is run.
         "MI_BUILD_STATIC": "OFF",
         "MI_BUILD_OBJECT": "OFF",
-        "CMAKE_C_COMPILER": compiler,
-        "CMAKE_MAKE_PROGRAM": str(cmake.ninja()),
+        "CMAKE_C_COMPILER": host_compiler,
+        "CMAKE_MAKE_PROGRAM": str(compiler.program("ninja")),
     }
     words = [f"-D{name}={value}" for name, value in options.items()]
     commands: tuple[list[str | Path], ...] = (
-        [cmake.program(), "-G", "Ninja", "-S", tree, "-B", target, *words],
-        [cmake.ninja(), "-C", target],
+        [compiler.program("cmake"), "-G", "Ninja", "-S", tree, "-B", target, *words],
+        [compiler.program("ninja"), "-C", target],
     )
     for argv in commands:
         process.run(
             argv,
             log=target.with_name(f"{target.name}.log"),
-            error=CompileError(f"{compiler} cannot build mimalloc {plan.recipe.version}"),
+            error=CompileError(f"{host_compiler} cannot build mimalloc {plan.recipe.version}"),
         )
     return target / plan.recipe.library

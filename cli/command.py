@@ -1,16 +1,17 @@
 """What all tasks share: the checkout, the flags that select packages, the exit codes of errors."""
 
 import functools
+import re
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from pipeline.model.errors import Interrupted, PackagingError
+from pipeline.model.errors import Interrupted, PackagingError, RequestError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,35 +32,38 @@ FLAGS = {
 
 
 def command(**settings: Any) -> Callable[[Callable[..., None]], Task[Any]]:
-    """A task of invoke, with invoke's settings, that prints errors as messages."""
-    return lambda body: Task(guarded(body), **settings)
+    """A task of invoke, with invoke's settings.
+
+    What a user can cause is printed as a message with its exit code, never as a traceback.
+    """
+
+    def decorate(body: Callable[..., None]) -> Task[Any]:
+        @functools.wraps(body)
+        def run(*args: Any, **options: Any) -> None:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                # With nohup, SIGHUP is ignored, and stays so.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    signal.signal(number, signal.default_int_handler)
+            try:
+                body(*args, **options)
+            except PackagingError as problem:
+                raise Exit(str(problem), problem.exit_code) from None
+            except KeyboardInterrupt:
+                hint = "the same command continues"
+                message = Interrupted("unfinished results are not used", hint=hint)
+                raise Exit(str(message), message.exit_code) from None
+            except BrokenPipeError:
+                # The reader of our output has ended: exit as by SIGPIPE, and flush nothing.
+                sys.stderr.close()
+                raise Exit(code=128 + signal.SIGPIPE) from None
+
+        return Task(run, **settings)
+
+    return decorate
 
 
-def guarded(body: Callable[..., None]) -> Callable[..., None]:
-    """Print what a user can cause as a message with its exit code, never as a traceback."""
-
-    @functools.wraps(body)
-    def run(*args: Any, **options: Any) -> None:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            # With nohup, SIGHUP is ignored, and stays so.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, _terminate)
-        try:
-            body(*args, **options)
-        except PackagingError as problem:
-            raise Exit(str(problem), problem.exit_code) from None
-        except KeyboardInterrupt:
-            message = Interrupted(
-                "unfinished results are not used", hint="the same command continues"
-            )
-            raise Exit(str(message), message.exit_code) from None
-        except BrokenPipeError:
-            # The reader of our output has ended: exit as by SIGPIPE, with nothing left to flush.
-            sys.stderr.close()
-            raise Exit(code=128 + signal.SIGPIPE) from None
-
-    return run
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+def number(flag: str, text: str) -> int:
+    """The number that a flag is set to, 0 if it is left out. Raises RequestError for other text."""
+    if not re.fullmatch(r"[1-9][0-9]{0,6}|", text):
+        raise RequestError(f"--{flag}", expected="a number of 1 or more", got=text)
+    return int(text or 0)

@@ -1,4 +1,4 @@
-"""Tasks about packages: build them, as a whole or step by step, check them, list them."""
+"""Tasks about packages: build them, as a whole or step by step, check, list and publish them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import Task
 
-from cli.command import FLAGS, PACKAGE_FLAGS, ROOT, command
+from cli.command import FLAGS, PACKAGE_FLAGS, ROOT, command, number
+from pipeline.model import Options, Selection
 
 # A unit test holds that the steps are those of pipeline.build.order, which takes time to import.
 STEPS = {
@@ -38,14 +39,12 @@ def build_task(name: str, purpose: str) -> Task[Any]:
         toolchain: str = "zig",
         source: str = "",
         offline: bool = False,
-        jobs: int = 0,
+        jobs: str = "",
     ) -> None:
-        from pipeline.build.selection import Selection
         from pipeline.commands import build
-        from pipeline.model import Options
 
         selection = Selection(version, dist, arch, flavor, toolchain, source)
-        build.run(ROOT, selection, name, Options(offline, jobs))
+        build.run(ROOT, selection, name, Options(offline, number("jobs", jobs)))
 
     body.__doc__ = purpose
     return command(name=name, help=FLAGS)(body)
@@ -54,7 +53,6 @@ def build_task(name: str, purpose: str) -> Task[Any]:
 @command(help=PACKAGE_FLAGS)
 def smoke(c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = "") -> None:
     """Run real programs on the library of a built package."""
-    from pipeline.build.selection import Selection
     from pipeline.commands import smoke
 
     smoke.run(ROOT, Selection(version, dist, arch, flavor))
@@ -65,7 +63,6 @@ def manifest(
     c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = ""
 ) -> None:
     """Compare `rpm -qlp` of built packages with their manifests."""
-    from pipeline.build.selection import Selection
     from pipeline.commands import manifest
 
     manifest.run(ROOT, Selection(version, dist, arch, flavor))
@@ -101,3 +98,25 @@ def clean(c: Context, everything: bool = False) -> None:
     from pipeline.commands import clean
 
     clean.run(ROOT, everything=everything)
+
+
+@command(help={"key": "ID, fingerprint or address of a secret key that gpg knows"})
+def sign(c: Context, key: str) -> None:
+    """Sign every finished package."""
+    from pipeline.publish import signing
+
+    signing.run(ROOT, key)
+
+
+@command(
+    help={
+        "key": "the key that the packages are signed with",
+        "url": "where the tree will be served, such as https://packages.example.org/mimalloc",
+        "keep": "how many versions of each package stay (default: all)",
+    }
+)
+def repo(c: Context, key: str, url: str, keep: str = "") -> None:
+    """Lay out signed packages as repositories for dnf and yum, with a page on top."""
+    from pipeline.publish import repository
+
+    repository.run(ROOT, key, url, number("keep", keep))

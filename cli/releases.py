@@ -2,7 +2,8 @@
 
 from invoke.context import Context
 
-from cli.command import FLAGS, ROOT, command
+from cli.command import FLAGS, ROOT, command, number
+from pipeline.model import Options
 
 
 @command(
@@ -33,25 +34,19 @@ def bump(
     dry_run: bool = False,
     force: bool = False,
     offline: bool = False,
-    jobs: int = 0,
+    jobs: str = "",
 ) -> None:
     """Pin a new release: recipe, manifests, README, CHANGELOG, once every package is tried."""
     from pipeline.bump import pin, upstream_tags
-    from pipeline.model import Options
 
     if list:
         upstream_tags.show(ROOT, source)
         return
     request = pin.Request(
-        version=version,
-        line=line,
-        source=source,
-        draft=draft,
-        released=released,
-        accept=accept,
+        *(version, line, source, draft, released, accept),
         force=force,
         dry_run=dry_run,
-        options=Options(offline, jobs),
+        options=Options(offline, number("jobs", jobs)),
     )
     pin.run(ROOT, request)
 
@@ -69,15 +64,15 @@ def bump(
 def release(
     c: Context,
     version: str = "",
-    release: int = 0,
+    release: str = "",
     reason: str = "",
     source: str = "",
     offline: bool = False,
-    jobs: int = 0,
+    jobs: str = "",
 ) -> None:
     """Raise the release number of a pinned release, once every package is tried."""
     from pipeline.bump import release_number
-    from pipeline.model import Options
 
-    request = release_number.Request(version, release, reason, source, Options(offline, jobs))
+    options = Options(offline, number("jobs", jobs))
+    request = release_number.Request(version, number("release", release), reason, source, options)
     release_number.run(ROOT, request)

@@ -5,13 +5,13 @@ import sys
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from cli.command import FLAGS, PACKAGE_FLAGS, ROOT, command
+from cli.command import FLAGS, PACKAGE_FLAGS, ROOT, command, number
+from pipeline.model import Selection
 
 
 @command(help={"unit": "the service (default: nginx)", "version": "release", "flavor": "or secure"})
 def dropin(c: Context, unit: str = "nginx", version: str = "", flavor: str = "") -> None:
     """Print the systemd drop-in that starts a service on the library."""
-    from pipeline.build.selection import Selection
     from pipeline.service import dropin
 
     dropin.run(ROOT, unit, Selection(version=version, flavor=flavor))
@@ -20,7 +20,6 @@ def dropin(c: Context, unit: str = "nginx", version: str = "", flavor: str = "")
 @command(help=PACKAGE_FLAGS)
 def run(c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = "") -> None:
     """Run a program on a built library: `invoke run -- PROGRAM ARGUMENT ...`."""
-    from pipeline.build.selection import Selection
     from pipeline.service import run
 
     # invoke joins what follows `--` to one text; here it is as the shell has taken it apart.
@@ -33,7 +32,7 @@ def status(c: Context, pid: str = "", name: str = "nginx") -> None:
     """Show whether live processes run on mimalloc, on which file, and how large they are."""
     from pipeline.service import status
 
-    status.run(ROOT, pid, name)
+    status.run(ROOT, number("pid", pid), name)
 
 
 @command(
@@ -65,20 +64,10 @@ def compare(
     sample: bool = False,
 ) -> None:
     """Compare nginx on each allocator under load: listings, JSON, a picture."""
-    from pipeline.build.selection import Selection
     from pipeline.compare import run
     from pipeline.compare.settings import Request
 
-    run.run(
-        ROOT,
-        Request(
-            packages=Selection(version=version, dist=dist, flavor=flavor),
-            nginx=nginx,
-            allocators=tuple(allocator or ()),
-            loads=load,
-            rounds=rounds,
-            seconds=seconds,
-            output=output,
-            sample=sample,
-        ),
-    )
+    packages = Selection(version=version, dist=dist, flavor=flavor)
+    numbers = number("rounds", rounds), number("seconds", seconds)
+    request = Request(packages, nginx, tuple(allocator or ()), load, *numbers, output, sample)
+    run.run(ROOT, request)

@@ -58,7 +58,7 @@ def copy(folder: Path) -> None:
         else:
             shutil.copy(source, target)
     shutil.copy(ROOT / SETTINGS, folder)
-    with (folder / "pipeline" / "checks" / "evidence.py").open("a") as checks:
+    with (folder / "pipeline" / "checks" / "package.py").open("a") as checks:
         checks.write(CANARY)
 
 

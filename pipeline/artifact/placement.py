@@ -1,29 +1,41 @@
 """The checked package gets its final name in ``dist/``, with its statement and its bill."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.artifact import provenance, statement
-from pipeline.artifact.provenance import Artifact, descriptor
-from pipeline.model import Built, Plan
-from pipeline.model.errors import CheckError
-from pipeline.steps import srpm
+from pipeline.artifact.provenance import Artifact
+from pipeline.inspect import payload
+from pipeline.model import PLAIN, Built, Plan
+from pipeline.model.errors import CheckError, RequestError
 from pipeline.system import locks
 from pipeline.system.checksum import sha256_of
 from pipeline.system.workspace import StepDirs, Workspace, place, place_text
-from pipeline.toolchain import cmake, compiler, rpmbuild
+from pipeline.toolchain import compiler, rpmbuild
 
 # The names of the artifacts' keys, each of the last step's key and the code of this module.
 PACKAGE, SOURCE_PACKAGE = "artifact", "source-artifact"
 
 
-def destination(plan: Plan, workspace: Workspace, *, source: bool = False) -> Path:
-    """The final name of a plan's package, or of its source package."""
-    if source:
-        return workspace.dist / plan.root.dist / "source" / plan.source_name
+def destination(plan: Plan, workspace: Workspace) -> Path:
+    """The final name of a plan's package."""
     return workspace.dist / plan.root.dist / plan.arch / plan.file_name
+
+
+def existing(plan: Plan, workspace: Workspace) -> Path:
+    """The package in ``dist/``, up to date or not. Raises RequestError if there is none."""
+    rpm = destination(plan, workspace)
+    if not rpm.exists():
+        raise RequestError("there is no such package yet", file=rpm, hint=build_command(plan))
+    return rpm
+
+
+def build_command(plan: Plan) -> str:
+    """The command that builds a package."""
+    flavor = "" if plan.variant == PLAIN else f" --flavor {plan.variant}"
+    words = f"--version {plan.recipe.version} --dist {plan.root.dist} --arch {plan.arch}{flavor}"
+    return f"invoke build {words}"
 
 
 def finished(plan: Plan, dirs: StepDirs, *, locked: bool = False) -> Built | None:
@@ -54,7 +66,7 @@ def place_package(plan: Plan, dirs: StepDirs) -> Built:
         arch=plan.arch,
         key=dirs.keys[PACKAGE],
         origin=json.loads(dirs.origin.read_text(encoding="utf-8")),
-        options=cmake.options(plan),
+        options=compiler.options(plan),
         tools={**compiler.versions(plan), **rpm_tools},
         files=_regular_files(dirs.unpacked),
     )
@@ -75,22 +87,24 @@ def place_package(plan: Plan, dirs: StepDirs) -> Built:
 
 def place_source_package(plan: Plan, dirs: StepDirs) -> Path:
     """Give the source package its final name, if it is not up to date there."""
-    target, key = destination(plan, dirs.workspace, source=True), dirs.keys[SOURCE_PACKAGE]
+    target = dirs.workspace.dist / plan.root.dist / "source" / plan.source_name
+    folder, key = dirs.folder("srpm"), dirs.keys[SOURCE_PACKAGE]
     with locks.locked(dirs.workspace.locks, plan.source_name):
         statement.finish_interrupted_signing(target)
-        if not statement.matches(target, key=key):
-            made, files = srpm.results(plan, dirs)
-            package = Artifact(
-                plan=plan,
-                name=plan.name,
-                arch="src",
-                key=key,
-                origin=json.loads(dirs.fetched.read_text(encoding="utf-8")),
-                options=plan.options,
-                tools={"rpmbuild": rpmbuild.version()},
-                files=files,
-            )
-            _place(package, made, target, dirs.workspace.root)
+        if statement.matches(target, key=key):
+            return target
+        files = [folder / f"{plan.name}.spec", *sorted((folder / "sources").iterdir())]
+        package = Artifact(
+            plan=plan,
+            name=plan.name,
+            arch="src",
+            key=key,
+            origin=json.loads(dirs.fetched.read_text(encoding="utf-8")),
+            options=plan.options,
+            tools={"rpmbuild": rpmbuild.version()},
+            files={file.name: file for file in files},
+        )
+        _place(package, folder / "rpms" / plan.source_name, target, dirs.workspace.root)
     return target
 
 
@@ -115,14 +129,13 @@ def _place(artifact: Artifact, made: Path, target: Path, root: Path) -> None:
     if not signer:
         place(made, target)
     place_text(bill_text, bill)
-    subject = descriptor(target.name, sha256_of(made))
-    content = provenance.statement(artifact, subject, [descriptor(bill.name, sha256_of(bill))])
+    content = provenance.statement(artifact, made, bill)
     if signer:
-        content = statement.with_signer(content, target, sha256_of(target), signer)
-    place_text(statement.text(content), statement_file)
+        statement.set_signer(content, sha256_of(target), signer)
+    statement.write(content, statement_file)
 
 
-def _regular_files(root: Path) -> Mapping[str, Path]:
+def _regular_files(root: Path) -> dict[str, Path]:
     """The regular files of an unpacked package, by their installed paths."""
-    files = (file for file in sorted(root.rglob("*")) if file.is_file() and not file.is_symlink())
-    return {f"/{file.relative_to(root)}": file for file in files}
+    files = payload.entries(root)
+    return {path: file for path, file in files if file.is_file() and not file.is_symlink()}

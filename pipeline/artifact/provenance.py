@@ -8,6 +8,7 @@ from typing import Any
 from packageurl import PackageURL
 
 from pipeline.model import Plan
+from pipeline.system.checksum import sha256_of
 
 # The names of all fields are those of in-toto's Statement and SLSA's predicate, both version 1
 # (in-toto/attestation: spec/v1/statement.md, slsa.dev/spec/v1.0/provenance).
@@ -40,10 +41,11 @@ class Artifact:
     files: Mapping[str, Path]
 
 
-def statement(
-    artifact: Artifact, subject: Descriptor, byproducts: list[Descriptor]
-) -> dict[str, Any]:
-    """The statement about a package; equal for equal packages, whoever builds them, and when."""
+def statement(artifact: Artifact, rpm: Path, bill: Path) -> dict[str, Any]:
+    """The statement about a package and its bill of materials.
+
+    It is equal for equal packages, whoever builds them, and when.
+    """
     plan, recipe = artifact.plan, artifact.plan.recipe
     internal = {
         "key": artifact.key,
@@ -66,10 +68,11 @@ def statement(
         "internalParameters": internal,
         "resolvedDependencies": list(_dependencies(artifact)),
     }
+    byproducts = [descriptor(bill.name, sha256_of(bill))]
     details = {"builder": {"id": plan.package.provenance.builder}, "byproducts": byproducts}
     return {
         "_type": STATEMENT,
-        "subject": [subject],
+        "subject": [descriptor(rpm.name, sha256_of(rpm))],
         "predicateType": PREDICATE,
         "predicate": {"buildDefinition": definition, "runDetails": details},
     }
@@ -89,12 +92,8 @@ def tool_purl(name: str, version: str) -> PackageURL:
 
 def _dependencies(artifact: Artifact) -> Iterator[Descriptor]:
     """The source, our patches, and the programs used."""
-    recipe, origin = artifact.plan.recipe, artifact.origin
-    source: Descriptor = {"name": f"mimalloc-{recipe.version}", "digest": _digest(origin)}
-    kind, reference = origin["kind"], origin["reference"]
-    if uri := _source_uri(kind, reference):
-        source["uri"] = uri
-    yield source | {"annotations": {"kind": kind, "reference": reference}}
+    recipe = artifact.plan.recipe
+    yield {"name": f"mimalloc-{recipe.version}", **_source(artifact.origin)}
     for patch in recipe.patch:
         name = f"patches/{recipe.version}/{patch.file}"
         yield descriptor(name, patch.sha256, annotations={"why": patch.why})
@@ -102,23 +101,21 @@ def _dependencies(artifact: Artifact) -> Iterator[Descriptor]:
         yield {"name": name, "uri": tool_purl(name, version).to_string()}
 
 
-def _source_uri(kind: str, reference: str) -> str:
-    """Where a source can be downloaded; empty if it is not public."""
+def _source(origin: Mapping[str, str]) -> Descriptor:
+    """The digests of the source, its URI if it is public, and where it is from."""
+    kind, reference = origin["kind"], origin["reference"]
+    digest = {"gitCommit": reference} if kind == "git" else {}
+    if kind == "folder":  # `dirHash` is in-toto's name for the digest of a folder
+        digest["dirHash"] = reference.removeprefix("sha256:")
+    else:
+        digest["sha256"] = origin["sha256"]
+    source: Descriptor = {"digest": digest}
+    name, _, version = reference.replace("==", "=").partition("=")
     if kind == "url":
-        return reference
-    if kind == "sdist":
-        name, _, version = reference.partition("==")
-        return PackageURL("pypi", None, name, version).to_string()
-    if kind == "debian":
-        name, _, version = reference.partition("=")
-        return PackageURL("deb", "debian", name, version, {"arch": "source"}).to_string()
-    return ""
-
-
-def _digest(origin: Mapping[str, str]) -> dict[str, str]:
-    """The digests that identify the source; `dirHash` is in-toto's name for that of a folder."""
-    if origin["kind"] == "folder":
-        return {"dirHash": origin["reference"].removeprefix("sha256:")}
-    if origin["kind"] == "git":
-        return {"gitCommit": origin["reference"], "sha256": origin["sha256"]}
-    return {"sha256": origin["sha256"]}
+        source["uri"] = reference
+    elif kind == "sdist":
+        source["uri"] = PackageURL("pypi", None, name, version).to_string()
+    elif kind == "debian":
+        purl = PackageURL("deb", "debian", name, version, {"arch": "source"})
+        source["uri"] = purl.to_string()
+    return source | {"annotations": {"kind": kind, "reference": reference}}

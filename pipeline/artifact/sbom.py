@@ -56,9 +56,7 @@ def _package(artifact: Artifact) -> component.Component:
     version = f"{plan.recipe.version}-{plan.release}"
     qualifiers = {"arch": artifact.arch, "distro": plan.root.dist}
     purl = PackageURL("rpm", None, artifact.name, version, qualifiers)
-    summary = plan.summary
-    if subpackage and artifact.name == subpackage.name:
-        summary = subpackage.summary
+    summary = plan.summary if artifact.name == plan.name or not subpackage else subpackage.summary
     return component.Component(
         type=component.ComponentType.LIBRARY,
         bom_ref=purl.to_string(),

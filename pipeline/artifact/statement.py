@@ -1,15 +1,19 @@
 """The statement beside a package: whether the package matches it, and how signing changes it."""
 
 import json
-from collections.abc import Mapping
+import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.artifact import signed_content
 from pipeline.artifact.provenance import PREDICATE, STATEMENT, descriptor
 from pipeline.model.errors import CheckError
 from pipeline.system.checksum import sha256_of
 from pipeline.system.workspace import place, place_text
+
+# The lead of an RPM file, then headers: a magic number, four bytes, the number of entries, the
+# bytes of their values. Source: rpm's documentation of the package format, version 4.
+_LEAD, _INTRO, _ENTRY, _PADDING = 96, struct.Struct(">4s4xII"), 16, 8
+_MAGIC = b"\x8e\xad\xe8\x01"
 
 
 class _Fields(NamedTuple):
@@ -66,13 +70,9 @@ def signer(rpm: Path, unsigned: Path) -> str:
     Also empty if its signed content differs from that of ``unsigned``.
     """
     fields = _read(rpm, accompanying_files(rpm)[0])
-    if fields is None or not rpm.is_file() or sha256_of(rpm) != fields.sha256:
+    if fields is None or not fields.signer or not rpm.is_file() or sha256_of(rpm) != fields.sha256:
         return ""
-    try:
-        same = signed_content.read(rpm) == signed_content.read(unsigned)
-    except CheckError:
-        return ""
-    return fields.signer if same else ""
+    return fields.signer if signed_content(rpm) == signed_content(unsigned) else ""
 
 
 def replace_with_signed(rpm: Path, signed: Path, signer: str) -> None:
@@ -84,19 +84,19 @@ def replace_with_signed(rpm: Path, signed: Path, signer: str) -> None:
     """
     current, upcoming = accompanying_files(rpm)[0], _upcoming(rpm)
     statement = json.loads(current.read_text(encoding="utf-8"))
-    place_text(text(with_signer(statement, rpm, sha256_of(signed), signer)), upcoming)
+    set_signer(statement, sha256_of(signed), signer)
+    write(statement, upcoming)
     place(signed, rpm)
     upcoming.replace(current)
 
 
-def with_signer(statement: dict[str, Any], rpm: Path, sha256: str, signer: str) -> dict[str, Any]:
+def set_signer(statement: dict[str, Any], sha256: str, signer: str) -> None:
     """Change a statement into one about the signed file, which keeps the checksum as built."""
     (before,) = statement["subject"]
-    statement["subject"] = [descriptor(rpm.name, sha256, annotations={"signer": signer})]
+    statement["subject"] = [descriptor(before["name"], sha256, annotations={"signer": signer})]
     if "annotations" not in before:
         byproducts = statement["predicate"]["runDetails"]["byproducts"]
         byproducts.append({**before, "annotations": {"state": "as built, not signed"}})
-    return statement
 
 
 def finish_interrupted_signing(rpm: Path) -> None:
@@ -114,6 +114,20 @@ def _upcoming(rpm: Path) -> Path:
     return statement.with_name(f".{statement.name}.next")
 
 
-def text(statement: Mapping[str, Any]) -> str:
-    """The JSON text of a statement."""
-    return json.dumps(statement, indent=2) + "\n"
+def write(statement: dict[str, Any], file: Path) -> None:
+    """Write a statement under its final name, as JSON."""
+    place_text(json.dumps(statement, indent=2) + "\n", file)
+
+
+def signed_content(rpm: Path) -> bytes:
+    """The header and the payload of an RPM file: what a signature covers, and signing leaves.
+
+    Raises CheckError if the file does not begin as an RPM does.
+    """
+    content = rpm.read_bytes()
+    intro = content[_LEAD : _LEAD + _INTRO.size].ljust(_INTRO.size, b"\0")
+    magic, entries, size = _INTRO.unpack(intro)
+    if magic != _MAGIC:
+        raise CheckError(f"{rpm.name} is not an RPM of version 3 or 4", file=rpm)
+    end = _LEAD + _INTRO.size + entries * _ENTRY + size
+    return content[end + -end % _PADDING :]

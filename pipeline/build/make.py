@@ -18,9 +18,6 @@ from pipeline.toolchain import emulator
 
 _DEFAULT = Options()
 
-# Why a run waits.
-_LOCKED = "another run is building it"
-
 
 def step_dirs(plan: Plan, workspace: Workspace, options: Options = _DEFAULT) -> StepDirs:
     """The folders of a plan's steps."""
@@ -31,7 +28,7 @@ def package(plan: Plan, workspace: Workspace, report: Report, options: Options =
     """Make a package, or find that it is up to date."""
     with guarded(), in_use(workspace):
         dirs = step_dirs(plan, workspace, options)
-        waiting = partial(report.wait, plan.nevra, _LOCKED)
+        waiting = partial(report.wait, plan.nevra)
         with locked(workspace.locks, plan.nevra, waiting=waiting):
             if plan.user_source:
                 _advance(plan, dirs, report, "unpack")
@@ -90,7 +87,7 @@ def _advance(plan: Plan, dirs: StepDirs, report: Report, last: str) -> None:
 def _perform(step: Step, plan: Plan, dirs: StepDirs, report: Report) -> None:
     """Run a step in an empty folder, under its lock; the stamp that it is done comes last."""
     folder = dirs.folder(step.name)
-    lock, waiting = f"{step.name}-{folder.name}", partial(report.wait, step.name, _LOCKED)
+    lock, waiting = f"{step.name}-{folder.name}", partial(report.wait, step.name)
     with locked(dirs.workspace.locks, lock, inherited=True, waiting=waiting):
         if dirs.done(step.name).exists():
             report.step(step.name, None)

@@ -8,8 +8,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -28,18 +27,21 @@ Action = Callable[[Plan, Report], Built | Path]
 _REFRESH_SECONDS = 0.25
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
-    """The process that works on a plan."""
+    """The process that works on a plan, and the pipe that its messages come through."""
 
     plan: Plan
     process: BaseProcess
+    pipe: Connection
     began: float
     step: str = ""
 
 
 class _PipeReport(Report):
     """Sends the messages about a package to the process that shows them."""
+
+    bars = False
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -50,15 +52,11 @@ class _PipeReport(Report):
     def begin(self, name: str) -> None:
         self._pipe.send(("step", name))
 
-    def wait(self, name: str, reason: str) -> None:
+    def wait(self, name: str, reason: str = "") -> None:
         self._pipe.send(("step", f"{name}, waiting"))
 
     def step(self, name: str, seconds: float | None, note: str = "") -> None:
         """Not shown: a package has one line."""
-
-    @contextmanager
-    def download(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        yield lambda _: None
 
 
 def run(plans: Sequence[Plan], action: Action, jobs: int, progress: Progress) -> list[Outcome]:
@@ -69,37 +67,35 @@ def run(plans: Sequence[Plan], action: Action, jobs: int, progress: Progress) ->
     # First what is emulated, which takes longest. Then dist by dist: packages of one release and
     # two dists may share a library, and the second would wait for the first.
     waiting = sorted(plans, key=lambda plan: (emulator.runs_here(plan), plan.root.dist, plan.arch))
-    workers, outcomes = dict[Connection, _Worker](), dict[str, Outcome]()
+    workers, outcomes = list[_Worker](), dict[str, Outcome]()
     try:
         while waiting or workers:
             while waiting and len(workers) < jobs:
-                pipe, worker = _start(waiting.pop(0), action)
-                workers[pipe] = worker
-            ready = wait(list(workers), timeout=_REFRESH_SECONDS)
-            for pipe in [pipe for pipe in workers if pipe in ready]:
-                if result := _receive(pipe, workers[pipe], progress):
-                    worker = workers.pop(pipe)
+                workers.append(_start(waiting.pop(0), action))
+            ready = wait([worker.pipe for worker in workers], timeout=_REFRESH_SECONDS)
+            for worker in [worker for worker in workers if worker.pipe in ready]:
+                if result := _receive(worker, progress):
+                    workers.remove(worker)
                     outcome = Outcome(worker.plan, time.monotonic() - worker.began, result)
                     outcomes[worker.plan.nevra] = outcome
                     progress.end(outcome)
-            now = time.monotonic()
-            progress.draw((w.plan.nevra, w.step, now - w.began) for w in workers.values())
+            progress.draw((w.plan.nevra, w.step, time.monotonic() - w.began) for w in workers)
     finally:
-        for worker in workers.values():
+        for worker in workers:
             worker.process.terminate()
-        for worker in workers.values():
+        for worker in workers:
             worker.process.join()
     return [outcomes[plan.nevra] for plan in plans]
 
 
-def _start(plan: Plan, action: Action) -> tuple[Connection, _Worker]:
+def _start(plan: Plan, action: Action) -> _Worker:
     # Forked: what we have read and imported is there already.
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_work, args=(plan, action, theirs, os.getpid()))
     child.start()
     theirs.close()
-    return ours, _Worker(plan, child, time.monotonic())
+    return _Worker(plan, child, ours, time.monotonic())
 
 
 def _work(plan: Plan, action: Action, pipe: Connection, parent: int) -> None:
@@ -113,30 +109,24 @@ def _work(plan: Plan, action: Action, pipe: Connection, parent: int) -> None:
         return
 
 
-def _receive(pipe: Connection, worker: _Worker, progress: Progress) -> Result | None:
+def _receive(worker: _Worker, progress: Progress) -> Result | None:
     """Show a message of a worker; the answer is the result, once it has ended."""
     try:
-        kind, message = pipe.recv()
+        kind, message = worker.pipe.recv()
     except (EOFError, OSError):
-        kind, message = "end", _killed(worker)
+        kind, message = "end", None
     if kind == "step":
         worker.step = message
-    elif kind == "line":
+        return None
+    if kind == "line":
         progress.line(f"{worker.plan.nevra}: {message}")
-    else:
-        pipe.close()
-        worker.process.join()
-        result: Result = message
-        return result
-    return None
-
-
-def _killed(worker: _Worker) -> HostError:
-    """The error for a worker that has sent no result."""
+        return None
+    worker.pipe.close()
     worker.process.join()
     code = worker.process.exitcode or 0
-    return HostError(
+    result: Result = message or HostError(
         f"the process that built {worker.plan.nevra} has ended without a result",
         got=f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}",
         hint="see the lines above; if memory has run out: invoke build --jobs 1 ...",
     )
+    return result

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 # The result of a plan: a package, the folder of a step, or an error.
 Result = Built | Path | PackagingError
 
-# The width of a column of the summary: that of the longest architecture, and a gap.
-_WIDTH = 11
-
 
 class Outcome(NamedTuple):
     """The result of one plan, and how long it took."""
@@ -27,6 +24,15 @@ class Outcome(NamedTuple):
     plan: Plan
     seconds: float
     result: Result
+
+    @property
+    def verdict(self) -> str:
+        """The result in a word or two."""
+        if isinstance(self.result, PackagingError):
+            return "FAILED"
+        if isinstance(self.result, Built):
+            return "built" if self.result.fresh else "up to date"
+        return "done"
 
 
 class Progress:
@@ -44,12 +50,11 @@ class Progress:
 
     def end(self, outcome: Outcome) -> None:
         """Print the outcome of a package."""
-        plan, seconds, result = outcome
-        self.line(f"{plan.nevra:<52} {verdict(result):<10} {seconds:7.1f} s")
-        if isinstance(result, PackagingError):
-            self.line(str(result))
-        elif isinstance(result, Path):
-            self.line(f"  {result}")
+        self.line(f"{outcome.plan.nevra:<52} {outcome.verdict:<10} {outcome.seconds:7.1f} s")
+        if isinstance(outcome.result, PackagingError):
+            self.line(str(outcome.result))
+        elif isinstance(outcome.result, Path):
+            self.line(f"  {outcome.result}")
 
     def draw(self, rows: Iterable[tuple[str, str, float]]) -> None:
         """Draw the table of running builds: package, step, seconds."""
@@ -73,37 +78,25 @@ def live_table() -> "AbstractContextManager[Live | None]":
     return Live(auto_refresh=False, transient=True)
 
 
-def verdict(result: Result) -> str:
-    """The result of a plan in a word or two."""
-    if isinstance(result, PackagingError):
-        return "FAILED"
-    if isinstance(result, Built):
-        return "built" if result.fresh else "up to date"
-    return "done"
-
-
 def matrix(cells: Iterable[tuple[Plan, str]]) -> list[str]:
     """A line for each release, a column for each dist and architecture, in the cells' order."""
-    texts = {(_row(plan), (plan.root.dist, plan.arch)): text for plan, text in cells}
-    rows = list(dict.fromkeys(row for row, _ in texts))
-    columns = list(dict.fromkeys(column for _, column in texts))
+    texts: dict[str, dict[tuple[str, str], str]] = {}
+    for plan, text in cells:
+        row = f"{plan.recipe.version} {plan.variant}".removesuffix(f" {PLAIN}")
+        texts.setdefault(row, {})[plan.root.dist, plan.arch] = text
+    columns = list(dict.fromkeys(column for row in texts.values() for column in row))
+    lines = {"": [dist for dist, _ in columns], "mimalloc": [arch for _, arch in columns]}
+    lines |= {name: [row.get(column, "") for column in columns] for name, row in texts.items()}
+    # A column is as wide as the longest architecture, and a gap.
     return [
-        _line("", (dist for dist, _ in columns)),
-        _line("mimalloc", (arch for _, arch in columns)),
-        *(_line(row, (texts.get((row, column), "") for column in columns)) for row in rows),
+        f"{name:<14}{''.join(f'{cell:>11}' for cell in line)}".rstrip()
+        for name, line in lines.items()
     ]
 
 
-def _row(plan: Plan) -> str:
-    version = plan.recipe.version
-    return version if plan.variant == PLAIN else f"{version} {plan.variant}"
-
-
-def _line(head: str, cells: Iterable[str]) -> str:
-    return "".join([f"{head:<14}", *(f"{cell:>{_WIDTH}}" for cell in cells)]).rstrip()
-
-
-def totals(results: Sequence[Result]) -> str:
-    """How many packages there are of each verdict."""
-    counts = Counter(verdict(result) for result in results)
-    return f"{len(results)} packages: " + ", ".join(f"{n} {word}" for word, n in counts.items())
+def summary(outcomes: Sequence[Outcome]) -> list[str]:
+    """The seconds of each build, or the verdict, as a matrix; the last line counts verdicts."""
+    cells = ((o.plan, o.verdict.replace("built", f"{o.seconds:.1f} s")) for o in outcomes)
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    total = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return [*matrix(cells), "", f"{len(outcomes)} packages: {total}"]

@@ -2,32 +2,15 @@
 
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config import load
-from pipeline.model import PLAIN, Compiler, Machine, Plan, Processor
+from pipeline.model import PLAIN, Compiler, Machine, Plan, Processor, Selection
 from pipeline.model.errors import RecipeError, RequestError
 from pipeline.sources import user
 
 EVERY = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The packages that the user means, in the words of the command line.
-
-    All but ``toolchain`` and ``source`` may be comma lists or ``all``. Empty is the default: that
-    of ``recipes/package.toml``, this host's architecture, the plain flavor, the pinned sources.
-    """
-
-    version: str = ""
-    dist: str = ""
-    arch: str = ""
-    flavor: str = ""
-    toolchain: str = "zig"
-    source: str = ""
-
 
 ALL = Selection(EVERY, EVERY, EVERY, EVERY)
 
@@ -56,15 +39,15 @@ def plans(root: Path, selection: Selection) -> list[Plan]:
 
 def plan(root: Path, version: str, dist: str, arch: str, flavor: str = PLAIN) -> Plan:
     """One plan, of pinned sources. Raises RequestError for an unknown name, also for a list."""
-    return _plan(root, Selection(version, dist, arch, flavor))
+    return single(root, Selection(version, dist, arch, flavor), "a plan is of one package")
 
 
 def single(root: Path, selection: Selection, message: str) -> Plan:
     """The only plan of a selection. Raises RequestError with ``message`` if there are several."""
     selected = plans(root, selection)
     if len(selected) > 1:
-        labels = ", ".join(plan.label for plan in selected)
-        raise RequestError(message, expected="one package", got=labels)
+        got = ", ".join(plan.label for plan in selected)
+        raise RequestError(message, expected="one package", got=got)
     return selected[0]
 
 
@@ -88,24 +71,20 @@ def by_nevra(root: Path, name: str, version: str, release: str, arch: str) -> Pl
 
 
 def _plan(root: Path, selection: Selection) -> Plan:
-    """The plan of a selection of one package. Raises RecipeError for unusable data."""
-    version = load.checked_name("version", selection.version, load.versions(root))
-    dist = load.checked_name("dist", selection.dist, load.dists(root))
-    package, build_root = load.package(root), load.build_root(root, dist)
-    arch = load.checked_name("arch", selection.arch, build_root.machine)
-    variant = load.checked_name("flavor", selection.flavor, package.flavor)
-    machine, source = build_root.machine[arch], selection.source
-    processor = load.processor(root, machine.processor or arch)
+    """The plan of a selection of one package. Raises an error for unusable data."""
+    version, source = selection.version, selection.source
+    package, build_root = load.package(root), load.build_root(root, selection.dist)
+    machine = build_root.machine[selection.arch]
+    processor = load.processor(root, machine.processor or selection.arch)
     return Plan(
         package=package,
         recipe=load.recipe(root, version),
         root=build_root,
-        arch=arch,
+        arch=selection.arch,
         processor=processor,
-        isa=processor.isa(machine.isa),
         compiler=_compiler(root, selection, machine, processor),
-        flavor=package.flavor[variant],
-        variant=variant,
+        flavor=package.flavor[selection.flavor],
+        variant=selection.flavor,
         user_source=user.user_source(source, version, package) if source else None,
     )
 
@@ -120,7 +99,6 @@ def _compiler(root: Path, selection: Selection, machine: Machine, processor: Pro
             expected=f"{machine.isa} in [isa]",
             got=", ".join(compiler.isa),
             file=root / "buildroot" / "toolchains" / f"{name}.toml",
-            hint="add it there",
         )
     if not compiler.target and processor.name != platform.machine():
         raise RequestError(

@@ -129,7 +129,7 @@ def _files(
     old_lists, new_lists = dict[str, list[str]](), dict[str, list[str]]()
     for plan in plans:
         name = f"{plan.root.dist} {plan.variant}" if plan.variant != PLAIN else plan.root.dist
-        file = load.manifest_file(scratch.root, plan)
+        file = load.manifest_files(scratch.root, plan)[0]
         old_file = file.with_name(file.name.replace(new.version, old.version, 1))
         old_paths = old_file.read_text(encoding="utf-8") if old_file.is_file() else ""
         old_lists[name] = neutral(old_paths.splitlines(), old)

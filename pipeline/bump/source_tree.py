@@ -42,15 +42,15 @@ def read(folder: Path, version: str, stem: str) -> Tree:
     Raises VerifyError where header, cmake files and tag do not have the same version.
     """
     major, minor, *_ = version.split(".")
-    number = unpack.header_version(folder)
+    number, config = unpack.versions(folder)
     numbers = _NAMES.search(_text(folder / _CMAKE))
     library = "VERSION {} SOVERSION {}".format(*numbers.groups()) if numbers else ""
     library = Template(library).safe_substitute(
         mi_version=f"{major}.{minor}", mi_version_major=major
     )
     for file, expected, got in (
-        (unpack.CONFIG, {version}, unpack.cmake_version(folder)),
-        (unpack.HEADER, _numbers(version), str(number or "")),
+        (unpack.CONFIG, {version}, config),
+        (unpack.HEADER, _numbers(version), number),
         (_CMAKE, {f"VERSION {major}.{minor} SOVERSION {major}"}, library),
     ):
         if got not in expected:
@@ -61,7 +61,7 @@ def read(folder: Path, version: str, stem: str) -> Tree:
                 file=folder / file,
                 hint="leave this release out, and ask upstream what it is: invoke bump --list",
             )
-    return Tree(identity_of(folder), number, f"{stem}.{major}", f"{stem}.{major}.{minor}")
+    return Tree(identity_of(folder), int(number), f"{stem}.{major}", f"{stem}.{major}.{minor}")
 
 
 def cmake_and_licence(folder: Path) -> tuple[str, str]:

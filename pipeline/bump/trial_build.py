@@ -77,7 +77,7 @@ def write_manifests(scratch: ScratchCheckout) -> list[Plan]:
         if not facts.library:
             raise BumpError("the package has no library", expected=str(plan.library), file=rpm)
         text = manifest(facts.header.paths, facts.library.build_id)
-        load.manifest_file(scratch.root, plan).write_text(text, encoding="utf-8")
+        load.manifest_files(scratch.root, plan)[0].write_text(text, encoding="utf-8")
     return plans
 
 

@@ -7,9 +7,8 @@ from pipeline.model import Facts, Finding, Plan
 
 _FEATURE = re.compile(r"rpmlib\((\w+)\)")
 
-# rpm's notation of a payload: `w`, flags such as the level, a dot, the compressor.
-_PAYLOAD = re.compile(r"w(?P<flags>\w*)\.(?P<stream>xz|gz|bz|lz|zst)dio")
-_COMPRESSORS = {"xz": "xz", "gz": "gzip", "bz": "bzip2", "lz": "lzma", "zst": "zstd"}
+# The compressors of payloads: name in a tag to name in a macro.
+_COMPRESSORS = {"xz": "xz", "gzip": "gz", "bzip2": "bz", "lzma": "lz", "zstd": "zst"}
 _ARCHIVE = "cpio"
 
 # rpm writes no tag for its first digest, MD5 (pgpHashAlgo_e).
@@ -112,20 +111,15 @@ def features(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Fi
             yield Finding("features", "Requires", expected, capability)
     if tags.get("PAYLOADFORMAT") != _ARCHIVE:
         yield Finding("features", "payload format", _ARCHIVE, tags.get("PAYLOADFORMAT", "none"))
-    if macro := rpm.macros.get("_binary_payload"):
-        got = f"{tags.get('PAYLOADCOMPRESSOR', 'none')} {tags.get('PAYLOADFLAGS', 'at no level')}"
-        if got != _payload(macro):
-            yield Finding("features", "payload", _payload(macro), got)
+    payload = rpm.macros.get("_binary_payload")
+    compressor = tags.get("PAYLOADCOMPRESSOR", "none")
+    got = f"w{tags.get('PAYLOADFLAGS', '')}.{_COMPRESSORS.get(compressor, compressor)}dio"
+    if payload and got != payload:
+        yield Finding("features", "payload", payload, got)
     digest = rpm.macros.get("_binary_filedigest_algorithm")
     got = tags.get("FILEDIGESTALGO", _OLDEST_DIGEST)
     if digest and got != digest:
         yield Finding("features", "file digest algorithm", digest, got)
-
-
-def _payload(macro: str) -> str:
-    """The tags of a payload, from the macro that requests it; no tags match an unknown macro."""
-    match = _PAYLOAD.fullmatch(macro)
-    return f"{_COMPRESSORS[match['stream']]} {match['flags']}" if match else f"that of {macro}"
 
 
 def scriptlets(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:

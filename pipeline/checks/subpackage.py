@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.checks import dependencies, evidence, files, metadata
-from pipeline.checks.package import Check
+from pipeline.checks import dependencies, files, metadata
+from pipeline.checks.package import Check, host_names
 from pipeline.model import Facts, Finding, Plan, PlannedSubpackage
 
 _SHELL = "/bin/sh"
@@ -15,7 +15,7 @@ _RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>
 _EVENTS = ("post", "postun")
 
 # The checks that it has in common with the package.
-_SHARED: tuple[Check, ...] = (metadata.features, files.manifest, files.modes, evidence.host_names)
+_SHARED: tuple[Check, ...] = (metadata.features, files.manifest, files.modes, host_names)
 
 
 def check_subpackage(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> list[Finding]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.system.disk import guarded
 from pipeline.system.locks import CACHE, CHECKOUT, cache_locks, locked
 from pipeline.system.report import Report
-from pipeline.system.workspace import Workspace, locate, remove
+from pipeline.system.workspace import locate, remove
 
 
 def run(root: Path, *, everything: bool = False) -> None:
@@ -22,14 +22,10 @@ def run(root: Path, *, everything: bool = False) -> None:
             if lock.stem != CHECKOUT:
                 lock.unlink()
         if everything and place.cache.is_dir():
-            _empty_cache(place, report)
-
-
-def _empty_cache(place: Workspace, report: Report) -> None:
-    """Remove the content of the cache, except its locks: other checkouts may wait for them."""
-    waiting = partial(report.line, "waiting for another checkout that uses the cache")
-    with locked(cache_locks(place), CACHE, waiting=waiting):
-        for entry in place.cache.iterdir():
-            if entry != cache_locks(place):
-                remove(entry)
-    report.line(f"emptied {place.cache}")
+            waiting = partial(report.line, "waiting for another checkout that uses the cache")
+            with locked(cache_locks(place), CACHE, waiting=waiting):
+                for entry in place.cache.iterdir():
+                    # Other checkouts may wait for its locks.
+                    if entry != cache_locks(place):
+                        remove(entry)
+            report.line(f"emptied {place.cache}")

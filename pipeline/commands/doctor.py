@@ -17,9 +17,6 @@ def run(root: Path) -> None:
         report.line(f"{program.name:<14} {state:<36} {program.purpose}{uses}")
     for name, version in host_programs.pinned().items():
         report.line(f"{name:<14} {version:<36} pinned in requirements/build.txt")
-    missing = [program for program in programs if not program.path and "build" in program.uses]
+    missing = [program.name for program in programs if not program.path and "build" in program.uses]
     if missing:
-        raise HostError(
-            "missing: " + ", ".join(program.name for program in missing),
-            hint="./bootstrap invoke doctor",
-        )
+        raise HostError(f"missing: {', '.join(missing)}", hint="./bootstrap invoke doctor")

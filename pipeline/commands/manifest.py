@@ -3,12 +3,13 @@
 import tempfile
 from pathlib import Path
 
-from pipeline.build.selection import Selection, plans
+from pipeline.artifact import placement
+from pipeline.build.selection import plans
 from pipeline.checks import files
 from pipeline.commands import sequential
 from pipeline.config import load
 from pipeline.inspect import package
-from pipeline.model import Plan
+from pipeline.model import Plan, Selection
 from pipeline.model.errors import CheckError
 from pipeline.system import disk, workspace
 from pipeline.system.report import Report
@@ -19,13 +20,9 @@ def run(root: Path, selection: Selection) -> None:
     place, report = workspace.locate(root), Report()
 
     def compare(plan: Plan) -> None:
-        rpm = sequential.built_package(plan, place)
-        manifests = [
-            (load.manifest_file(root, plan), load.manifest(root, plan)),
-            (load.subpackage_manifest_file(root, plan), load.subpackage_manifest(root, plan)),
-        ]
-        # Without a sub-package there is one name, and the second manifest is not used.
-        for name, (file, paths) in zip(plan.file_names, manifests, strict=False):
+        rpm = placement.existing(plan, place)
+        for name, file in zip(plan.file_names, load.manifest_files(root, plan), strict=True):
+            paths = load.manifest(file)
             with disk.guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-") as scratch:
                 facts = package.read(rpm.with_name(name), Path(scratch), library=plan.library)
             for finding in files.manifest(facts, plan, paths):

@@ -1,14 +1,11 @@
 """Do something for many plans, one after the other; report which have failed."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from pipeline.artifact import placement
-from pipeline.model import PLAIN, Plan
-from pipeline.model.errors import PackagingError, RequestError
+from pipeline.model import Plan
+from pipeline.model.errors import PackagingError
 from pipeline.system.report import Report
-from pipeline.system.workspace import Workspace
 
 
 def run(plans: Sequence[Plan], action: Callable[[Plan], None], report: Report, done: str) -> None:
@@ -36,18 +33,3 @@ def fail(failures: Sequence[tuple[Plan, PackagingError]], count: int, done: str)
         f"{len(failures)} of {count} failed, {count - len(failures)} {done}",
         detail="\n".join(f"{plan.nevra}: {problem.what}" for plan, problem in failures),
     )
-
-
-def built_package(plan: Plan, workspace: Workspace) -> Path:
-    """The package in ``dist/``. Raises RequestError if it is not built."""
-    rpm = placement.destination(plan, workspace)
-    if not rpm.exists():
-        raise RequestError("there is no such package yet", file=rpm, hint=build_command(plan))
-    return rpm
-
-
-def build_command(plan: Plan) -> str:
-    """The command that makes a package."""
-    command = f"invoke build --version {plan.recipe.version} --dist {plan.root.dist}"
-    flavor = "" if plan.variant == PLAIN else f" --flavor {plan.variant}"
-    return f"{command} --arch {plan.arch}{flavor}"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pipeline.artifact import placement
 from pipeline.build import make
-from pipeline.build.selection import Selection, plans
+from pipeline.build.selection import plans
 from pipeline.commands import sequential
-from pipeline.model import Plan
+from pipeline.model import Plan, Selection
 from pipeline.smoke import suite
 from pipeline.system import disk, locks, workspace
 from pipeline.system.report import Report
@@ -17,10 +17,9 @@ def run(root: Path, selection: Selection) -> None:
     place, report = workspace.locate(root), Report()
 
     def smoke(plan: Plan) -> None:
-        rpm = sequential.built_package(plan, place)
+        rpm = placement.existing(plan, place)
         if not placement.finished(plan, make.step_dirs(plan, place)):
-            command = sequential.build_command(plan)
-            report.line(f"  outdated, and run as it is; to build it again: {command}")
+            report.line(f"  outdated; to build it again: {placement.build_command(plan)}")
         with disk.guarded(), locks.in_use(place):
             suite.run(plan, rpm, place, report)
 

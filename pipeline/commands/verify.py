@@ -2,10 +2,10 @@
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.artifact import signed_content
+from pipeline.artifact import statement
 from pipeline.build import make, selection
 from pipeline.inspect import header, payload
 from pipeline.model import Options
@@ -21,9 +21,6 @@ _DATA = ("recipes", "patches", "buildroot")
 # Tags of signatures and checksums: they differ only where something else does.
 _DERIVED = re.compile(r"(SIG|RSA|DSA|OPENPGP).*|FILEDIGESTS|SHA(1|256)HEADER|PAYLOADDIGEST(ALT)?")
 
-# Lines of a tag that a difference shows.
-_SHOWN_LINES = 3
-
 
 def run(root: Path, rpm: Path, *, offline: bool) -> None:
     """Build the package of an RPM file in an empty work folder, and compare.
@@ -32,44 +29,34 @@ def run(root: Path, rpm: Path, *, offline: bool) -> None:
     with every difference.
     """
     report = Report()
-    with guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-verify-") as scratch:
-        _verify(rpm, locate(root), Path(scratch), report, Options(offline))
+    with guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-verify-") as folder:
+        if not rpm.is_file():
+            raise RequestError("no such package", file=rpm)
+        scratch = Path(folder)
+        tags = header.read(rpm, home=scratch).tags
+        nevra = [tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH")]
+        plan = selection.by_nevra(root, *nevra)
+        report.line(rpm.name)
+        checkout, options = Workspace(scratch / "checkout", locate(root).cache), Options(offline)
+        checkout.root.mkdir()
+        for name in _DATA:
+            (checkout.root / name).symlink_to(root / name)
+        if tags.get("SOURCEPACKAGE") == "1":
+            again = make.source_package(plan, checkout, report, options)
+        else:
+            built = make.package(plan, checkout, report, options)
+            again = built.rpm.with_name("{}-{}-{}.{}.rpm".format(*nevra))
+        if statement.signed_content(rpm) != statement.signed_content(again):
+            lines = list(differences(rpm, again, scratch, plan.package.limits.unpacked))
+            raise CheckError(
+                f"{rpm.name} is not what its recipe makes: {len(lines)} difference(s)",
+                expected=f"sha256 {sha256_of(again)}",
+                got=f"sha256 {sha256_of(rpm)}",
+                detail="\n".join(lines),
+                file=rpm,
+                hint="git log: was it built from another commit of this project?",
+            )
     report.line(f"  as its recipe makes it, byte for byte: {rpm}")
-
-
-def _verify(rpm: Path, place: Workspace, scratch: Path, report: Report, options: Options) -> None:
-    if not rpm.is_file():
-        raise RequestError("no such package", file=rpm)
-    tags = header.read(rpm, home=scratch).tags
-    fields = (tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH"))
-    plan = selection.by_nevra(place.root, *fields)
-    checkout = _checkout(place, scratch)
-    report.line(rpm.name)
-    if tags.get("SOURCEPACKAGE") == "1":
-        again = make.source_package(plan, checkout, report, options)
-    else:
-        again = make.package(plan, checkout, report, options).rpm
-        if plan.subpackage and plan.subpackage.name == tags["NAME"]:
-            again = again.with_name(plan.subpackage.file_name)
-    if signed_content.read(rpm) != signed_content.read(again):
-        lines = list(differences(rpm, again, scratch, plan.package.limits.unpacked))
-        raise CheckError(
-            f"{rpm.name} is not what its recipe makes: {len(lines)} difference(s)",
-            expected=f"sha256 {sha256_of(again)}",
-            got=f"sha256 {sha256_of(rpm)}",
-            detail="\n".join(lines),
-            file=rpm,
-            hint="git log: was it built from another commit of this project?",
-        )
-
-
-def _checkout(place: Workspace, scratch: Path) -> Workspace:
-    """A checkout with the same data and cache, in which nothing is built yet."""
-    root = scratch / "checkout"
-    root.mkdir()
-    for name in _DATA:
-        (root / name).symlink_to(place.root / name)
-    return Workspace(root, place.cache)
 
 
 def differences(old: Path, new: Path, scratch: Path, limit: int) -> Iterator[str]:
@@ -80,10 +67,9 @@ def differences(old: Path, new: Path, scratch: Path, limit: int) -> Iterator[str
     got = _content(old, scratch / "old", limit)
     expected = _content(new, scratch / "new", limit)
     for name in {**got, **expected}:
-        values = expected.get(name, "none"), got.get(name, "none")
-        if values[0] != values[1]:
-            shown = [_other_lines(values[0], values[1]), _other_lines(values[1], values[0])]
-            yield f"{name}: expected {shown[0]}, got {shown[1]}"
+        lines, others = (texts.get(name, "none").splitlines() for texts in (expected, got))
+        if lines != others:
+            yield f"{name}: expected {_first(lines, others)}, got {_first(others, lines)}"
 
 
 def _content(rpm: Path, scratch: Path, limit: int) -> dict[str, str]:
@@ -99,7 +85,6 @@ def _content(rpm: Path, scratch: Path, limit: int) -> dict[str, str]:
     return content
 
 
-def _other_lines(value: str, other: str) -> str:
-    """The first lines of a value that another one does not have."""
-    lines = sorted(set(value.splitlines()) - set(other.splitlines()))
-    return "; ".join(lines[:_SHOWN_LINES] or [value])
+def _first(lines: Sequence[str], others: Sequence[str]) -> str:
+    """The first three of the lines that the others do not have."""
+    return "; ".join((sorted(set(lines) - set(others)) or lines)[:3])

@@ -8,7 +8,7 @@ from operator import attrgetter
 from pipeline.compare.allocators import Allocator
 from pipeline.compare.nginx import Measurement
 from pipeline.compare.settings import Load, Settings
-from pipeline.compare.statistics import C_LIBRARY, CONTROL, MINIMUM_ROUNDS, NOISE, Results, spread
+from pipeline.compare.statistics import C_LIBRARY, CONTROL, MINIMUM_ROUNDS, Results, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +88,20 @@ def _verdicts(results: Results[Measurement], load: Load) -> Iterator[str]:
             continue
         differences, noise = list[str](), list[str]()
         for column in (RATE, P99, RSS_PEAK, RSS_IDLE):
-            ratio = spread(results.ratios(load.name, name, column)).median
-            if results.verdict(load.name, name, column) == NOISE:
-                noise.append(column.label)
-            else:
+            if results.differs(load.name, name, column):
+                ratio = spread(results.ratios(load.name, name, column)).median
                 word = column.more if ratio > 1 else column.less
                 differences.append(f"{column.label} {word} ({ratio:.2f})")
+            else:
+                noise.append(column.label)
         if noise:
             differences.append(f"within noise: {', '.join(noise)}")
         yield f"{name}, of {C_LIBRARY}: {'; '.join(differences)}"
-    broken = {
-        name: sum(results.values(load.name, name, attrgetter("answers.broken")))
-        for name in results.subjects
-    }
-    if any(broken.values()):
-        counts = [f"{name} {count}" for name, count in broken.items() if count]
-        yield f"connections that failed: {', '.join(counts)}"
+    broken = attrgetter("answers.broken")
+    counts = {name: sum(results.values(load.name, name, broken)) for name in results.subjects}
+    if any(counts.values()):
+        failed = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+        yield f"connections that failed: {failed}"
 
 
 def document(

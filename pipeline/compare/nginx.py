@@ -32,6 +32,7 @@ _SITE = """server {{
     location ~ \\.php$ {{ return 404; }}
 }}
 """
+_NONE = "no allocator but the C library's"
 _RESULT = re.compile(r"^result (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
 
 
@@ -100,42 +101,36 @@ class Server:
     def check(self) -> None:
         """Raise CompareError unless master and workers have mapped the allocator, and no other."""
         name, library = self.allocator.name, self.allocator.library
-        expected = {str(library.resolve())} if library else set()
-        processes = procfs.family(self.master.pid)
+        own, processes = str(library.resolve()) if library else "", procfs.family(self.master.pid)
         if len(processes) < 2:
             raise self._error(f"nginx does not run on {name}")
         for member in processes:
             files = {file.path for file in member.mapped or ()}
-            got = {file for file in files if file in expected or ALLOCATORS.match(Path(file).name)}
-            if got != expected:
-                raise self._error(
-                    f"nginx is not on {name}, or not on it alone",
-                    expected=", ".join(expected) or "no allocator but the C library's",
-                    got=", ".join(sorted(got)) or "no allocator but the C library's",
-                )
+            mapped = [path for path in files if path == own or ALLOCATORS.match(Path(path).name)]
+            if mapped != ([own] if own else []):
+                what, got = f"nginx is not on {name}, or not on it alone", ", ".join(sorted(mapped))
+                raise self._error(what, expected=own or _NONE, got=got or _NONE)
 
     def _error(self, what: str, expected: str = "", got: str = "") -> CompareError:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        detail = "\n".join(lines[-process.LAST_LINES :])
+        detail = _last_lines(self.log)
         return CompareError(what, expected=expected, got=got, file=self.log, detail=detail)
 
 
 @contextlib.contextmanager
 def started(setup: Setup, allocator: Allocator, folder: Path) -> Iterator[Server]:
     """An nginx with all its workers, which are on the allocator before and after."""
+    settings, variables = setup.settings, allocator.variables()
     with contextlib.ExitStack() as stack:
         ports = {name: stack.enter_context(nginx.reserved_port()) for name in PORTS}
-        sites = "".join(_SITE.format(n=n, **ports) for n in range(setup.settings.sites))
-        values = {"workers": setup.settings.workers, "content": setup.content, "sites": sites}
-        nginx.prepare(folder, setup.program, TEMPLATE, {**ports, **values})
-        log, argv = folder / "log", nginx.command(setup.program, folder)
-        master = stack.enter_context(process.running(argv, log=log, env=allocator.variables()))
-        nginx.wait_for_workers(master, setup.settings.workers)
-        server = Server(master, ports, allocator, log)
+        sites = "".join(_SITE.format(n=n, **ports) for n in range(settings.sites))
+        values = {"workers": settings.workers, "content": setup.content, "sites": sites, **ports}
+        run = nginx.started(setup.program, folder, TEMPLATE, values, variables)
+        server = Server(stack.enter_context(run), ports, allocator, folder / "log")
+        nginx.wait_for_workers(server.master, settings.workers)
         server.check()
         yield server
         server.check()
-        nginx.stop(master)
+        nginx.stop(server.master)
 
 
 def measure(setup: Setup, allocator: Allocator, load: Load, folder: Path) -> Measurement:
@@ -174,13 +169,16 @@ def attack(server: Server, load: Load, seconds: int) -> tuple[Answers, list[Size
                 server.master.send_signal(signal.SIGHUP)
                 reloads += 1
             time.sleep(_INTERVAL)
-    output = log.read_text(encoding="utf-8", errors="replace")
-    result = _RESULT.search(output)
+    result = _RESULT.search(log.read_text(encoding="utf-8", errors="replace"))
     if wrk.returncode != 0 or not result:
-        detail = "\n".join(output.splitlines()[-process.LAST_LINES :])
-        got = f"exit code {wrk.returncode}"
-        raise CompareError(f"wrk fails ({load.name})", got=got, detail=detail)
+        what, got = f"wrk fails ({load.name})", f"exit code {wrk.returncode}"
+        raise CompareError(what, got=got, detail=_last_lines(log))
     return parse(*map(int, result.groups())), sizes
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(lines[-process.LAST_LINES :])
 
 
 def parse(requests: int, took: int, p50: int, p99: int, refused: int, broken: int) -> Answers:
@@ -197,12 +195,10 @@ def create_content(folder: Path) -> None:
     for kib in (256, 1024, 4096):
         (served / f"{kib}k.bin").write_bytes(random.Random(kib).randbytes(kib * 1024))
     words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1".split()
+    words += ["-subj", "/CN=localhost"]
     files = ("-keyout", folder / "key.pem", "-out", folder / "certificate.pem")
-    process.run(
-        [*words, "-subj", "/CN=localhost", *files],
-        log=folder / "log",
-        error=CompareError("openssl makes no certificate"),
-    )
+    error = CompareError("openssl makes no certificate")
+    process.run([*words, *files], log=folder / "log", error=error)
 
 
 def text(size: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.compare.allocators import Allocator
 from pipeline.compare.listing import P99, RATE, RSS_IDLE, RSS_PEAK, Column
 from pipeline.compare.nginx import Measurement
-from pipeline.compare.statistics import C_LIBRARY, CONTROL, NOISE, Results, spread
+from pipeline.compare.statistics import C_LIBRARY, CONTROL, Results, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,6 @@ _PALE = "73"  # added to a colour: 45 % of it
 
 # The files have no date and no random names: the same results give the same bytes.
 _STYLE: Any = {"svg.hashsalt": "mimalloc-custom", "svg.fonttype": "path", "font.size": 9}
-_DPI = 110
 
 
 def draw(
@@ -31,13 +30,11 @@ def draw(
 ) -> None:
     """Draw the picture into files; the ending of each is its format."""
     import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
         height = 0.9 + len(results.cases) * (0.7 + 0.24 * len(allocators))
         figure = Figure(figsize=(13, height), layout="constrained")
-        FigureCanvasAgg(figure)
         panels = figure.subplots(len(results.cases), len(_PANELS), squeeze=False, sharey="row")
         for row, case in zip(panels, results.cases, strict=True):
             for axes, column in zip(row, _PANELS.values(), strict=True):
@@ -52,7 +49,7 @@ def draw(
         )
         for file in files:
             metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
-            figure.savefig(file, dpi=_DPI, metadata=metadata)
+            figure.savefig(file, dpi=110, metadata=metadata)
 
 
 def _panel(
@@ -70,7 +67,7 @@ def _panel(
     for place, name in enumerate(names):
         if name in (C_LIBRARY, CONTROL):
             colours[place] = _GREY
-        if name != C_LIBRARY and results.verdict(case, name, column) == NOISE:
+        if name != C_LIBRARY and not results.differs(case, name, column):
             colours[place] += _PALE
     drawn = axes.barh(names, medians, xerr=ranges, color=colours, capsize=2)
     labels = [f"{median:.0f}" if median >= 100 else f"{median:.1f}" for median in medians]

@@ -5,7 +5,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.compare import host_description, listing, nginx, plot
+from pipeline.compare import listing, nginx, plot
 from pipeline.compare.allocators import Allocator, gather
 from pipeline.compare.nginx import Measurement, Setup, measure
 from pipeline.compare.settings import Request, requested
@@ -15,31 +15,27 @@ from pipeline.smoke import nginx as host_nginx
 from pipeline.system import workspace
 from pipeline.system.disk import guarded
 from pipeline.system.report import Report
+from pipeline.toolchain import host_programs
 
 
 def run(root: Path, request: Request) -> Path:
     """Compare, print and write the results; returns the folder of JSON and pictures."""
     settings, program, report = requested(request), _nginx(request.nginx), Report()
-    _check_host()
     place = workspace.locate(root)
     target = Path(request.output).absolute() if request.output else place.work / "compare"
-    host = host_description.lines()
+    files = [target / f"nginx.{ending}" for ending in ("json", "svg", "png")]
+    host = host_programs.description()
     with guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-compare-") as scratch:
         setup = Setup(program, settings, Path(scratch) / "content")
         allocators, missing = gather(place, Path(scratch), request, settings.allocators)
-        for line in (*host, ""):
-            report.line(line)
+        report.line("\n".join([*host, ""]))
         results = measure_all(setup, allocators, report)
-        report.line("")
-        for line in listing.lines(results, settings):
-            report.line(line)
+        report.line("\n".join(["", *listing.lines(results, settings)]))
         for name, reason in missing.items():
             report.line(f"NOT MEASURED: {name}: {reason}")
-        files = [target / f"nginx.{ending}" for ending in ("json", "svg", "png")]
         workspace.place_text(listing.document(results, settings, allocators, host), files[0])
         plot.draw(results, allocators, files[1:])
-    for line in ("", *(f"  {file}" for file in files)):
-        report.line(line)
+    report.line("\n".join(["", *(f"  {file}" for file in files)]))
     return target
 
 
@@ -61,15 +57,12 @@ def measure_all(setup: Setup, allocators: list[Allocator], report: Report) -> Re
 
 
 def _nginx(path: str) -> str:
+    """The nginx to run. Raises an error, before measuring, for all that is missing in the end."""
     if path and not Path(path).is_file():
         raise RequestError("--nginx", expected="the path of an nginx", got=path)
-    return str(Path(path).absolute()) if path else host_nginx.find()
-
-
-def _check_host() -> None:
-    """Raise HostError where something is missing that is needed in the end: before measuring."""
     for program, purpose in (("wrk", "put nginx under load"), ("openssl", "make a certificate")):
         if not shutil.which(program):
             raise HostError(f"no {program} on this host to {purpose}", hint="invoke doctor")
     if not find_spec("matplotlib"):
         raise HostError("no matplotlib to draw the pictures", hint="./bootstrap invoke compare")
+    return str(Path(path).absolute()) if path else host_nginx.find()

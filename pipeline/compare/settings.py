@@ -5,12 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.build.selection import Selection
 from pipeline.config import toml
 from pipeline.config.load import checked_name
-from pipeline.model.errors import RequestError
-
-FILE = Path(__file__).with_name("settings.toml")
+from pipeline.model import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +21,8 @@ class Request:
     nginx: str = ""
     allocators: tuple[str, ...] = ()
     loads: str = ""
-    rounds: str = ""
-    seconds: str = ""
+    rounds: int = 0
+    seconds: int = 0
     output: str = ""
     sample: bool = False
 
@@ -61,26 +58,19 @@ class Settings:
     allocators: int = 0
 
 
-def load(file: Path = FILE) -> Settings:
+def load() -> Settings:
     """The settings. Raises RecipeError with every complaint at once."""
-    return toml.load(file, Settings)
+    return toml.load(Path(__file__).with_name("settings.toml"), Settings)
 
 
 def requested(request: Request) -> Settings:
-    """The settings with the user's changes. Raises RequestError for a value that is invalid."""
+    """The settings with the user's changes. Raises RequestError for an unknown load."""
     settings = load()
     changes: dict[str, Any] = dict(settings.sample) if request.sample else {}
-    for name, text in (("rounds", request.rounds), ("seconds", request.seconds)):
-        if text:
-            changes[name] = _number(name, text)
+    numbers = {"rounds": request.rounds, "seconds": request.seconds}
+    changes |= {name: number for name, number in numbers.items() if number}
     if request.loads:
         loads = {item.name: item for item in settings.load}
         names = [checked_name("load", name.strip(), loads) for name in request.loads.split(",")]
         changes["load"] = tuple(loads[name] for name in dict.fromkeys(names))
     return replace(settings, **changes)
-
-
-def _number(name: str, text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise RequestError(f"--{name}", expected="a number of 1 or more", got=text)
-    return int(text)

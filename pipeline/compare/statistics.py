@@ -18,8 +18,6 @@ C_LIBRARY = "glibc"
 # The C library's allocator a second time: what differs between it and the first is noise.
 CONTROL = "glibc again"
 
-NOISE, MORE, LESS = "noise", "more", "less"
-
 # With fewer rounds, chance alone would often have all of them on one side.
 MINIMUM_ROUNDS = 3
 
@@ -42,13 +40,11 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(min(values), statistics.median(values), max(values))
 
 
-def verdict(ratios: Sequence[float], control: Sequence[float]) -> str:
-    """More or less, where each round differs by more than the control does in any round."""
+def differs(ratios: Sequence[float], control: Sequence[float]) -> bool:
+    """Whether each round differs from 1, in one direction, by more than the control ever does."""
     if len(ratios) < MINIMUM_ROUNDS:
-        return NOISE
-    if min(ratios) > max(1.0, *control):
-        return MORE
-    return LESS if max(ratios) < min(1.0, *control) else NOISE
+        return False
+    return min(ratios) > max(1.0, *control) or max(ratios) < min(1.0, *control)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +68,10 @@ class Results(Generic[Measurement]):
         )
         return [value / divisor for value, divisor in pairs]
 
-    def verdict(self, case: str, subject: str, measure: Measure[Measurement]) -> str:
-        """Whether a measure is more or less than on the C library's allocator, or noise."""
+    def differs(self, case: str, subject: str, measure: Measure[Measurement]) -> bool:
+        """Whether a measure is not what it is on the C library's allocator: more than noise."""
         control = self.ratios(case, CONTROL, measure)
-        return verdict(self.ratios(case, subject, measure), control)
+        return differs(self.ratios(case, subject, measure), control)
 
 
 def schedule(

@@ -1,8 +1,8 @@
 """The data of the project: recipes, build roots, processors, compilers, manifests, patches."""
 
 import difflib
-import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -11,9 +11,7 @@ from pipeline.config import validation
 from pipeline.config.toml import load
 from pipeline.model import PLAIN, BuildRoot, Compiler, Package, Patch, Plan, Processor, Recipe
 from pipeline.model.errors import PatchError, RecipeError, RequestError
-from pipeline.system.checksum import digest_of_files, sha256_of
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+from pipeline.system.checksum import sha256_of
 
 
 def versions(root: Path) -> list[str]:
@@ -43,17 +41,11 @@ def checked_name(kind: str, name: str, names: Iterable[str]) -> str:
     names = list(names)
     if name in names:
         return name
-    if not _NAME.fullmatch(name):
-        raise RequestError(
-            f"{name!r} is not a {kind}",
-            expected="letters, digits, dots and dashes",
-            hint="invoke list",
-        )
     similar = " or ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.6))
     raise RequestError(
         f"unknown {kind} {name}" + (f"; did you mean {similar}?" if similar else ""),
         expected=f"one of {', '.join(names)}",
-        got=name,
+        got=repr(name),
         hint="invoke list",
     )
 
@@ -72,69 +64,46 @@ def recipe(root: Path, version: str) -> Recipe:
 def build_root(root: Path, dist: str) -> BuildRoot:
     """The build root of a dist."""
     file = root / "buildroot" / f"{dist}.toml"
-    return load(file, BuildRoot, lambda target: validation.of_build_root(root, target, dist))
+    processors = partial(processor, root)
+    return load(file, BuildRoot, lambda target: validation.of_build_root(target, dist, processors))
 
 
 def processor(root: Path, name: str) -> Processor:
     """A kind of processor."""
     file = root / "buildroot" / "processors" / f"{name}.toml"
-    return load(file, Processor, validation.of_processor, extra={"name": name})
+    return load(file, Processor, extra={"name": name})
 
 
 def compiler(root: Path, name: str) -> Compiler:
     """A compiler."""
-    folder = root / "buildroot" / "toolchains" / name
-    return load(
-        folder.with_name(f"{name}.toml"),
-        Compiler,
-        lambda compiler: validation.of_compiler(compiler, folder),
-        extra={"name": name},
-    )
+    file = root / "buildroot" / "toolchains" / f"{name}.toml"
+    return load(file, Compiler, validation.of_compiler, extra={"name": name})
 
 
-def manifest(root: Path, plan: Plan) -> tuple[str, ...]:
-    """The paths of the package, in the order of ``rpm -qlp``; build-id lines are templates."""
-    return _paths(manifest_file(root, plan))
+def manifest_files(root: Path, plan: Plan) -> list[Path]:
+    """The manifests of a package and its sub-package, in the order of ``plan.file_names``.
+
+    All releases and dists share that of the sub-package.
+    """
+    variant = "" if plan.variant == PLAIN else f".{plan.variant}"
+    names = [f"{plan.recipe.version}.{plan.root.dist}{variant}"]
+    if plan.flavor.subpackage:
+        names.append(plan.flavor.subpackage.suffix.lstrip("-"))
+    return [root / "recipes" / "manifests" / f"{name}.txt" for name in names]
 
 
-def manifest_file(root: Path, plan: Plan) -> Path:
-    """The file of a package's manifest."""
-    name = f"{plan.recipe.version}.{plan.root.dist}"
-    name += "" if plan.variant == PLAIN else f".{plan.variant}"
-    return root / "recipes" / "manifests" / f"{name}.txt"
-
-
-def subpackage_manifest(root: Path, plan: Plan) -> tuple[str, ...]:
-    """The paths of the sub-package; empty if the plan has none."""
-    file = subpackage_manifest_file(root, plan)
-    return _paths(file) if file else ()
-
-
-def subpackage_manifest_file(root: Path, plan: Plan) -> Path | None:
-    """The file of the sub-package's manifest, which all releases and dists share."""
-    if plan.flavor.subpackage is None:
-        return None
-    name = plan.flavor.subpackage.suffix.lstrip("-")
-    return root / "recipes" / "manifests" / f"{name}.txt"
-
-
-def manifests_digest(root: Path, plan: Plan) -> str:
-    """A digest of the manifests of a package and its sub-package that exist."""
-    files = (manifest_file(root, plan), subpackage_manifest_file(root, plan))
-    return digest_of_files(file for file in files if file and file.is_file())
-
-
-def _paths(manifest: Path) -> tuple[str, ...]:
+def manifest(file: Path) -> tuple[str, ...]:
+    """The paths in a manifest, in the order of ``rpm -qlp``; build-id lines are templates."""
     try:
-        return tuple(manifest.read_text(encoding="utf-8").splitlines())
+        return tuple(file.read_text(encoding="utf-8").splitlines())
     except FileNotFoundError as problem:
         raise RecipeError(
             "no such manifest",
-            file=manifest,
+            file=file,
             hint="write the output of rpm -qlp into it, see `Add a release` in CONTRIBUTING.md",
         ) from problem
     except UnicodeDecodeError as problem:
-        raise RecipeError("not a list of paths", got=str(problem), file=manifest) from problem
+        raise RecipeError("not a list of paths", got=str(problem), file=file) from problem
 
 
 def patch_file(root: Path, recipe: Recipe, patch: Patch) -> Path:

@@ -20,6 +20,8 @@ Model = TypeVar("Model")
 # Bytes; ten times the largest file of ours. tomllib takes quadratic time for a key of many parts.
 _LARGEST = 1 << 16
 
+_NAMES: Mapping[type, str] = {dict: "a table", list: "a list"}
+
 
 def load(
     file: Path,
@@ -80,33 +82,23 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind in (str, int, datetime, date):
         converter.register_structure_hook(kind, _exact)
-    array, table = homogenous_tuple_structure_factory, make_dict_structure_fn
-    converter.register_structure_hook_factory(_is_tuple, _only(list, "a list", array))
-    converter.register_structure_hook_factory(is_dataclass, _only(dict, "a table", table))
+    converter.register_structure_hook_factory(_is_container, _container_hook)
     return converter
 
 
 def _exact(value: object, kind: type) -> object:
     if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}, got {value!r}")
+        raise TypeError(f"expected {_NAMES.get(kind, kind.__name__)}, got {value!r}")
     return value
 
 
-def _is_tuple(kind: Any) -> bool:
-    return get_origin(kind) is tuple
+def _is_container(kind: Any) -> bool:
+    return is_dataclass(kind) or get_origin(kind) is tuple
 
 
-def _only(expected: type, name: str, factory: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """A hook factory that refuses other types, which cattrs would iterate, or fail on."""
-
-    def checked_factory(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-        inner = factory(kind, converter)
-
-        def structure(value: Any, kind: Any) -> Any:
-            if not isinstance(value, expected):
-                raise TypeError(f"expected {name}, got {value!r}")
-            return inner(value, kind)
-
-        return structure
-
-    return checked_factory
+def _container_hook(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    """A hook that refuses values of other types, which cattrs would iterate, or fail on."""
+    is_table = is_dataclass(kind)
+    factory: Any = make_dict_structure_fn if is_table else homogenous_tuple_structure_factory
+    structure = factory(kind, converter)
+    return lambda value, kind: structure(_exact(value, dict if is_table else list), kind)

@@ -1,14 +1,18 @@
 """The facts of a shared library, read from its ELF file."""
 
+import re
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.descriptions import describe_reloc_type
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
+from elftools.elf.segments import NoteSegment
 
-from pipeline.inspect import hardening, instructions, notes, symbols
+from pipeline.inspect import instructions, symbols
 from pipeline.inspect.malformed import MALFORMED
 from pipeline.model import Library
 from pipeline.model.errors import CheckError
@@ -21,6 +25,17 @@ _FIND_TLS = "__tls_get_addr"
 
 # Sections that only a debugger reads.
 _LEFTOVERS = (".symtab", ".debug", ".zdebug", ".gnu_debug", ".gdb_index")
+
+_EXECUTE, _WRITE = 1 << 0, 1 << 1
+
+# Bits of dynamic tags (the ELF gABI, and the GNU extension DT_FLAGS_1).
+_TEXTREL, _BIND_NOW, _NOW = 1 << 2, 1 << 3, 1 << 0
+
+# Bits of the GNU properties: indirect branch tracking and shadow stack; BTI and PAC.
+_BOTH = 0b11
+
+# The checked functions that _FORTIFY_SOURCE replaces calls with; not those of the stack protector.
+_FORTIFIED = re.compile(r"__(?!stack_)\w+_(chk|2)")
 
 
 def read(file: Path) -> Library:
@@ -51,10 +66,10 @@ def _read(elf: ELFFile) -> Library:
         soname="".join(_strings(dynamic, "soname")),
         needed=_strings(dynamic, "needed"),
         rpath=":".join(rpaths),
-        build_id=notes.build_id(elf),
+        build_id=str(next(_notes(elf, "NT_GNU_BUILD_ID"), "")),
         symbols=needed,
         exports=exports,
-        hardening=hardening.traits(elf, tags, imports),
+        hardening=_hardening(elf, tags, imports),
         tls=tls,
         static_tls=not tls or _is_static(elf, tags, imports),
         load_alignment=min(alignments, default=0),
@@ -86,3 +101,44 @@ def _is_static(elf: ELFFile, tags: dict[str, int], imports: set[str]) -> bool:
         for relocation in section.iter_relocations()
     )
     return not any(name in kind for kind in kinds for name in _DYNAMIC_TLS)
+
+
+def _hardening(elf: ELFFile, tags: Mapping[str, int], imports: Collection[str]) -> frozenset[str]:
+    """The hardening traits of a library, in the words of the build roots.
+
+    A trait that cannot be seen in the file, such as probes against stack clashes, is not among
+    them. ``fortify`` is seen only if a call is left to be checked at run time, which is not so in
+    a library where the compiler shows that all calls are safe.
+    """
+    flags, flags_1 = tags.get("DT_FLAGS", 0), tags.get("DT_FLAGS_1", 0)
+    stacks = [segment["p_flags"] for segment in elf.iter_segments("PT_GNU_STACK")]
+    loads = [segment["p_flags"] for segment in elf.iter_segments("PT_LOAD")]
+    both = _WRITE | _EXECUTE
+    present = {
+        "relro": any(segment["p_memsz"] for segment in elf.iter_segments("PT_GNU_RELRO")),
+        "bind-now": "DT_BIND_NOW" in tags or bool(flags & _BIND_NOW or flags_1 & _NOW),
+        "stack-not-executable": bool(stacks) and not any(bits & _EXECUTE for bits in stacks),
+        "code-not-writable": not any(bits & both == both for bits in loads),
+        "no-text-relocations": not ("DT_TEXTREL" in tags or flags & _TEXTREL),
+        "stack-protector": "__stack_chk_fail" in imports,
+        "fortify": any(_FORTIFIED.fullmatch(name) for name in imports),
+        "cet": _features(elf, "X86_FEATURE_1_AND") & _BOTH == _BOTH,
+        "branch-protection": _features(elf, "AARCH64_FEATURE_1_AND") & _BOTH == _BOTH,
+    }
+    return frozenset(trait for trait, is_present in present.items() if is_present)
+
+
+def _features(elf: ELFFile, kind: str) -> int:
+    """The bits of a GNU property, such as ``X86_FEATURE_1_AND``; 0 if there is none."""
+    bits = 0
+    for properties in _notes(elf, "NT_GNU_PROPERTY_TYPE_0"):
+        for entry in properties:
+            if entry["pr_type"] == f"GNU_PROPERTY_{kind}":
+                bits |= entry["pr_data"]
+    return bits
+
+
+def _notes(elf: ELFFile, kind: str) -> Iterator[Any]:
+    for segment in elf.iter_segments("PT_NOTE"):
+        if isinstance(segment, NoteSegment):
+            yield from (note["n_desc"] for note in segment.iter_notes() if note["n_type"] == kind)

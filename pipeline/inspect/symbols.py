@@ -5,19 +5,14 @@ from collections.abc import Iterator, Mapping
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import (
-    GNUVerNeedSection,
-    GNUVerSymSection,
-    Version,
-    VersionAuxiliary,
-)
+from elftools.elf.gnuversions import GNUVerNeedSection, GNUVerSymSection
 from elftools.elf.sections import Symbol, SymbolTableSection
 
 from pipeline.model import VersionedSymbol
 
 # The high bit of a symbol's version index only says that no other library may bind to it.
 _INDEX = 0x7FFF
-# Size in bytes of an entry in the table of required versions, whether of a file or of a version.
+# Size in bytes of an entry in the table of required versions.
 _ENTRY = 16
 # What other libraries can bind to.
 _VISIBLE = ("STV_DEFAULT", "STV_PROTECTED")
@@ -75,28 +70,16 @@ def _indexes(elf: ELFFile) -> Iterator[int]:
 
 def _versions(elf: ELFFile) -> Mapping[int, tuple[str, str]]:
     """The versions that are required of other libraries: index to version and file."""
+    sections = [part for part in elf.iter_sections() if isinstance(part, GNUVerNeedSection)]
+    # The next entry is named by its offset, so a malformed table may have no end.
+    if any(part.num_versions() * _ENTRY > elf.stream_len for part in sections):
+        raise ELFError("more versions than fit into the file")
     return {
         entry["vna_other"] & _INDEX: (entry.name, file.name or "")
-        for section in elf.iter_sections()
-        if isinstance(section, GNUVerNeedSection)
-        for file, entry in _needs(section, elf.stream_len)
+        for section in sections
+        for file, entries in section.iter_versions()
+        for entry in entries
     }
-
-
-def _needs(section: GNUVerNeedSection, size: int) -> Iterator[tuple[Version, VersionAuxiliary]]:
-    """Each required version with its file.
-
-    The next entry is named by its offset. A malformed table may go round in a circle, so there is
-    an end after as many entries as fit into the section, and into the file with its ``size``.
-    """
-    left = min(section["sh_size"], size) // _ENTRY
-    for file, entries in section.iter_versions():
-        for entry in entries:
-            yield file, entry
-            left -= 1
-        left -= 1
-        if left < 0:
-            raise ELFError("more versions than fit into their section")
 
 
 def _packed(elf: ELFFile) -> Iterator[tuple[str, str]]:

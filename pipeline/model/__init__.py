@@ -1,40 +1,14 @@
-"""The data of a build, as frozen dataclasses: recipe, build root, plan, facts of a package."""
+"""The data of a build, as frozen dataclasses; here are those that other layers name."""
 
-from pipeline.model.buildroot import (
-    BuildRoot,
-    Compiler,
-    Emulator,
-    Flags,
-    Isa,
-    Level,
-    Machine,
-    Processor,
-    Rpm,
-    Support,
+from pipeline.model.buildroot import BuildRoot, Compiler, Flags, Isa, Machine, Processor
+from pipeline.model.facts import Facts, FileEntry, Finding, Header, Library, Trial, VersionedSymbol
+from pipeline.model.plan import (
+    PLAIN,
+    Built,
+    Options,
+    Plan,
+    PlannedSubpackage,
+    Selection,
+    UserSource,
 )
-from pipeline.model.facts import (
-    Facts,
-    FileEntry,
-    Finding,
-    Header,
-    Library,
-    Trial,
-    VersionedSymbol,
-)
-from pipeline.model.plan import PLAIN, Built, Options, Plan, PlannedSubpackage, UserSource
-from pipeline.model.recipe import (
-    Change,
-    Default,
-    Flavor,
-    Limits,
-    Modes,
-    Package,
-    Patch,
-    Provenance,
-    Recipe,
-    Signing,
-    Source,
-    Subpackage,
-    Upstream,
-    holds,
-)
+from pipeline.model.recipe import Flavor, Limits, Package, Patch, Recipe, Signing, Source, holds

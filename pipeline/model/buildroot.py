@@ -71,72 +71,34 @@ class BuildRoot:
 
 @dataclass(frozen=True, slots=True)
 class Isa:
-    """One level of an instruction set with all that it extends; names are those of capstone.
+    """One level of an instruction set, with all that older levels have.
 
-    ``groups`` are the feature groups of its processors. ``harmless`` are instructions of other
-    groups that older processors execute too. Of the instructions without a group, ``foreign`` are
-    those that these processors lack, and ``known`` are exceptions from them. ``model`` is the
-    oldest processor of the level in qemu, ``marks`` are its flags in ``/proc/cpuinfo``.
+    ``groups`` are the feature groups of its processors, in the words of capstone. ``harmless`` are
+    instructions of other groups that they execute too. ``model`` is the oldest processor of the
+    level in qemu, ``marks`` are its flags in ``/proc/cpuinfo``.
     """
-
-    groups: tuple[str, ...] = ()
-    harmless: tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
-    model: str = ""
-    marks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """What one level of an instruction set adds to the level that it ``extends``; see ``Isa``."""
 
     groups: tuple[str, ...]
     model: str
-    extends: str = ""
     harmless: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Emulator:
-    """The emulator of a processor, and a root folder with the C library for it."""
-
-    program: str
-    root: str
 
 
 @dataclass(frozen=True, slots=True)
 class Processor:
     """A kind of processor, the same for all dists.
 
-    ``page`` is the largest page size, in bytes, of the kernels of all dists. ``ungrouped`` has
+    ``page`` is the largest page size, in bytes, of the kernels of all dists. ``emulator`` is the
+    program that emulates it, ``sysroot`` a root folder with the C library for it. ``ungrouped`` has
     groups for instructions without a group in capstone: group to patterns of mnemonics.
     """
 
     name: str
     page: int
-    emulator: Emulator
+    emulator: str
+    sysroot: str
     ungrouped: Mapping[str, tuple[str, ...]]
-    level: Mapping[str, Level]
-
-    def isa(self, name: str) -> Isa:
-        """A level with everything that it extends."""
-        level = self.level[name]
-        base = self.isa(level.extends) if level.extends else Isa()
-        groups = (*base.groups, *level.groups)
-        known: list[str] = []
-        foreign: list[str] = []
-        for group, mnemonics in self.ungrouped.items():
-            (known if group in groups else foreign).extend(mnemonics)
-        return Isa(
-            groups=groups,
-            harmless=(*base.harmless, *level.harmless),
-            foreign=tuple(foreign),
-            known=tuple(known),
-            model=level.model,
-            marks=(*base.marks, *level.marks),
-        )
+    level: Mapping[str, Isa]
 
 
 @dataclass(frozen=True, slots=True)

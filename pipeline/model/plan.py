@@ -40,8 +40,7 @@ class PlannedSubpackage:
 class Plan:
     """Everything that determines the content of one package.
 
-    ``arch`` is rpm's name of the architecture, ``isa`` the level of ``processor`` that it requires,
-    and ``variant`` the name of ``flavor``.
+    ``arch`` is rpm's name of the architecture, ``variant`` the name of ``flavor``.
     """
 
     package: Package
@@ -49,7 +48,6 @@ class Plan:
     root: BuildRoot
     arch: str
     processor: Processor
-    isa: Isa
     compiler: Compiler
     flavor: Flavor
     variant: str = PLAIN
@@ -59,6 +57,11 @@ class Plan:
     def machine(self) -> Machine:
         """What the build root requires on this architecture."""
         return self.root.machine[self.arch]
+
+    @property
+    def isa(self) -> Isa:
+        """The level of the processor that the package requires."""
+        return self.processor.level[self.machine.isa]
 
     @property
     def name(self) -> str:
@@ -120,12 +123,8 @@ class Plan:
     @property
     def target(self) -> str:
         """The compiler's option for machine and C library; empty for those of the host."""
-        return self.compiler.target.format(processor=self.processor.name, glibc=self.floor)
-
-    @property
-    def floor(self) -> str:
-        """The C library version that the library is linked against."""
-        return self.machine.floor or self.root.glibc
+        glibc = self.machine.floor or self.root.glibc
+        return self.compiler.target.format(processor=self.processor.name, glibc=glibc)
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -219,3 +218,19 @@ class Options:
     offline: bool = False
     jobs: int = 0
     threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The packages that the user means, in the words of the command line.
+
+    All but ``toolchain`` and ``source`` may be comma lists or ``all``. Empty is the default: that
+    of ``recipes/package.toml``, this host's architecture, the plain flavor, the pinned sources.
+    """
+
+    version: str = ""
+    dist: str = ""
+    arch: str = ""
+    flavor: str = ""
+    toolchain: str = "zig"
+    source: str = ""

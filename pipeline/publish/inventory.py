@@ -1,18 +1,20 @@
 """The inventory of a repository: finished packages and served ones, without old versions."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.version import Version
 
-from pipeline.artifact import signed_content, statement
+from pipeline.artifact import statement
 from pipeline.model.errors import RepositoryError
 from pipeline.publish.key import Key
 
 # Name, version, release, dist tag and architecture of a file name.
-_FILE_NAME = re.compile(r"(.+)-([^-]+)-([0-9]+)\.([a-z0-9_]+)\.([a-z0-9_]+)\.rpm")
+_VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9})*(?:(?:a|alpha|b|beta|rc)[0-9]{0,9})?"
+_FILE_NAME = re.compile(rf"(.+)-({_VERSION})-([0-9]{{1,9}})\.([a-z0-9_]+)\.([a-z0-9_]+)\.rpm")
 
 SOURCE, NOARCH = "source", "noarch"
 
@@ -51,20 +53,16 @@ Inventory = Mapping[tuple[str, str], tuple[Item, ...]]
 def read(file: Path) -> Item:
     """The package of a file name. Raises RepositoryError if it is not the name of a package."""
     match = _FILE_NAME.fullmatch(file.name)
-    try:
-        if match:
-            name, version, release, dist, arch = match.groups()
-            Version(version)
-            return Item(file, name, version, int(release), dist, arch)
-    except ValueError:  # not a version, or a number of thousands of digits
-        pass
-    raise RepositoryError(
-        "the name of a file is not that of a package",
-        expected="name-version-release.dist.arch.rpm",
-        got=file.name,
-        file=file,
-        hint="move it out of dist/",
-    )
+    if not match:
+        raise RepositoryError(
+            "the name of a file is not that of a package",
+            expected="name-version-release.dist.arch.rpm",
+            got=file.name,
+            file=file,
+            hint="move it out of dist/",
+        )
+    name, version, release, dist, arch = match.groups()
+    return Item(file, name, version, int(release), dist, arch)
 
 
 def select(dist: Path, served: Path, key: Key, keep: int) -> Inventory:
@@ -74,7 +72,9 @@ def select(dist: Path, served: Path, key: Key, keep: int) -> Inventory:
     ``<dist>/<architecture>``. The ``keep`` newest versions of each package stay, all if it is 0.
     Raises RepositoryError with all packages that must not be served.
     """
-    finished, current = _packages(dist), _packages(served)
+    finished, current = (
+        {file.name: file for file in sorted(folder.glob("*/*/*.rpm"))} for folder in (dist, served)
+    )
     items, complaints = [], []
     for item in _newest(map(read, {**current, **finished}.values()), keep):
         name = item.file.name
@@ -88,19 +88,23 @@ def select(dist: Path, served: Path, key: Key, keep: int) -> Inventory:
             detail="\n".join(complaints),
             hint=f"invoke sign --key {key.fingerprint}, then the same command again",
         )
-    return _by_folder(items)
+    inventory = {}
+    for tag, folder in sorted({(item.dist, item.folder) for item in items if item.arch != NOARCH}):
+        # A noarch package belongs to the folder of each architecture.
+        kinds = (folder,) if folder == SOURCE else (folder, NOARCH)
+        packages = (item for item in items if item.dist == tag and item.folder in kinds)
+        inventory[tag, folder] = tuple(packages)
+    return inventory
 
 
-def _packages(folder: Path) -> dict[str, Path]:
-    return {file.name: file for file in sorted(folder.glob("*/*/*.rpm"))}
-
-
-def _newest(items: Iterable[Item], keep: int) -> list[Item]:
+def _newest(items: Iterable[Item], keep: int) -> Iterator[Item]:
     """The ``keep`` newest versions of each package, all if it is 0; the newest first."""
-    packages: dict[tuple[str, str, str], list[Item]] = {}
-    for item in sorted(items, key=lambda item: item.rank, reverse=True):
-        packages.setdefault((item.dist, item.folder, item.name), []).append(item)
-    return [item for versions in packages.values() for item in versions[: keep or None]]
+    counts = Counter[tuple[str, str, str]]()
+    for item in sorted(items, key=lambda item: (item.rank, item.name), reverse=True):
+        package = (item.dist, item.folder, item.name)
+        counts[package] += 1
+        if not keep or counts[package] <= keep:
+            yield item
 
 
 def _choose(finished: Path | None, current: Path | None, key: Key) -> tuple[Path, str]:
@@ -108,25 +112,12 @@ def _choose(finished: Path | None, current: Path | None, key: Key) -> tuple[Path
 
     A served file stays, so that all copies are the same, unless its signature does not verify.
     """
-    if finished and current and signed_content.read(finished) != signed_content.read(current):
+    content = statement.signed_content
+    if finished and current and content(finished) != content(current):
         return finished, "served already, with another content: raise its release (invoke release)"
-    results = [(file, _complaint(file, key)) for file in (current, finished) if file]
-    return next((result for result in results if not result[1]), results[-1])
-
-
-def _complaint(file: Path, key: Key) -> str:
-    if not statement.matches(file):
-        return "not the file that its provenance names"
-    return key.complaint(file)
-
-
-def _by_folder(items: Iterable[Item]) -> Inventory:
-    """The packages of each folder; a noarch package belongs to the folder of each architecture."""
-    items = sorted(items, key=lambda item: (item.rank, item.name), reverse=True)
-    folders = sorted({(item.dist, item.folder) for item in items if item.arch != NOARCH})
-    inventory: dict[tuple[str, str], tuple[Item, ...]] = {}
-    for dist, folder in folders:
-        kinds = (folder,) if folder == SOURCE else (folder, NOARCH)
-        packages = (item for item in items if item.dist == dist and item.folder in kinds)
-        inventory[dist, folder] = tuple(packages)
-    return inventory
+    for file in filter(None, (current, finished)):
+        forged = "" if statement.matches(file) else "not the file that its provenance names"
+        complaint = forged or key.complaint(file)
+        if not complaint:
+            break
+    return file, complaint

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ _NO_PROMPT = ("--batch", "--pinentry-mode", "error")
 class Key:
     """A signing key: its fingerprint (40 hex digits), its owner, its armored public key.
 
+    With a ``!`` after the fingerprint, gpg uses no subkey of it: EL7 cannot verify with those.
     ``digest`` is the digest algorithm of its signatures. ``folder`` is temporary: it holds an rpm
     database with this key only, and is the home folder of rpm's programs, so that they do not read
     the user's macros.
@@ -38,7 +38,8 @@ class Key:
         process.read(
             [
                 *("gpg", *_NO_PROMPT, "--yes", "--armor", "--digest-algo", self.digest),
-                *("--local-user", self._exact, "--output", output, "--detach-sign", "--", file),
+                *("--local-user", f"{self.fingerprint}!", "--output", output),
+                *("--detach-sign", "--", file),
             ],
             error=SignError(f"gpg cannot sign with {self.fingerprint}", hint=self._hint),
             env=environment(),
@@ -48,7 +49,7 @@ class Key:
         """Replace the signatures in an RPM file. Raises SignError with rpmsign's last lines."""
         macros = {
             "__gpg": shutil.which("gpg") or "gpg",  # Debian's rpmsign has another default
-            "_gpg_name": self._exact,
+            "_gpg_name": f"{self.fingerprint}!",
             "_gpg_digest_algo": self.digest,
             "_gpg_sign_cmd_extra_args": " ".join(_NO_PROMPT),
         }
@@ -65,8 +66,9 @@ class Key:
         Empty if the signature verifies.
         """
         # Without the level, a package with no signature at all passes.
+        options = ["--define", "_pkgverify_level all", "--checksig", "--verbose"]
         code, stdout, stderr = process.attempt(
-            [*self._rpmkeys, "--define", "_pkgverify_level all", "--checksig", "--verbose", rpm],
+            ["rpmkeys", "--dbpath", self.folder / "db", *options, rpm],
             env={"HOME": str(self.folder)},
         )
         if code == 0:
@@ -77,32 +79,13 @@ class Key:
             bad = ["not signed"]
         return "\n".join(bad) or stderr.strip() or stdout.strip()
 
-    def import_public(self) -> None:
-        """Import the public key into the rpm database. Raises SignError if rpm cannot read it."""
-        file = self.folder / "key.asc"
-        file.write_text(self.public, encoding="utf-8")
-        process.read(
-            [*self._rpmkeys, "--import", file],
-            error=SignError(f"rpm cannot read the key {self.fingerprint}"),
-            env={"HOME": str(self.folder)},
-        )
-
-    @property
-    def _rpmkeys(self) -> list[str]:
-        return ["rpmkeys", "--dbpath", str(self.folder / "db")]
-
-    @property
-    def _exact(self) -> str:
-        """The key for gpg's options, without its subkeys, which EL7 cannot verify with."""
-        return f"{self.fingerprint}!"
-
     @property
     def _hint(self) -> str:
         command = "gpg --armor --detach-sign --local-user"
         return f"unlock it in gpg-agent: {command} {self.fingerprint} --output - /dev/null"
 
 
-def environment() -> Mapping[str, str]:
+def environment() -> dict[str, str]:
     """The variables that gpg gets from the user; GNUPGHOME is always set, as HOME may differ."""
     variables = {name: os.environ[name] for name in ("GNUPGHOME", "GPG_TTY") if name in os.environ}
     return {"GNUPGHOME": str(Path("~/.gnupg").expanduser()), **variables}
@@ -112,7 +95,7 @@ def find(name: str, signing: Signing, folder: Path) -> Key:
     """The only secret key that gpg finds for an ID, a fingerprint or an address.
 
     ``folder`` is for the key's rpm database. Raises SignError if there is no such key or more than
-    one, if a dist cannot verify with it, and if it is locked: a test file is signed with it.
+    one, if a dist cannot verify with it, and if it is locked: it signs its own public key.
     """
     if not name.strip() or name.startswith("-"):
         raise SignError("no key is named", hint="gpg --list-secret-keys, then --key FINGERPRINT")
@@ -137,10 +120,14 @@ def find(name: str, signing: Signing, folder: Path) -> Key:
         env=environment(),
     )
     key = Key(fingerprint, owner, public, signing.digest, folder)
-    test_file = folder / "test"
-    test_file.touch()
-    key.sign_file(test_file)
-    key.import_public()
+    file = folder / "key.asc"
+    file.write_text(public, encoding="utf-8")
+    key.sign_file(file)
+    process.read(
+        ["rpmkeys", "--dbpath", folder / "db", "--import", file],
+        error=SignError(f"rpm cannot read the key {fingerprint}"),
+        env={"HOME": str(folder)},
+    )
     return key
 
 

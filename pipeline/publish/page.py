@@ -10,10 +10,10 @@ from pipeline.config import load
 from pipeline.model import BuildRoot, Package
 from pipeline.publish.inventory import SOURCE, Inventory, Item
 from pipeline.publish.key import Key
-from pipeline.system.checksum import digest_of_files, sha256_of
+from pipeline.system.checksum import sha256_of
 from pipeline.system.templates import fill
 
-_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ def write(context: PageContext, tree: Path) -> None:
     (tree / context.key_file).write_text(context.key.public, encoding="utf-8")
     for section in sections:
         for line in section.lines:
-            text = fill(_TEMPLATES / "line.repo.j2", context=context, section=section, line=line)
+            text = fill(TEMPLATES / "line.repo.j2", context=context, section=section, line=line)
             file = tree / section.root.dist / context.repo_file(line.name)
             file.write_text(text, encoding="utf-8")
     text = fill(
-        _TEMPLATES / "index.html.j2",
+        TEMPLATES / "index.html.j2",
         context=context,
         sections=sections,
         tree=tree,
@@ -83,11 +83,6 @@ def write(context: PageContext, tree: Path) -> None:
         sha256_of=sha256_of,
     )
     (tree / "index.html").write_text(text, encoding="utf-8")
-
-
-def templates_digest() -> str:
-    """The digest of the templates."""
-    return digest_of_files(_TEMPLATES.iterdir())
 
 
 def _sections(context: PageContext, tree: Path) -> Iterator[Section]:
@@ -110,6 +105,6 @@ def _lines(items: Iterable[Item], root: Path) -> Iterator[Line]:
     items.sort(key=lambda item: item.rank, reverse=True)
     for name in dict.fromkeys(item.line for item in items):
         packages = tuple(item for item in items if item.line == name)
-        newest = packages[0].version
-        has_recipe = newest in load.versions(root)
-        yield Line(name, load.recipe(root, newest).soname if has_recipe else "", packages)
+        newest, versions = packages[0].version, load.versions(root)
+        soname = load.recipe(root, newest).soname if newest in versions else ""
+        yield Line(name, soname, packages)

@@ -12,9 +12,9 @@ from pipeline.model.errors import RepositoryError, RequestError
 from pipeline.publish import inventory, page
 from pipeline.publish.inventory import Item
 from pipeline.publish.page import PageContext
-from pipeline.publish.session import session
+from pipeline.publish.signing import session
 from pipeline.system import process
-from pipeline.system.checksum import digest, sha256_of
+from pipeline.system.checksum import digest, digest_of_files, sha256_of
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace, place_link, remove
 
@@ -25,18 +25,17 @@ _FORMAT = 1
 _URL = re.compile(r"(https?|file)://[\w.:/~%+@-]+")
 
 
-def run(root: Path, name: str, url: str, keep: str) -> None:
+def run(root: Path, name: str, url: str, keep: int = 0) -> None:
     """Make repositories of the finished packages and of those that are served already.
 
     ``name`` is the key, ``url`` is where the tree will be served. Of each package the ``keep``
-    newest versions stay, all by default. Raises RepositoryError for a package that must not be
+    newest versions stay, all if it is 0. Raises RepositoryError for a package that must not be
     served.
     """
-    address, versions = _address(url), _number(keep)
-    report = Report()
+    address, report = _address(url), Report()
     with session(root, name, report) as (place, key):
         link = place.root / "repository"
-        packages = inventory.select(place.dist, link, key, versions)
+        packages = inventory.select(place.dist, link, key, keep)
         if not packages:
             raise RepositoryError("there is no package yet", file=place.dist, hint="invoke build")
         context = PageContext(root, load.package(root), key, address, packages)
@@ -55,12 +54,6 @@ def _address(url: str) -> str:
             got=url or "nothing",
         )
     return url.rstrip("/")
-
-
-def _number(keep: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,3}|", keep):
-        raise RequestError("--keep is a number of versions", expected="1 or more", got=keep)
-    return int(keep or 0)
 
 
 def _make(context: PageContext, place: Workspace, link: Path) -> bool:
@@ -98,11 +91,10 @@ def _make(context: PageContext, place: Workspace, link: Path) -> bool:
 
 def _key(context: PageContext) -> str:
     """The digest of what the tree depends on: signed packages, address, key, templates."""
-    sums = [
-        [*folder, *(sha256_of(item.file) for item in items)]
-        for folder, items in context.inventory.items()
-    ]
-    return digest(_FORMAT, sums, context.url, context.key.fingerprint, page.templates_digest())
+    folders = context.inventory.items()
+    sums = [[*folder, *(sha256_of(item.file) for item in items)] for folder, items in folders]
+    templates = digest_of_files(page.TEMPLATES.iterdir())
+    return digest(_FORMAT, sums, context.url, context.key.fingerprint, templates)
 
 
 def _copy_packages(items: Iterable[Item], folder: Path, trees: Path) -> None:
@@ -111,13 +103,11 @@ def _copy_packages(items: Iterable[Item], folder: Path, trees: Path) -> None:
     Files of the last tree are linked, as nobody writes to them.
     """
     folder.mkdir(parents=True)
-    sums = {}
     for item in items:
         for file in (item.file, *statement.accompanying_files(item.file)):
             copy = os.link if trees in file.resolve().parents else shutil.copy2
             copy(file, folder / file.name)
-            sums[file.name] = sha256_of(folder / file.name)
-    lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items())]
+    lines = [f"{sha256_of(file)}  {file.name}\n" for file in sorted(folder.iterdir())]
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 
@@ -135,7 +125,5 @@ def _write_metadata(folder: Path, previous: Path | None, log: Path) -> None:
             *("--general-compress-type", "gz", "--compatibility", "--retain-old-md", "1", folder),
         ],
         log=log,
-        error=RepositoryError(
-            f"createrepo_c cannot write metadata for {folder.parent.name}/{folder.name}"
-        ),
+        error=RepositoryError(f"createrepo_c cannot write metadata in {folder}"),
     )

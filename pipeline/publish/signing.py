@@ -1,14 +1,20 @@
-"""Sign the finished packages."""
+"""Sign the finished packages; and the session that signing and serving share."""
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from pipeline.artifact import signed_content, statement
+from pipeline.artifact import statement
+from pipeline.config import load
 from pipeline.model.errors import SignError
-from pipeline.publish.key import Key
-from pipeline.publish.session import session
+from pipeline.publish.key import Key, find
+from pipeline.system import locks, workspace
+from pipeline.system.disk import guarded
 from pipeline.system.report import Report
+from pipeline.system.workspace import Workspace
 
 
 def run(root: Path, name: str) -> None:
@@ -39,6 +45,25 @@ def run(root: Path, name: str) -> None:
         )
 
 
+@contextmanager
+def session(root: Path, name: str, report: Report) -> Iterator[tuple[Workspace, Key]]:
+    """Lock the checkout for this process alone, and find the key ``name``.
+
+    Interrupted signings are finished first. Raises SignError if the key cannot be used.
+    """
+    place, waiting = workspace.locate(root), partial(report.line, "waiting for a build to end")
+    with (
+        guarded(place.dist, place.root, Path(tempfile.gettempdir())),
+        locks.locked(place.locks, locks.CHECKOUT, waiting=waiting),
+        tempfile.TemporaryDirectory(prefix="mimalloc-key-") as folder,
+    ):
+        for file in place.dist.glob("*/*/*.rpm"):
+            statement.finish_interrupted_signing(file)
+        key = find(name, load.package(root).signing, Path(folder))
+        report.line(f"key {key.fingerprint}  {key.owner}".rstrip())
+        yield place, key
+
+
 def _sign(rpm: Path, key: Key) -> bool:
     """Sign a package in ``dist/``; False if it has a valid signature already.
 
@@ -59,7 +84,7 @@ def _sign(rpm: Path, key: Key) -> bool:
         key.sign_rpm(copy)
         if complaint := key.complaint(copy):
             raise SignError(f"the signature of {rpm.name} does not verify", detail=complaint)
-        if signed_content.read(copy) != signed_content.read(rpm):
+        if statement.signed_content(copy) != statement.signed_content(rpm):
             raise SignError(f"rpmsign has changed more of {rpm.name} than its signature")
         statement.replace_with_signed(rpm, copy, key.fingerprint)
     return True

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pipeline.build import selection
-from pipeline.build.selection import Selection
+from pipeline.model import Selection
 from pipeline.model.errors import RequestError
 from pipeline.system.report import Report
 from pipeline.toolchain import spec

@@ -1,22 +1,33 @@
-"""Run any program on a built library, and report which processes were on it."""
+"""Run any program on a built library: warnings before, and which processes were on it, after."""
 
+import os
+import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from elftools.elf.dynamic import DynamicSection
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
 from pipeline.artifact import placement
 from pipeline.build import selection
-from pipeline.build.selection import Selection
+from pipeline.config.allocators import ALLOCATORS
 from pipeline.inspect import payload
-from pipeline.model import Plan
+from pipeline.inspect.malformed import MALFORMED
+from pipeline.model import Selection
 from pipeline.model.errors import HostError, RequestError, RunError
-from pipeline.service import program
 from pipeline.smoke import preload
 from pipeline.system import process, workspace
 from pipeline.system.report import Report
 from pipeline.toolchain import emulator
+
+# Functions of an allocator, and names that only programs with an allocator of their own define.
+_ENTRY_POINTS = {"malloc", "free", "realloc"}
+_MARKS = re.compile(r"(_rjem_|je_|rpmalloc_|tc_|mi_)(malloc|mallocx|free)|runtime\.mallocgc")
 
 
 def run(root: Path, selected: Selection, argv: Sequence[str]) -> int:
@@ -30,10 +41,14 @@ def run(root: Path, selected: Selection, argv: Sequence[str]) -> int:
     path = shutil.which(argv[0])
     if not path:
         raise HostError(f"no program {argv[0]}", hint="a path, or a name on PATH")
-    for warning in program.warnings(Path(path)):
+    rpm = placement.existing(plan, workspace.locate(root))
+    if not emulator.runs_here(plan):
+        raise RequestError("this host cannot run programs for the package", got=plan.label)
+    for warning in warnings(Path(path)):
         report.aside(f"warning: {warning}")
     with tempfile.TemporaryDirectory(prefix="mimalloc-run-") as scratch:
-        library, traces = unpack_library(root, plan, Path(scratch)), Path(scratch, "traces")
+        library = payload.place(payload.unpack(rpm, Path(scratch)), plan.preload)
+        traces = Path(scratch, "traces")
         # The program may go on as another user: everybody may read one, and write to the other.
         Path(scratch).chmod(0o755)
         traces.mkdir()
@@ -53,17 +68,6 @@ def run(root: Path, selected: Selection, argv: Sequence[str]) -> int:
     return code
 
 
-def unpack_library(root: Path, plan: Plan, folder: Path) -> Path:
-    """Unpack a package of ``dist/``; the path of the library, to be preloaded on this host."""
-    rpm = placement.destination(plan, workspace.locate(root))
-    if not rpm.exists():
-        hint = "invoke build with the same flags"
-        raise RequestError("there is no such package yet", file=rpm, hint=hint)
-    if not emulator.runs_here(plan):
-        raise RequestError("this host cannot run programs for the package", got=plan.label)
-    return payload.place(payload.unpack(rpm, folder), plan.preload)
-
-
 def split(traces: Iterable[str], library: Path) -> tuple[list[str], list[str]]:
     """The programs that were started with the library, and without it, by the loader's output.
 
@@ -75,3 +79,67 @@ def split(traces: Iterable[str], library: Path) -> tuple[list[str], list[str]]:
             programs = on_library if f"calling init: {library}\n" in loaded else others
             programs.add(Path(started.splitlines()[0]).name)
     return sorted(on_library), sorted(others)
+
+
+def warnings(file: Path) -> Iterator[str]:
+    """Reasons why a preload has no effect, or does harm; none for most programs."""
+    file = _interpreter(file) or file
+    yield from _privileges(file)
+    try:
+        with file.open("rb") as content:
+            yield from _contents(file, ELFFile(content))
+    except MALFORMED:
+        yield f"{file} cannot be read as an ELF file, so it was not checked"
+
+
+def _interpreter(file: Path) -> Path | None:
+    """The program that runs a script; where that is env, the program that env finds."""
+    try:
+        with file.open("rb") as content:
+            line = content.readline(256).decode(errors="replace")
+    except OSError:
+        return None
+    words = line[2:].split() if line.startswith("#!") else []
+    if words and Path(words[0]).name == "env":
+        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+    path = shutil.which(words[0]) if words else None
+    return Path(path) if path else None
+
+
+def _privileges(file: Path) -> Iterator[str]:
+    """The loader ignores LD_PRELOAD where the program gains rights that its user lacks."""
+    status = file.stat()
+    try:
+        has_capabilities = "security.capability" in os.listxattr(file)
+    except OSError:
+        has_capabilities = False
+    gains = {
+        "set-uid": status.st_mode & stat.S_ISUID and status.st_uid != os.geteuid(),
+        "set-gid": status.st_mode & stat.S_ISGID and status.st_gid != os.getegid(),
+        "a file with capabilities": has_capabilities and os.geteuid() != 0,
+    }
+    for gain in filter(gains.get, gains):
+        yield f"{file} is {gain}: the loader ignores LD_PRELOAD (AT_SECURE)"
+
+
+def _contents(file: Path, elf: ELFFile) -> Iterator[str]:
+    if not any(elf.iter_segments("PT_INTERP")):
+        yield f"{file} is statically linked: it has no loader that could preload anything"
+        return
+    defined = set[str]()
+    for section in elf.iter_sections():
+        if isinstance(section, SymbolTableSection):
+            defined |= {
+                symbol.name
+                for symbol in section.iter_symbols()
+                if symbol["st_shndx"] != "SHN_UNDEF" and symbol["st_info"]["type"] == "STT_FUNC"
+            }
+        tags = section.iter_tags("DT_NEEDED") if isinstance(section, DynamicSection) else ()
+        for name in (str(getattr(tag, "needed", "")) for tag in tags):
+            if ALLOCATORS.match(name):
+                yield f"{file} needs the allocator {name}: a preload replaces it"
+    if defined >= _ENTRY_POINTS:
+        yield f"{file} defines malloc itself, and its libraries may call another one"
+    marks = sorted(filter(_MARKS.fullmatch, defined))
+    if marks:
+        yield f"{file} has an allocator of its own ({marks[0]}): a preload does not replace it"

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.config import load
 from pipeline.config.allocators import ALLOCATORS
 from pipeline.inspect.mi_version import mi_version
-from pipeline.model.errors import RequestError, StatusError
+from pipeline.model.errors import StatusError
 from pipeline.system import procfs
 from pipeline.system.procfs import Mapped, Process
 from pipeline.system.report import Report
@@ -28,9 +28,12 @@ class State:
     fault: str
 
 
-def run(root: Path, process_id: str, name: str) -> None:
-    """Print the listing. Raises StatusError where not all run on the library that is on disk."""
-    report, pid = Report(), parse_pid(process_id)
+def run(root: Path, pid: int, name: str) -> None:
+    """Print the listing of the process ``pid`` and its children, or of those with ``name``.
+
+    Raises StatusError where not all run on the library that is on disk.
+    """
+    report = Report()
     processes = procfs.family(pid) if pid else procfs.named(name)
     if not processes:
         what = f"there is no process {pid or name}"
@@ -49,13 +52,6 @@ def run(root: Path, process_id: str, name: str) -> None:
         )
     for path, release in dict.fromkeys((s.library.path, s.release) for s in states if s.library):
         report.line(printable(f"in use by all {len(states)}: {path}, mimalloc {release}"))
-
-
-def parse_pid(text: str) -> int:
-    """A process id as the user writes it; 0 where it is left out."""
-    if text and not (text.isdecimal() and int(text) > 0):
-        raise RequestError("--pid", expected="the id of a process", got=text)
-    return int(text or 0)
 
 
 def printable(text: str) -> str:
@@ -96,11 +92,11 @@ def listing(states: Sequence[State]) -> Iterator[str]:
     yield _ROW.format("USER", "PID", "VSZ", "RSS", "PSS", "MIMALLOC", "COMMAND")
     pids = {state.process.pid for state in states}
     for state in states:
-        process, release = state.process, state.release
+        process = state.process
         pss = "?" if process.pss is None else process.pss
         command = (r" \_ " if process.parent in pids else "") + printable(process.command)
-        sizes = (process.vsz, process.rss, pss)
-        yield _ROW.format(process.user, process.pid, *sizes, release, command)
+        numbers = (process.pid, process.vsz, process.rss, pss)
+        yield _ROW.format(process.user, *numbers, state.release, command)
     unread = [str(state.process.pid) for state in states if state.process.pss is None]
     if unread:
         yield f"not readable: PSS of {', '.join(unread)}; root can read all"

@@ -1,19 +1,35 @@
-"""An nginx of our own on the loopback address: its folder, port, start, workers and stop."""
+"""nginx on the loopback address: how one is started and stopped, and its trial on the library."""
 
+import gzip
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from http.client import OK, HTTPConnection, HTTPException
 from pathlib import Path
 from string import Template
 
+from pipeline.model import Trial
 from pipeline.model.errors import HostError
+from pipeline.smoke import assertions
+from pipeline.smoke.assertions import Assertion
+from pipeline.smoke.preload import CompletedProgram, LibraryUnderTest, loader_output
+from pipeline.smoke.trials import PROBES
 from pipeline.system import process, procfs
 from pipeline.system.procfs import Process
+
+WORKERS = 2
+CONNECTIONS = 8  # at a time
+REQUESTS = 26  # for each of them, before the reload and again after it
 
 # Seconds in which workers start or stop; it takes hundredths of one.
 TIMEOUT = 10.0
@@ -21,6 +37,102 @@ TIMEOUT = 10.0
 CONFIGURATION = "nginx.conf"
 _MODULES = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 _SBIN_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin"
+
+_PAGE = "".join(f"line {n}: {n * n:x} {'mimalloc ' * (n % 7)}\n" for n in range(6000)).encode()
+_WARNING = re.compile(r".*\[(?:warn|error|crit|alert|emerg)\].*")
+# Printed before the configuration is read, where the user may not write the host's log.
+_HARMLESS = "could not open error log file"
+
+
+@dataclass(frozen=True, slots=True)
+class NginxRun:
+    """What was observed of an nginx from its start to its stop.
+
+    ``before`` and ``after`` the reload: its processes, and the files that they have mapped.
+    ``program`` is the master, with the log as its error output.
+    """
+
+    before: Mapping[str, Collection[str]]
+    after: Mapping[str, Collection[str]]
+    responses: Counter[str]
+    program: CompletedProgram
+
+
+def trial(library: LibraryUnderTest, folder: Path) -> Trial:
+    """The verdict on nginx on the library."""
+    run = serve(library, folder / "nginx")
+    return assertions.verdict("nginx", nginx_assertions(run, library))
+
+
+def nginx_assertions(run: NginxRun, library: LibraryUnderTest) -> list[Assertion]:
+    """What must hold of master and workers, the strongest evidence first."""
+    names = ", ".join(["master", *(f"worker {n + 1}" for n in range(WORKERS))])
+    of_each = CONNECTIONS * REQUESTS
+    responses, expected = (
+        ", ".join(f"{count} x {response}" for response, count in sorted(counts.items()))
+        for counts in (run.responses, dict.fromkeys(("page gzip", "page identity"), of_each))
+    )
+    warnings = [line for line in _WARNING.findall(run.program.errors) if _HARMLESS not in line]
+    return [
+        *assertions.on_library(run.program, library),
+        Assertion("processes", names, ", ".join(run.before)),
+        Assertion("processes after a reload, the workers new", names, ", ".join(run.after)),
+        assertions.mapped(run.before, library.path),
+        assertions.mapped(run.after, library.path),
+        assertions.logged(run.program.errors, "process done", 1 + 2 * WORKERS),
+        Assertion("responses", expected, responses),
+        Assertion("warnings in its log", "none", "; ".join(warnings) or "none"),
+    ]
+
+
+def serve(library: LibraryUnderTest, folder: Path) -> NginxRun:
+    """Start nginx in ``folder``, request pages, reload it, request them again, stop it."""
+    template, variables = PROBES / CONFIGURATION, library.variables(folder)
+    with (
+        reserved_port() as port,
+        started(find(), folder, template, {"port": port}, variables) as master,
+    ):
+        (folder / "served" / "page.txt").write_bytes(_PAGE)
+        before = wait_for_workers(master, WORKERS)
+        responses = request_all(port, _PAGE)
+        master.send_signal(signal.SIGHUP)
+        after = wait_for_workers(master, WORKERS, before)
+        responses += request_all(port, _PAGE)
+        exit_code = stop(master)
+    text = (folder / "log").read_text(encoding="utf-8", errors="replace")
+    ended = CompletedProgram(exit_code, "", text, loader_output(folder))
+    return NginxRun(_mapped_files(before), _mapped_files(after), responses, ended)
+
+
+def _mapped_files(processes: Sequence[Process]) -> dict[str, list[str]]:
+    """The files that the code of master and workers is mapped from, by the name of the process."""
+    names = ["master", *(f"worker {number}" for number in range(1, len(processes)))]
+    files = [[file.path for file in process.mapped or ()] for process in processes]
+    return dict(zip(names, files, strict=False))
+
+
+def request_all(port: int, page: bytes) -> Counter[str]:
+    """Request a page over several connections, compressed every other time; count the responses.
+
+    A right response is ``page identity`` or ``page gzip``; others are described by their status
+    and encoding, or by the error that ended the request.
+    """
+
+    def request(number: int) -> str:
+        headers = {"Accept-Encoding": "gzip" if number % 2 else "identity"}
+        try:
+            with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+                connection.request("GET", "/page.txt", headers=headers)
+                response = connection.getresponse()
+                body, encoding = response.read(), response.getheader("Content-Encoding", "identity")
+            content = gzip.decompress(body) if encoding == "gzip" else body
+        except (OSError, EOFError, zlib.error, HTTPException) as error:
+            return f"{type(error).__name__}: {error}"
+        right = response.status == OK and content == page
+        return f"{'page' if right else f'{response.status}, another page,'} {encoding}"
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        return Counter(pool.map(request, range(CONNECTIONS * REQUESTS)))
 
 
 def find() -> str:
@@ -41,13 +153,19 @@ def reserved_port() -> Iterator[int]:
         yield reservation.getsockname()[1]
 
 
-def prepare(
-    folder: Path, program: str | Path, template: Path, values: Mapping[str, object]
-) -> None:
-    """Make nginx's folder with its configuration; the caller fills ``served`` in it.
+@contextmanager
+def started(
+    program: str | Path,
+    folder: Path,
+    template: Path,
+    values: Mapping[str, object],
+    variables: Mapping[str, str],
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The master of an nginx in a new folder, with its ``log``; it is ended with the block.
 
-    Temporary files are in it too, and not where the host's nginx has them. Workers of root run as
-    root: nobody else can read the folder.
+    The template becomes its configuration with the values, the variables are its environment. The
+    caller fills ``served``. Temporary files are in the folder too, and not where the host's nginx
+    has them. Workers of root run as root: nobody else can read the folder.
     """
     for name in ("served", "temporary"):
         (folder / name).mkdir(parents=True)
@@ -64,11 +182,9 @@ def prepare(
         temporary="\n    ".join(temporary),
     )
     (folder / CONFIGURATION).write_text(text, encoding="utf-8")
-
-
-def command(program: str | Path, folder: Path) -> list[str | Path]:
-    """The command that starts nginx in its folder."""
-    return [program, "-p", f"{folder}/", "-c", CONFIGURATION]
+    argv = [program, "-p", f"{folder}/", "-c", CONFIGURATION]
+    with process.running(argv, log=folder / "log", env=variables) as master:
+        yield master
 
 
 def wait_for_workers(

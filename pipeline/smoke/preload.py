@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.system import process
-from pipeline.toolchain.emulator import HERE, Runner, Start
+from pipeline.toolchain import emulator
 
 # Seconds after which a program has failed; each takes about one.
 TIMEOUT = 60.0
@@ -29,17 +29,17 @@ class LibraryUnderTest:
     """The library that programs run on.
 
     ``path`` is what users preload: the link that is named as the soname. ``mi_version`` and
-    ``secure_level`` are what the library must report. ``runner`` starts programs of its machine.
+    ``secure_level`` are what the library must report. ``runner`` is the emulator of its machine.
     """
 
     path: Path
     mi_version: int
     secure_level: int = 0
-    runner: Runner = HERE
+    runner: tuple[str, ...] = ()
 
-    def start(self, argv: Sequence[str | Path], folder: Path) -> Start:
-        """The command of a program on the library; the loader writes its trace to ``folder``."""
-        variables = {
+    def variables(self, folder: Path) -> dict[str, str]:
+        """What starts a program on the library; the loader writes its trace to ``folder``."""
+        return {
             "LD_PRELOAD": str(self.path),
             # A colon, because an emulator takes a comma for the end of the variable.
             "LD_DEBUG": "bindings:libs",
@@ -48,13 +48,12 @@ class LibraryUnderTest:
             # Every object of an interpreter is a block of its own.
             "PYTHONMALLOC": "malloc",
         }
-        return self.runner.start(argv, variables)
 
     def run(self, argv: Sequence[str | Path], folder: Path) -> CompletedProgram:
         """Run a program to its end; its error output stays in ``folder``, which is made."""
         folder.mkdir(parents=True)
-        command = self.start(argv, folder)
-        code, output, errors = process.attempt(command.argv, env=command.env, timeout=TIMEOUT)
+        command = emulator.start(argv, self.variables(folder), self.runner)
+        code, output, errors = process.attempt(command, timeout=TIMEOUT)
         (folder / "log").write_text(errors, encoding="utf-8")
         return CompletedProgram(code, output, errors, loader_output(folder))
 

@@ -1,22 +1,35 @@
-"""The smoke test: every program on the library of one package, and the verdict."""
+"""The smoke test: real programs on the library of one package, and the verdict."""
 
+import os
+import re
+import shutil
+import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
 from pipeline.model.errors import SmokeError
-from pipeline.smoke import probe, programs, server
-from pipeline.smoke.preload import LibraryUnderTest
+from pipeline.smoke import assertions, nginx, trials
+from pipeline.smoke.assertions import Assertion
+from pipeline.smoke.preload import CompletedProgram, LibraryUnderTest
+from pipeline.smoke.trials import PROBES
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace, remove
 from pipeline.toolchain import emulator
 
-_Run = Callable[[LibraryUnderTest, Path], Trial]
+# What the programs compute, whatever the allocator and the machine.
+RESULTS = {
+    "python3": "84ecf24cb54ac2bfa9c1f083346b26acc60a2daf8a6f419a668a2cd5ed92671f",
+    "threads": "381cca5ed7cca78d",
+    "pipeline": "67235281ebbe500c400cb9fd79407125d547975f9fffe671917e0a8000df7dd3  -",
+}
+
+Run = Callable[[LibraryUnderTest, Path], Trial]
 
 
 def run(plan: Plan, rpm: Path, workspace: Workspace, report: Report) -> tuple[Trial, ...]:
@@ -29,23 +42,22 @@ def run(plan: Plan, rpm: Path, workspace: Workspace, report: Report) -> tuple[Tr
     with tempfile.TemporaryDirectory(prefix="mimalloc-smoke-") as scratch:
         folder = Path(scratch)
         library = library_of(plan, payload.unpack(rpm, folder / "package"))
-        threads = probe.build("threads", plan, workspace, folder / "package" / "threads", log)
-        runs: list[_Run] = [partial(programs.threads, threads)]
-        if emulator.runs_here(plan):
-            runs += [programs.python, programs.pipeline, server.trial]
-        else:
+        target = folder / "package" / "threads"
+        runs = programs(trials.compiled("threads", plan, workspace, target, log))
+        if not emulator.runs_here(plan):
             report.line(f"  this host's own programs are not for {plan.machine.isa}: not tried")
-        trials = tuple(_logged(run, library, folder, log, report) for run in runs)
-    failed = [trial for trial in trials if not trial.passed]
+            runs = {"threads": runs["threads"]}
+        done = tuple(_logged(item, library, folder, log, report) for item in runs.values())
+    failed = [trial for trial in done if not trial.passed]
     if failed:
         path = plan.preload.relative_to("/")
         raise SmokeError(
-            f"{len(failed)} of {len(trials)} programs do not run as they should on {rpm.name}",
+            f"{len(failed)} of {len(done)} programs do not run as they should on {rpm.name}",
             detail="\n".join(f"{t.name}: {line}" for t in failed for line in t.output.splitlines()),
             file=log,
             hint=f"rpm2cpio {rpm} | cpio -idm\nLD_DEBUG=libs LD_PRELOAD=$PWD/{path} true",
         )
-    return trials
+    return done
 
 
 def library_of(plan: Plan, files: Path) -> LibraryUnderTest:
@@ -54,7 +66,47 @@ def library_of(plan: Plan, files: Path) -> LibraryUnderTest:
     return LibraryUnderTest(path, plan.recipe.mi_version, plan.flavor.level, runner)
 
 
-def _logged(run: _Run, library: LibraryUnderTest, folder: Path, log: Path, report: Report) -> Trial:
+def programs(threads: Path) -> Mapping[str, Run]:
+    """What runs each program, by name; ``threads`` is the compiled probe of many threads."""
+    python = shutil.which("python3", path=os.defpath) or sys.executable
+    return {
+        "threads": partial(_run, "threads", [threads]),
+        "python3": partial(_run, "python3", [python, "-S", "-B", PROBES / "workload.py"]),
+        "pipeline": partial(_run, "pipeline", ["sh", PROBES / "pipeline.sh"]),
+        "nginx": nginx.trial,
+    }
+
+
+def _run(name: str, argv: Sequence[str | Path], library: LibraryUnderTest, folder: Path) -> Trial:
+    program = library.run(argv, folder / name)
+    return assertions.verdict(name, program_assertions(name, program, library))
+
+
+def program_assertions(
+    name: str, program: CompletedProgram, library: LibraryUnderTest
+) -> list[Assertion]:
+    """What must hold of a program: what it reports, and what mimalloc, loader and kernel show."""
+    if name == "pipeline":
+        return [
+            # The shell, and the four programs that it starts.
+            *assertions.on_library(program, library, processes=5, calls=("free", "malloc")),
+            Assertion("result", RESULTS[name], program.output.strip()),
+        ]
+    report = dict(line.partition(" ")[::2] for line in program.output.splitlines())
+    blocks = report.get("blocks", "0 of 0")
+    count = max(int(blocks.rpartition(" ")[2]), 1)
+    files = re.findall(r"^maps (.+)$", program.output, re.MULTILINE)
+    return [
+        Assertion("blocks in mimalloc's heap", f"{count} of {count}", blocks),
+        Assertion("mi_version()", str(library.mi_version), report.get("mi_version", "none")),
+        *assertions.on_library(program, library),
+        assertions.mapped({"the process": files}, library.path),
+        assertions.secure_level(program.errors, library.secure_level),
+        Assertion("result", RESULTS[name], report.get("result", "none")),
+    ]
+
+
+def _logged(run: Run, library: LibraryUnderTest, folder: Path, log: Path, report: Report) -> Trial:
     """Run one program; its result is reported, and logged with its output where it failed."""
     began = time.monotonic()
     trial = run(library, folder)

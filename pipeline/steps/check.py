@@ -16,11 +16,11 @@ from pipeline.system.workspace import StepDirs, place_text
 
 def inputs(plan: Plan, root: Path) -> object:
     """The manifests, and the programs that are run on the package."""
-    from pipeline.smoke import probe
+    from pipeline.smoke import trials
 
-    # Python may have written a cache of byte code there.
-    probes = (file for file in probe.PROBES.iterdir() if file.is_file())
-    return load.manifests_digest(root, plan), digest_of_files(probes)
+    # Python may have written a cache of byte code beside the probes.
+    files = (*load.manifest_files(root, plan), *trials.PROBES.iterdir())
+    return digest_of_files(filter(Path.is_file, files))
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
@@ -56,11 +56,12 @@ def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
         has_library = payload.place(files, plan.library).is_file()
         done = trials.run(plan, dirs) if has_library else ()
         facts = replace(reading.result(), trials=done, required=trials.NAMES)
-    findings = check_package(facts, plan, load.manifest(root, plan))
+    manifest, *others = map(load.manifest, load.manifest_files(root, plan))
+    findings = check_package(facts, plan, manifest)
     if plan.subpackage:
         rpm, folder = dirs.packages / plan.subpackage.file_name, dirs.unpacked_subpackage.parent
         facts = package.read(rpm, folder, library=plan.library, names=names)
-        findings += check_subpackage(facts, plan, load.subpackage_manifest(root, plan))
+        findings += check_subpackage(facts, plan, *others)
     with dirs.log("check").open("a", encoding="utf-8") as log:
         log.writelines(f"{trial.name}: {trial.output}\n" for trial in done)
         log.writelines(f"{line}\n" for finding in findings for line in finding.lines())

@@ -7,7 +7,7 @@ from pipeline.model.errors import CompileError
 from pipeline.system import process
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
-from pipeline.toolchain import cmake, compiler
+from pipeline.toolchain import compiler
 
 
 def inputs(plan: Plan, root: Path) -> object:
@@ -19,7 +19,7 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     """Compile and link in the build folder. Raises CompileError with the compiler's errors."""
     threads = dirs.options.threads or process.cores()
     process.run(
-        [cmake.ninja(), "-C", dirs.build, f"-j{threads}", "all"],
+        [compiler.program("ninja"), "-C", dirs.build, f"-j{threads}", "all"],
         log=dirs.log("compile"),
         error=CompileError(
             f"mimalloc {plan.recipe.version} does not compile",

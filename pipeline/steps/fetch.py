@@ -3,11 +3,10 @@
 import json
 import os
 import shutil
-from itertools import zip_longest
 from pathlib import Path
 
 from pipeline.model import Plan, Source, UserSource
-from pipeline.model.errors import FetchError, PackagingError, VerifyError
+from pipeline.model.errors import FetchError, VerifyError
 from pipeline.sources import pinned, user
 from pipeline.system.checksum import sha256_of
 from pipeline.system.locks import cache_locks, locked
@@ -55,12 +54,23 @@ def _fetch_user_source(plan: Plan, source: UserSource, dirs: StepDirs, report: R
 
 
 def _fetch_pinned(plan: Plan, dirs: StepDirs, report: Report) -> Source:
-    """Copy a pinned archive into the step directory, from the cache if it is there."""
-    for source in plan.recipe.source:
+    """Copy a pinned archive into the step directory, from the cache if it is there.
+
+    Otherwise the error lists every source, and what is wrong with it.
+    """
+    version, sources = plan.recipe.version, plan.recipe.source
+    for source in sources:
         if _copy_cached(source, dirs, report):
             return source
-    problems: list[PackagingError] = []
-    for source in () if dirs.options.offline else plan.recipe.source:
+    what = f"no source of mimalloc {version} is available"
+    if dirs.options.offline:
+        what = f"mimalloc {version} is not in the cache, and --offline forbids downloading it"
+    error: type[FetchError | VerifyError] = FetchError
+    lines = list[str]()
+    for source in sources:
+        lines.append(f"{source.kind} {source.reference} sha256 {source.sha256}")
+        if dirs.options.offline:
+            continue
         try:
             with locked(cache_locks(dirs.workspace), source.sha256):
                 # Another run may have cached it while this one waited for the lock.
@@ -68,9 +78,15 @@ def _fetch_pinned(plan: Plan, dirs: StepDirs, report: Report) -> Source:
                     _download(source, plan, dirs, report)
             return source
         except (FetchError, VerifyError) as problem:
-            problems.append(problem)
+            error = VerifyError if isinstance(problem, VerifyError) else error
+            lines += [f"  {line.strip()}" for line in problem.lines()]
             report.line(f"  {problem.what}")
-    raise _unavailable(plan, dirs, problems)
+    raise error(
+        what,
+        file=dirs.workspace.cache,
+        detail="\n".join(lines),
+        hint=f"invoke fetch --version {version} --source TARBALL|FOLDER|GIT-REPOSITORY|URL",
+    )
 
 
 def _cache_entry(checksum: str, workspace: Workspace) -> Path:
@@ -118,22 +134,3 @@ def _reject(file: Path, source: Source, workspace: Workspace) -> Path:
     rejected.parent.mkdir(parents=True, exist_ok=True)
     remove(rejected)
     return file.rename(rejected)
-
-
-def _unavailable(plan: Plan, dirs: StepDirs, problems: list[PackagingError]) -> PackagingError:
-    """The error that lists every source, and what is wrong with it."""
-    version, lines = plan.recipe.version, list[str]()
-    for source, problem in zip_longest(plan.recipe.source, problems):
-        lines.append(f"{source.kind} {source.reference} sha256 {source.sha256}")
-        lines += [f"  {line.strip()}" for line in problem.lines()] if problem else []
-    what = f"no source of mimalloc {version} is available"
-    if dirs.options.offline:
-        what = f"mimalloc {version} is not in the cache, and --offline forbids downloading it"
-    mismatch = any(isinstance(problem, VerifyError) for problem in problems)
-    error = VerifyError if mismatch else FetchError
-    return error(
-        what,
-        file=dirs.workspace.cache,
-        detail="\n".join(lines),
-        hint=f"invoke fetch --version {version} --source TARBALL|FOLDER|GIT-REPOSITORY|URL",
-    )

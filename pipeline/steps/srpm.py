@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config import load
 from pipeline.model import Plan
+from pipeline.system.checksum import digest_of_files
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
 from pipeline.toolchain import rpmbuild, spec
@@ -16,7 +17,8 @@ from pipeline.toolchain import rpmbuild, spec
 def inputs(plan: Plan, root: Path) -> object:
     """Nothing of a machine: all machines of a dist have the same source package."""
     data = (plan.package, plan.recipe, plan.root, plan.variant)
-    return data, rpmbuild.inputs(root), load.manifests_digest(root, plan)
+    manifests = filter(Path.is_file, load.manifest_files(root, plan))
+    return data, rpmbuild.inputs(root), digest_of_files(manifests)
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
@@ -30,17 +32,9 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     for file in sources.iterdir():
         file.chmod(0o644)
         os.utime(file, (recipe.moment, recipe.moment))
-    text = spec.render(plan, root, load.manifest(root, plan))
+    text = spec.render(plan, root, load.manifest(load.manifest_files(root, plan)[0]))
     plan, macros = rpmbuild.for_first_machine(plan), {"_sourcedir": str(sources)}
-    build = rpmbuild.Build(plan, folder, text, plan.source_name, rpmbuild.SOURCE, macros)
-    rpmbuild.run(build, root)
-
-
-def results(plan: Plan, dirs: StepDirs) -> tuple[Path, dict[str, Path]]:
-    """The source RPM, and the files in it by name: tarball, patches, spec."""
-    folder = dirs.folder("srpm")
-    files = [folder / f"{plan.name}.spec", *sorted((folder / "sources").iterdir())]
-    return folder / "rpms" / plan.source_name, {file.name: file for file in files}
+    rpmbuild.run(plan, root, folder, text, plan.source_name, macros)
 
 
 def _pack(tree: Path, archive: Path, moment: int) -> None:

@@ -8,7 +8,7 @@ from pipeline.model.errors import StageError
 from pipeline.system import process
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
-from pipeline.toolchain import cmake, compiler
+from pipeline.toolchain import compiler
 
 
 def inputs(plan: Plan, root: Path) -> object:
@@ -17,20 +17,19 @@ def inputs(plan: Plan, root: Path) -> object:
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
-    """Install below the stage folder. Raises StageError, also for a file outside of the prefix."""
+    """Install below the stage folder, without empty folders and what the flavor omits.
+
+    All gets the modes and the time of the package. Raises StageError, also for a file outside of
+    the prefix.
+    """
+    stage, moment = dirs.stage, plan.recipe.moment
+    prefix, modes = PurePosixPath(plan.package.prefix), plan.package.modes
     process.run(
-        [cmake.program(), "--install", dirs.build],
+        [compiler.program("cmake"), "--install", dirs.build],
         log=dirs.log("stage"),
         error=StageError(f"mimalloc {plan.recipe.version} does not install"),
         env={**compiler.environment(plan, dirs.workspace), "DESTDIR": str(dirs.stage)},
     )
-    _finish(plan, dirs.stage)
-
-
-def _finish(plan: Plan, stage: Path) -> None:
-    """Remove what the flavor omits and empty folders; set modes and times of the rest."""
-    prefix, modes = PurePosixPath(plan.package.prefix), plan.package.modes
-    moment = plan.recipe.moment
     for file in sorted(stage.rglob("*"), reverse=True):  # a folder comes after its files
         path = PurePosixPath("/", file.relative_to(stage).as_posix())
         if not (path.is_relative_to(prefix) or prefix.is_relative_to(path)):

@@ -2,17 +2,15 @@
 
 import errno
 import lzma
-import posixpath
 import re
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.model import Limits, Package, Plan
+from pipeline.model import Package, Plan
 from pipeline.model.errors import RequestError, UnpackError, VerifyError
-from pipeline.system.archive import opened
+from pipeline.system import archive
 from pipeline.system.checksum import identity_of
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
@@ -50,14 +48,13 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     _verify(plan, dirs.tree)
 
 
-def extract(archive: Path, target: Path, package: Package) -> None:
+def extract(file: Path, target: Path, package: Package) -> None:
     """Unpack what a build reads of a release into the empty folder ``target``.
 
     Raises UnpackError for an archive that is broken or hostile, or that holds no release.
     """
     try:
-        with opened(archive, package.limits.unpacked) as (tar, contents):
-            members = list(_checked(contents, package.limits))
+        with archive.opened(file, package.limits) as (tar, members):
             base = _base({PurePosixPath(member.name) for member in members if member.isreg()})
             for member in members:
                 path = PurePosixPath(member.name)
@@ -72,58 +69,15 @@ def extract(archive: Path, target: Path, package: Package) -> None:
         raise UnpackError(
             "the archive is truncated or broken",
             got=str(problem) or type(problem).__name__,
-            file=archive,
+            file=file,
             hint="name another one with --source",
         ) from problem
 
 
-def _checked(members: Iterable[tarfile.TarInfo], limits: Limits) -> Iterator[tarfile.TarInfo]:
-    """The members, if all of them are harmless and small enough, also those that are not used."""
-    size, paths = 0, set()
-    for count, member in enumerate(members, 1):
-        size += member.size
-        if size > limits.unpacked or count > limits.entries:
-            raise UnpackError(
-                "the archive is too large",
-                expected=f"at most {limits.unpacked} bytes in {limits.entries} entries",
-                got=f"{size} bytes or more in {count} entries or more",
-            )
-        path = PurePosixPath(member.name)
-        if reason := _harm(member, path):
-            raise _hostile(member, reason)
-        if member.isreg() and path in paths:
-            raise _hostile(member, "the same path twice")
-        paths.add(path)
-        yield member
-
-
-def _harm(member: tarfile.TarInfo, path: PurePosixPath) -> str:
-    """Why a member is harmful, if it is; tarfile's own filters are missing in Python 3.11.2."""
-    if path.is_absolute() or ".." in path.parts:
-        return "a path outside of the archive's folder"
-    if member.issym() or member.islnk():
-        # A symbolic link starts at its own folder, a hard link at the archive's.
-        start = str(path.parent) if member.issym() else "."
-        target = posixpath.normpath(posixpath.join(start, member.linkname))
-        if target.startswith(("/", "..")):
-            return f"a link to {member.linkname!r}, outside of the archive's folder"
-    elif not (member.isreg() or member.isdir()):
-        return "neither a file nor a folder nor a link"
-    return ""
-
-
-def _hostile(member: tarfile.TarInfo, reason: str) -> UnpackError:
-    return UnpackError(
-        f"the archive holds what no release holds: {member.name!r}",
-        got=reason,
-        hint="do not trust the place that it came from",
-    )
-
-
 def _base(files: set[PurePosixPath]) -> PurePosixPath:
     """The folder of the release's tree: the shallowest that has all of the markers."""
-    tops = [file.parent for file in files if file.name == _MARKERS[0]]
-    trees = [top for top in tops if all(top / marker in files for marker in _MARKERS)]
+    folders = {file.parent for file in files}
+    trees = [top for top in folders if all(top / marker in files for marker in _MARKERS)]
     if not trees:
         raise UnpackError("no mimalloc in it", expected=" and ".join(_MARKERS), got="neither")
     return min(trees, key=lambda folder: (len(folder.parts), str(folder)))
@@ -131,7 +85,7 @@ def _base(files: set[PurePosixPath]) -> PurePosixPath:
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> None:
     if not member.isreg():
-        raise _hostile(member, "a link where a file should be")
+        raise archive.hostile(member, "a link where a file should be")
     content = tar.extractfile(member)
     assert content is not None, "a regular file has content"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -146,17 +100,9 @@ def _copy(folder: Path, target: Path, package: Package) -> None:
         raise RequestError("not a mimalloc tree", expected=" and ".join(_MARKERS), file=folder)
     for file in sorted(folder.rglob("*")):
         path = PurePosixPath(file.relative_to(folder).as_posix())
-        if not package.reads(path) or (file.is_dir() and not file.is_symlink()):
-            continue
-        if file.is_symlink() or not file.is_file():
-            raise UnpackError(
-                "the folder holds what no release holds",
-                got="a link or a device where a file should be",
-                file=file,
-                hint="use the tree as upstream tagged it",
-            )
-        (target / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target / path)
+        if package.reads(path) and file.is_file():
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target / path)
 
 
 def _verify(plan: Plan, tree: Path) -> None:
@@ -171,26 +117,26 @@ def _verify(plan: Plan, tree: Path) -> None:
             hint=f"invoke unpack --version {recipe.version}, without --source,\n"
             "then diff -r that tree with this one",
         )
-    number = str(header_version(tree) or "")
+    header, config = versions(tree)
     for file, what, expected, got in (
-        (HEADER, "the header", str(recipe.mi_version), number),
-        (CONFIG, "cmake's version file", recipe.version, cmake_version(tree)),
+        (HEADER, "the header", str(recipe.mi_version), header),
+        (CONFIG, "cmake's version file", recipe.version, config),
     ):
         if got != expected:
             what = f"{what} states another version"
             raise VerifyError(what, expected=expected, got=got or "none", file=tree / file)
 
 
-def header_version(tree: Path) -> int:
-    """What ``mi_version()`` of a release returns, read from its header; 0 where it has none."""
-    header = (tree / HEADER).read_text(encoding="utf-8", errors="replace")
-    version = re.search(r"#define\s+MI_MALLOC_VERSION\s+(\d+)", header)
-    return int(version[1]) if version else 0
+def versions(tree: Path) -> tuple[str, str]:
+    """What a release's header and cmake's file state: ``mi_version()``'s number, and the version.
 
-
-def cmake_version(tree: Path) -> str:
-    """The version in the file that cmake installs; empty where a release has no such file."""
-    file = tree / CONFIG
-    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-    parts = [re.search(rf"mi_version_{part}\s+(\d+)", text) for part in ("major", "minor", "patch")]
-    return ".".join(part[1] for part in parts if part)
+    Each is empty where the release does not have it.
+    """
+    header, config = (
+        file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+        for file in (tree / HEADER, tree / CONFIG)
+    )
+    number = re.search(r"#define\s+MI_MALLOC_VERSION\s+(\d+)", header)
+    names = ("major", "minor", "patch")
+    parts = [re.search(rf"mi_version_{name}\s+(\d+)", config) for name in names]
+    return number[1] if number else "", ".".join(part[1] for part in parts if part)

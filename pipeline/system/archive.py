@@ -1,14 +1,16 @@
-"""Read a tarball within limits: on its unpacked size, and on the headers before a member."""
+"""Read a tarball: its members must be harmless, and within limits on sizes and on headers."""
 
 import bz2
 import gzip
 import lzma
+import posixpath
 import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
+from pipeline.model import Limits
 from pipeline.model.errors import UnpackError
 
 # The functions that open a compressed file, by its first bytes.
@@ -25,13 +27,13 @@ class _LimitedFile:
     def __init__(self, source: IO[bytes], limit: int) -> None:
         self._source, self._limit = source, limit
         # Bytes of headers that may still be read; None once the members are read.
-        self._headers: int | None = _HEADERS
+        self.headers: int | None = _HEADERS
 
     def read(self, size: int) -> bytes:
         """Read like a file. Raises UnpackError beyond the limits."""
-        if self._headers is not None:
-            self._headers -= size
-            if self._headers < 0:
+        if self.headers is not None:
+            self.headers -= size
+            if self.headers < 0:
                 raise UnpackError(
                     "the archive is not that of a release",
                     expected=f"at most {_HEADERS} bytes of headers before a member",
@@ -50,13 +52,6 @@ class _LimitedFile:
         """The position in the unpacked bytes."""
         return self._source.tell()
 
-    def members(self, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-        """All members; afterwards they may be read."""
-        for member in archive:
-            yield member
-            self._headers = _HEADERS
-        self._headers = None
-
     def _check(self, position: int) -> None:
         if position < 0:
             raise tarfile.ReadError("a member's size is below zero")
@@ -69,11 +64,11 @@ class _LimitedFile:
 
 
 @contextmanager
-def opened(file: Path, limit: int) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
-    """A tarball, compressed or not, and its members, which must be listed before any is read.
+def opened(file: Path, limits: Limits) -> Iterator[tuple[tarfile.TarFile, list[tarfile.TarInfo]]]:
+    """A tarball, compressed or not, and its members, also those that are not used.
 
-    Raises UnpackError for more than ``limit`` bytes, and errors of the standard library for a
-    malformed archive.
+    Raises UnpackError where one is harmful or beyond the limits, and errors of the standard library
+    for a malformed archive.
     """
     with ExitStack() as files:
         archive = files.enter_context(file.open("rb"))
@@ -81,6 +76,55 @@ def opened(file: Path, limit: int) -> Iterator[tuple[tarfile.TarFile, Iterator[t
         archive.seek(0)
         openers = [opener for magic, opener in _OPENERS.items() if start.startswith(magic)]
         source = files.enter_context(openers[0](archive)) if openers else archive
-        limited = _LimitedFile(source, limit)
+        limited = _LimitedFile(source, limits.unpacked)
         tar = files.enter_context(tarfile.open(fileobj=cast(Any, limited), mode="r:"))
-        yield tar, limited.members(tar)
+        members = list(_checked(tar, limits, limited))
+        limited.headers = None
+        yield tar, members
+
+
+def _checked(
+    tar: tarfile.TarFile, limits: Limits, limited: _LimitedFile
+) -> Iterator[tarfile.TarInfo]:
+    size, paths = 0, set()
+    for count, member in enumerate(tar, 1):
+        size += member.size
+        if size > limits.unpacked or count > limits.entries:
+            raise UnpackError(
+                "the archive is too large",
+                expected=f"at most {limits.unpacked} bytes in {limits.entries} entries",
+                got=f"{size} bytes or more in {count} entries or more",
+            )
+        path = PurePosixPath(member.name)
+        reason = _harm(member, path)
+        if member.isreg() and path in paths:
+            reason = "the same path twice"
+        if reason:
+            raise hostile(member, reason)
+        paths.add(path)
+        yield member
+        limited.headers = _HEADERS
+
+
+def _harm(member: tarfile.TarInfo, path: PurePosixPath) -> str:
+    """Why a member is harmful, if it is; tarfile's own filters are missing in Python 3.11.2."""
+    if path.is_absolute() or ".." in path.parts:
+        return "a path outside of the archive's folder"
+    if member.issym() or member.islnk():
+        # A symbolic link starts at its own folder, a hard link at the archive's.
+        start = str(path.parent) if member.issym() else "."
+        target = posixpath.normpath(posixpath.join(start, member.linkname))
+        if target.startswith(("/", "..")):
+            return f"a link to {member.linkname!r}, outside of the archive's folder"
+    elif not (member.isreg() or member.isdir()):
+        return "neither a file nor a folder nor a link"
+    return ""
+
+
+def hostile(member: tarfile.TarInfo, reason: str) -> UnpackError:
+    """The error for an archive with such a member."""
+    return UnpackError(
+        f"the archive holds what no release holds: {member.name!r}",
+        got=reason,
+        hint="do not trust the place that it came from",
+    )

@@ -13,7 +13,7 @@ from pipeline.system.workspace import CACHE_VARIABLE
 NEARLY_FULL = 16 << 20
 
 # The errors, each with what it means to the user and a hint.
-_FULL = ("no room left to write", "free some space, then run the same command again")
+_FULL = ("no space left to write", "free some space, then run the same command again")
 _FORBIDDEN = (
     "not allowed to read or write",
     f"make it writable, or set {CACHE_VARIABLE} where it is the cache",

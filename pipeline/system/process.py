@@ -143,13 +143,14 @@ def foreground(argv: Sequence[str | Path], more: Mapping[str, str]) -> int:
     Signals that end us are passed on; Ctrl-C reaches the program by itself. The answer is its exit
     code, as a shell reports it. Raises HostError if it cannot be started.
     """
-    child = _start(argv, env={**os.environ, **more})
 
     def pass_on(number: int, frame: object) -> None:
-        child.send_signal(number)
+        if number != signal.SIGINT:
+            child.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGHUP)}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, lambda *_: None)
+    with _signals_blocked():
+        child = _start(argv, env={**os.environ, **more})
+        before = {number: signal.signal(number, pass_on) for number in _TERMINATION}
     try:
         child.wait()
     finally:
@@ -178,33 +179,42 @@ def _started(
     # In a session of its own, so that the programs that it starts can be ended with it. Files that
     # Python opens are not inherited anyway, except for locks that are meant to be.
     settings |= {"stdin": subprocess.DEVNULL, "start_new_session": True, "close_fds": False}
-    child = _start(argv, limit, env=environment(env), **settings)
+    child = None
     try:
+        with _signals_blocked():
+            child = _start(argv, limit, env=environment(env), **settings)
         yield child
     except BaseException:
-        _end(child)
+        if child:
+            _end(child)
         raise
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Let the signals that end us wait; Python loses one whose handler raises while it forks."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINATION)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _start(
     argv: Sequence[str | Path], limit: int | None = None, **settings: Any
 ) -> subprocess.Popen[bytes]:
     command = [str(argument) for argument in argv]
-    # While it forks, Python ignores the exceptions of signal handlers.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINATION)
-    prepare = partial(_prepare, os.getpid(), mask, limit)
+    prepare = partial(_prepare, os.getpid(), limit)
     try:
         return subprocess.Popen(command, preexec_fn=prepare, **settings)
     except OSError as problem:
         raise HostError(
             f"{command[0]} cannot be started", got=problem.strerror or "", hint="invoke doctor"
         ) from problem
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _prepare(parent: int, mask: set[signal.Signals], limit: int | None) -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+def _prepare(parent: int, limit: int | None) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERMINATION)
     tie(parent)
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

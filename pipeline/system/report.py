@@ -9,6 +9,8 @@ from contextlib import contextmanager
 class Report:
     """Prints a line for each step, and the progress of a download."""
 
+    bars = True  # whether a terminal gets a progress bar
+
     def line(self, text: str) -> None:
         """Print a line."""
         print(text, flush=True)
@@ -20,7 +22,7 @@ class Report:
     def begin(self, name: str) -> None:
         """A step begins; its line is printed when it is done."""
 
-    def wait(self, name: str, reason: str) -> None:
+    def wait(self, name: str, reason: str = "another run is building it") -> None:
         """A step or a package waits for another run."""
         self.line(f"  {name:<10} {reason}; waiting")
 
@@ -32,7 +34,7 @@ class Report:
     @contextmanager
     def download(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """Yield a function that is called with the size of each chunk, in bytes."""
-        if not sys.stdout.isatty():
+        if not (self.bars and sys.stdout.isatty()):
             yield lambda _: None
             return
         from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn

@@ -1,4 +1,4 @@
-"""The compiler of a plan: its command, its flags, its environment, its version."""
+"""The compiler of a plan: command, flags, environment, version; and how cmake gets all that."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ def command(plan: Plan) -> tuple[str, ...]:
     """The program of the compiler, and the arguments that it always gets."""
     if not plan.compiler.target:
         return (_native(),)
-    return (str(zig()), "cc", "-target", plan.target)
+    return (str(program("zig")), "cc", "-target", plan.target)
 
 
 def flags(plan: Plan) -> Flags:
@@ -58,14 +58,57 @@ def versions(plan: Plan) -> dict[str, str]:
     tools = {name: installed_version(name) for name in ("cmake", "ninja")}
     if plan.compiler.target:
         return {"zig": installed_version("ziglang"), **tools}
-    return {Path(_native()).name: _native_version(_native()), **tools}
+    error = ConfigureError(f"{_native()} does not print its version")
+    output = process.read([_native(), "--version"], error=error)
+    return {Path(_native()).name: output.splitlines()[0], **tools}
 
 
-def zig() -> Path:
-    """The compiler in its Python package, started without an interpreter."""
+def program(name: str) -> Path:
+    """The path of zig, cmake or ninja in its Python package, to be started by itself."""
+    import cmake
+    import ninja
     import ziglang
 
-    return Path(ziglang.__file__).parent / "zig"
+    zig = str(Path(ziglang.__file__).parent)
+    return Path({"cmake": cmake.CMAKE_BIN_DIR, "ninja": ninja.BIN_DIR, "zig": zig}[name], name)
+
+
+def options(plan: Plan) -> dict[str, str]:
+    """All -D options of a plan, as ``NAME`` or ``NAME:TYPE`` to value."""
+    return {
+        "CMAKE_C_FLAGS": " ".join(flags(plan).compile),
+        # Without an optimisation level: it would override that of the toolchain.
+        "CMAKE_C_FLAGS_RELEASE": "-DNDEBUG",
+        "CMAKE_SHARED_LINKER_FLAGS": " ".join(flags(plan).link),
+        **plan.options,
+    }
+
+
+def toolchain_file(plan: Plan) -> str:
+    """The text of cmake's toolchain file: the compiler, and no use of the host's libraries."""
+    words = " ".join(map(_quoted, command(plan)))
+    # Nothing in C++ is compiled; zig's own C++ driver would build a whole libc++ for cmake's test.
+    text = f"""\
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR {plan.processor.name})
+set(CMAKE_C_COMPILER {words})
+set(CMAKE_CXX_COMPILER {words})
+set(CMAKE_FIND_ROOT_PATH "${{CMAKE_CURRENT_LIST_DIR}}/no-such-folder")
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+"""
+    if plan.compiler.target:
+        text += f"""\
+set(CMAKE_AR {_quoted(str(program("zig")))})
+set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> ar qcD <TARGET> <LINK_FLAGS> <OBJECTS>")
+set(CMAKE_C_ARCHIVE_FINISH "")
+"""
+    return text
+
+
+def _quoted(word: str) -> str:
+    """A cmake argument without special characters."""
+    return f"[==[{word}]==]"
 
 
 @cache
@@ -74,9 +117,3 @@ def _native() -> str:
     if not path:
         raise HostError("no compiler on this host", expected=" or ".join(_NATIVE))
     return path
-
-
-@cache
-def _native_version(compiler: str) -> str:
-    what = f"{compiler} does not print its version"
-    return process.read([compiler, "--version"], error=ConfigureError(what)).splitlines()[0]

@@ -2,9 +2,9 @@
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -15,53 +15,37 @@ from pipeline.model.errors import HostError
 ROOT_VARIABLE = "QEMU_LD_PREFIX"
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A command, and the variables that it needs in its environment."""
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Runner:
-    """The emulator of one machine; its command is empty where this host runs the programs."""
-
-    command: tuple[str, ...] = ()
-
-    def start(self, argv: Sequence[str | Path], env: Mapping[str, str]) -> Start:
-        """The command for a program; its variables do not reach its emulator."""
-        program = tuple(map(str, argv))
-        if not self.command:
-            return Start(program, env)
-        variables = (word for pair in env.items() for word in ("-E", "=".join(pair)))
-        return Start((*self.command, *variables, *program), {})
+def start(
+    argv: Sequence[str | Path], variables: Mapping[str, str], runner: Sequence[str] = ()
+) -> list[str]:
+    """The command that starts a program with variables, which do not reach its emulator."""
+    pairs, program = ["=".join(pair) for pair in variables.items()], map(str, argv)
+    if not runner:
+        return ["env", *pairs, *program]
+    return [*runner, *(word for pair in pairs for word in ("-E", pair)), *program]
 
 
-# This host itself.
-HERE = Runner()
+def runner(plan: Plan) -> tuple[str, ...]:
+    """The emulator of a plan's machine, as a command; empty where this host runs the programs.
 
-
-def runner(plan: Plan) -> Runner:
-    """What runs the programs of a plan's machine. Raises HostError where this host has nothing.
-
-    An emulator is set to the oldest processor that the package must run on.
+    It is set to the oldest processor that the package must run on. Raises HostError where it is
+    missing.
     """
     if runs_here(plan):
-        return HERE
-    emulator = plan.processor.emulator
+        return ()
+    kind = plan.processor
     # For a newer processor of the same kind, the C library is this host's own.
-    same_kind = plan.processor.name == platform.machine()
-    root = "/" if same_kind else os.environ.get(ROOT_VARIABLE) or emulator.root
-    program = shutil.which(emulator.program)
+    same_kind = kind.name == platform.machine()
+    root = "/" if same_kind else os.environ.get(ROOT_VARIABLE) or kind.sysroot
+    program = shutil.which(kind.emulator)
     if not program or not Path(root, "lib").is_dir():
         raise HostError(
             f"programs for {plan.machine.isa} cannot run on this host",
-            expected=f"{emulator.program}, and a C library below {root}",
-            got=f"no {root}/lib" if program else f"no {emulator.program}",
+            expected=f"{kind.emulator}, and a C library below {root}",
+            got=f"no {root}/lib" if program else f"no {kind.emulator}",
             hint=f"invoke doctor\n{ROOT_VARIABLE}=/a/root/with/its/C/library invoke ...",
         )
-    return Runner((program, "-L", root, "-cpu", plan.isa.model))
+    return program, "-L", root, "-cpu", plan.isa.model
 
 
 def runs_here(plan: Plan) -> bool:
@@ -72,8 +56,6 @@ def runs_here(plan: Plan) -> bool:
 @cache
 def _cpu_flags() -> frozenset[str]:
     """The features of the processor, by the names that the kernel has for them."""
-    for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-        name, _, words = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return frozenset(words.split())
-    return frozenset()
+    text = Path("/proc/cpuinfo").read_text(errors="replace")
+    features = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return frozenset(features[1].split() if features else ())

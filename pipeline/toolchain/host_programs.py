@@ -1,18 +1,22 @@
-"""The programs that must be on this host: which are there, at which version, what to install."""
+"""The host: the programs that it must have, with versions and packages; what it is, in words."""
 
+import os
+import platform
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from pipeline.config.allocators import library_file
 from pipeline.model.errors import HostError, RecipeError
 from pipeline.system import process
 
 PROGRAMS = Path("buildroot") / "host-programs.txt"
 
-# Python packages of the environment that decide what is built.
-PINNED = ("ziglang", "cmake", "ninja", "invoke")
+# The load average from which on other programs disturb a measurement.
+_BUSY = 0.5
 
 _LIBRARY = re.compile(r"lib\S+\.so\.\d+")
 
@@ -41,7 +45,27 @@ def programs(root: Path) -> list[Program]:
 
 def pinned() -> dict[str, str]:
     """The versions of the Python packages that decide what is built."""
-    return {name: installed_version(name) for name in PINNED}
+    return {name: installed_version(name) for name in ("ziglang", "cmake", "ninja", "invoke")}
+
+
+def description() -> list[str]:
+    """Processor, memory, system and tools; and a warning where other programs keep it busy."""
+    load = os.getloadavg()[0]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
+    paths = {name: shutil.which(name) for name in ("rpmbuild", "gcc", "valgrind")}
+    tools = pinned() | {name: _version(path) for name, path in paths.items() if path}
+    lines = [
+        f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
+        f"{system}, Linux {platform.release().partition('-')[0]}, "
+        f"{' '.join(platform.libc_ver())}, Python {platform.python_version()}",
+        ", ".join(f"{name} {version}" for name, version in tools.items()),
+    ]
+    if load > _BUSY:
+        lines.append(f"THE MACHINE IS BUSY: a load of {load:.1f} before anything was measured")
+    return lines
 
 
 def _program(line: str, file: Path) -> Program:
@@ -50,18 +74,15 @@ def _program(line: str, file: Path) -> Program:
         raise RecipeError("not a line of five columns", got=line, file=file)
     name, debian, el, uses, purpose = columns
     on_el = not shutil.which("apt-get") and (shutil.which("dnf") or shutil.which("yum"))
-    is_library = _LIBRARY.fullmatch(name)
-    path = _library_path(name) if is_library else shutil.which(name) or ""
-    version = (Path(path).name if is_library else _version(path)) if path else ""
+    path, version = shutil.which(name) or "", ""
+    if _LIBRARY.fullmatch(name):
+        with suppress(HostError):
+            file = library_file(name)
+            path, version = str(file), file.name
+    elif path:
+        version = _version(path)
     package = el if on_el else debian
     return Program(name, package, tuple(uses.split(",")), purpose, path, version)
-
-
-def _library_path(library: str) -> str:
-    """The path of a library that the loader finds; empty where it finds none."""
-    code, output, _ = process.attempt(["/sbin/ldconfig", "-p"], timeout=10)
-    path = re.search(rf"^\s*{re.escape(library)} .*=> (\S+)$", output, re.MULTILINE)
-    return path[1] if code == 0 and path else ""
 
 
 def _version(path: str) -> str:

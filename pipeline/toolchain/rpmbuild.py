@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,25 +14,6 @@ from pipeline.system.workspace import copy_tree
 from pipeline.toolchain.spec import DROPIN, SPEC
 
 ATTRIBUTES = Path("recipes") / "fileattrs"
-
-# What rpmbuild makes: the RPMs of staged files, or the source RPM.
-STAGED, SOURCE = ("-bb", "--with", "prebuilt"), ("-bs",)
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """One run of rpmbuild in ``folder``, on a spec with this text.
-
-    ``result`` is the name of the RPM that it must write, ``mode`` is ``STAGED`` or ``SOURCE``, and
-    ``macros`` are set for this run only.
-    """
-
-    plan: Plan
-    folder: Path
-    text: str
-    result: str
-    mode: tuple[str, ...]
-    macros: Mapping[str, str]
 
 
 @cache
@@ -55,42 +36,46 @@ def for_first_machine(plan: Plan) -> Plan:
     return replace(plan, arch=next(iter(plan.root.machine)))
 
 
-def run(build: Build, root: Path) -> Path:
-    """Run rpmbuild and give the RPM; ``root`` is the checkout.
+def run(
+    plan: Plan, root: Path, folder: Path, text: str, result: str, macros: Mapping[str, str]
+) -> Path:
+    """Run rpmbuild in ``folder`` on a spec with this text; ``root`` is the checkout.
 
-    Raises PackageError with rpmbuild's last lines, or where it has not written the RPM.
+    It must write ``result``: RPMs of staged files, or the source RPM. The macros are set for this
+    run only. Raises PackageError with rpmbuild's last lines, or where the RPM is missing.
     """
-    plan, folder, log = build.plan, build.folder, build.folder / "log"
     (folder / "tmp").mkdir(parents=True)
     copy_tree(root / ATTRIBUTES, folder / "fileattrs")
-    (folder / "macros").write_text(_macros(build), encoding="utf-8")
+    (folder / "macros").write_text(_macros(plan, folder, macros), encoding="utf-8")
     (folder / "rpmrc").write_text(architectures(plan), encoding="utf-8")
     spec = folder / f"{plan.name}.spec"
-    spec.write_text(build.text, encoding="utf-8")
+    spec.write_text(text, encoding="utf-8")
     spec.chmod(0o644)
     os.utime(spec, (plan.recipe.moment, plan.recipe.moment))
     argv = ["rpm", "--eval", "%{_rpmconfigdir}"]
     config = process.read(argv, error=HostError("rpm does not run")).strip()
     # Ours are relative to the folder: a colon in the checkout's path would split the list.
-    macros = [
+    files = [
         f"{config}/macros",
         f"{config}/platform/{plan.processor.name}-linux/macros",
         *(f"fileattrs/{file.name}" for file in sorted((folder / "fileattrs").glob("*.attr"))),
         "macros",
     ]
+    mode = ("-bs",) if result == plan.source_name else ("-bb", "--with", "prebuilt")
     process.run(
         [
-            *("rpmbuild", *build.mode, "--nodeps", "--target", plan.arch),
-            *("--rcfile", f"{config}/rpmrc:rpmrc", "--macros", ":".join(macros), spec),
+            *("rpmbuild", *mode, "--nodeps", "--target", plan.arch),
+            *("--rcfile", f"{config}/rpmrc:rpmrc", "--macros", ":".join(files), spec),
         ],
-        log=log,
-        error=PackageError(f"rpmbuild cannot make {build.result}"),
+        log=folder / "log",
+        error=PackageError(f"rpmbuild cannot make {result}"),
         cwd=folder,
         env={"HOME": str(folder), "SOURCE_DATE_EPOCH": str(plan.recipe.moment)},
     )
-    rpm = folder / "rpms" / build.result
+    rpm = folder / "rpms" / result
     if not rpm.is_file():  # the program may be a wrapper that does something else
-        raise PackageError(f"rpmbuild has not written {rpm.name}", file=log, hint="invoke doctor")
+        what = f"rpmbuild has not written {rpm.name}"
+        raise PackageError(what, file=folder / "log", hint="invoke doctor")
     return rpm
 
 
@@ -123,11 +108,11 @@ archcolor: {arch} 2
 """
 
 
-def _macros(build: Build) -> str:
+def _macros(plan: Plan, folder: Path, macros: Mapping[str, str]) -> str:
     """The macro file: working folders, our settings, those of this run; it is read last."""
     names = {"_topdir": "top", "_tmppath": "tmp", "_dbpath": "db", "_fileattrsdir": "fileattrs"}
     names |= {"_rpmdir": "rpms", "_srcrpmdir": "rpms"}
-    folders = {macro: str(build.folder / name) for macro, name in names.items()}
-    own = {name: value.replace("%", "%%") for name, value in {**folders, **build.macros}.items()}
-    macros = {**settings(build.plan), **own}
-    return "".join(f"%{name} {value}\n" for name, value in macros.items())
+    folders = {macro: str(folder / name) for macro, name in names.items()}
+    own = {name: value.replace("%", "%%") for name, value in {**folders, **macros}.items()}
+    lines = {**settings(plan), **own}.items()
+    return "".join(f"%{name} {value}\n" for name, value in lines)

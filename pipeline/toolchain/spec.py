@@ -26,9 +26,8 @@ def render(plan: Plan, root: Path, paths: Sequence[str]) -> str:
     """
     paths = [path for path in paths if not path.startswith(_BUILD_IDS)]
     above = {folder for path in paths for folder in PurePosixPath(path).parents}
-    folders = [
-        str(folder) for folder in sorted(above) if folder.is_relative_to(plan.package.prefix)
-    ]
+    inside = (folder for folder in sorted(above) if folder.is_relative_to(plan.package.prefix))
+    folders = list(map(str, inside))
     subpackage = plan.subpackage
     return fill(
         root / SPEC,

@@ -100,7 +100,7 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
     defined = "\n".join(f"void {name}(void) {{}}" for name in names)
     source = work / "fake.c"
     source.write_text(SOURCE.format(exports=defined, tls=fault.tls) + fault.code)
-    glibc = fault.glibc or plan.floor
+    glibc = fault.glibc or plan.machine.floor or plan.root.glibc
     target = plan.compiler.target.format(processor=plan.processor.name, glibc=glibc)
     isa = plan.compiler.isa[plan.machine.isa] if fault.isa is None else fault.isa
     parts = (plan.compiler.flags, plan.root.flags, plan.machine.flags)
@@ -110,7 +110,7 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
     output = libraries / plan.library.name
     soname = f"-Wl,-soname,{fault.soname or plan.soname}"
     command = [
-        compiler.zig(),
+        compiler.program("zig"),
         "cc",
         "-target",
         target,

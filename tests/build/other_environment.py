@@ -171,7 +171,7 @@ def build_shared(folder: Path, environment: Mapping[str, str]) -> None:
     ``environment`` is that of the compiler.
     """
     source = Path(__file__).with_name("clock.c")
-    command: list[str | Path] = [compiler.zig(), "cc"]
+    command: list[str | Path] = [compiler.program("zig"), "cc"]
     command += ["-shared", "-fPIC", "-nostdlib", "-O2", f"-DAHEAD={AHEAD}"]
     command += ["-o", folder / "clock.so", source]
     subprocess.run(command, check=True, env={**os.environ, **environment})

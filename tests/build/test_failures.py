@@ -125,6 +125,7 @@ def test_a_full_disk_has_its_own_error(checkout: Path, small: list[str]) -> None
     )
 
     assert 12 == done.returncode, done.stderr
+    assert "no space left to write" in done.stderr
     assert "free some space" in done.stderr
     assert "Traceback" not in done.stderr
     assert [] == results(checkout)

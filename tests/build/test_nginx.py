@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build.selection import Selection
 from pipeline.compare import nginx, settings
 from pipeline.compare.allocators import Allocator
 from pipeline.compare.nginx import Server, Setup
 from pipeline.compare.settings import Request
 from pipeline.compare.statistics import C_LIBRARY, CONTROL
 from pipeline.inspect import payload
+from pipeline.model import Selection
 from pipeline.model.errors import CompareError
 from pipeline.smoke.nginx import find
 from tests.build.conftest import NEWEST, ROOT, SEED, Package, invoke_in

@@ -36,17 +36,11 @@ def rebuild(built: Built, fault: Fault, work: Path) -> tuple[Facts, list[Finding
     (spec,) = dirs.folder("package").glob("*.spec")
     text = spec.read_text()
     assert fault.old in text
-    build = rpmbuild.Build(
-        plan=built.plan,
-        folder=work / "build",
-        text=text.replace(fault.old, fault.new),
-        result=built.plan.subpackage.file_name,
-        mode=rpmbuild.STAGED,
-        macros={"staged": str(dirs.stage), "_target_platform": PLATFORM},
-    )
-    rpm = rpmbuild.run(build, ROOT)
+    text, name = text.replace(fault.old, fault.new), built.plan.subpackage.file_name
+    macros = {"staged": str(dirs.stage), "_target_platform": PLATFORM}
+    rpm = rpmbuild.run(built.plan, ROOT, work / "build", text, name, macros)
     facts = read(rpm, work / "scratch", library=built.plan.library)
-    manifest = load.subpackage_manifest(ROOT, built.plan)
+    manifest = load.manifest(load.manifest_files(ROOT, built.plan)[1])
     return facts, check_subpackage(facts, built.plan, manifest)
 
 

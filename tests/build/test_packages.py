@@ -7,12 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from elftools.elf.elffile import ELFFile
 from packaging.version import Version
 
-from pipeline.artifact import signed_content
+from pipeline.artifact import statement
 from pipeline.build import make, selection
-from pipeline.inspect import notes
+from pipeline.inspect import elf
 from pipeline.model import Built
 from pipeline.system import workspace
 from pipeline.system.report import Report
@@ -109,8 +108,7 @@ def _build_id(built: Built) -> str:
     links = query(built, "--qf", "[%{FILENAMES} %{FILELINKTOS}\n]").splitlines()
     link = next(line.split()[1] for line in links if "/.build-id/" in line and "libmim" in line)
     assert link.endswith(str(built.plan.library))
-    with (_unpacked(built) / str(built.plan.library).lstrip("/")).open("rb") as library:
-        return notes.build_id(ELFFile(library))
+    return elf.read(_unpacked(built) / str(built.plan.library).lstrip("/")).build_id
 
 
 def _unpacked(built: Built) -> Path:
@@ -218,4 +216,4 @@ def test_another_place_gives_the_same_bytes(package: Package, checkout: Path, wh
     second = make.package(plan, workspace.locate(checkout), Report())
 
     assert second.fresh
-    assert signed_content.read(first.rpm) == signed_content.read(second.rpm)
+    assert statement.signed_content(first.rpm) == statement.signed_content(second.rpm)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifact import signed_content, statement
+from pipeline.artifact import statement
 from pipeline.system.checksum import sha256_of
 from tests.build.conftest import NEWEST, Package
 from tests.build.publisher import CURVE, FOREIGN, LOCKED, OWN, Publisher
@@ -50,7 +50,7 @@ def test_a_signature_is_one_that_every_dist_can_verify(
     signature = subprocess.run(query, check=True, capture_output=True, text=True).stdout
     assert signature.startswith("RSA/SHA256, ")
     assert publisher.fingerprint()[-16:].lower() in signature
-    assert signed_content.read(built.rpm) == signed_content.read(rpm)
+    assert statement.signed_content(built.rpm) == statement.signed_content(rpm)
     assert statement.matches(rpm)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifact import signed_content
+from pipeline.artifact import statement
 from pipeline.build import make, selection
 from pipeline.commands import verify
 from pipeline.config import load
@@ -90,7 +90,7 @@ def difference(expected: Path, got: Path, folder: Path) -> str:
 
     Signatures are not compared: the packages in ``dist/`` may be signed.
     """
-    if signed_content.read(expected) == signed_content.read(got):
+    if statement.signed_content(expected) == statement.signed_content(got):
         return ""
     folder.mkdir()
     lines = "\n".join(verify.differences(got, expected, folder, 1 << 30))

@@ -3,23 +3,22 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pipeline.build import make
 from pipeline.inspect import payload
-from pipeline.model import Emulator, Plan, Trial
+from pipeline.model import Plan, Trial
 from pipeline.model.errors import HostError, SmokeError
-from pipeline.smoke import probe, programs, server, suite
+from pipeline.smoke import nginx, suite, trials
 from pipeline.smoke.preload import LibraryUnderTest
+from pipeline.smoke.suite import Run
 from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.toolchain import compiler, emulator
-from pipeline.toolchain.emulator import Start
 from tests.build.conftest import MACHINES, NEWEST, OLD, ROOT, VERSIONS, Package, Which, of_each
 
 # It claims to be the right mimalloc and that every block is its own, and overrides nothing.
@@ -28,7 +27,6 @@ int mi_version(void) { return %d; }
 _Bool mi_is_in_heap_region(const void *p) { return p != 0; }
 """
 
-Run = Callable[[LibraryUnderTest, Path], Trial]
 Suite = Callable[[Plan, Path], tuple[Trial, ...]]
 
 
@@ -45,19 +43,14 @@ def threads(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The probe of many threads."""
     folder = tmp_path_factory.mktemp("probe")
     plan = package("3.4.3", "el8").plan
-    return probe.build("threads", plan, workspace.locate(ROOT), folder / "threads", folder / "log")
+    target, log = folder / "threads", folder / "log"
+    return trials.compiled("threads", plan, workspace.locate(ROOT), target, log)
 
 
 @pytest.fixture(params=["python3", "threads", "pipeline", "nginx"])
 def run(request: pytest.FixtureRequest, threads: Path) -> Run:
     """Each program in turn."""
-    runs: dict[str, Run] = {
-        "python3": programs.python,
-        "threads": partial(programs.threads, threads),
-        "pipeline": programs.pipeline,
-        "nginx": server.trial,
-    }
-    return runs[request.param]
+    return suite.programs(threads)[request.param]
 
 
 @pytest.fixture
@@ -136,7 +129,7 @@ def test_the_result_of_the_threads_is_the_same_without_the_library(threads: Path
     done = subprocess.run([threads], capture_output=True, text=True, check=False)
 
     assert 2 == done.returncode
-    assert f"result {programs.RESULTS['threads']}" == done.stdout.splitlines()[0]
+    assert f"result {suite.RESULTS['threads']}" == done.stdout.splitlines()[0]
 
 
 def test_a_wrong_path_is_found(good: LibraryUnderTest, tmp_path: Path, run: Run) -> None:
@@ -158,7 +151,7 @@ def emulated(
     built, folder = package(NEWEST, "el10", "aarch64"), tmp_path_factory.mktemp("emulated")
     files = payload.unpack(built.rpm, folder)
     target, log = folder / "threads", folder / "log"
-    program = probe.build("threads", built.plan, workspace.locate(ROOT), target, log)
+    program = trials.compiled("threads", built.plan, workspace.locate(ROOT), target, log)
     return suite.library_of(built.plan, files), program
 
 
@@ -169,9 +162,8 @@ def test_a_wrong_path_is_found_on_another_machine(
     good, program = emulated
     wrong = replace(good, path=good.path.with_name("libmimalloc.so.9"))
 
-    trial = programs.threads(program, wrong, tmp_path)
+    trial = suite.programs(program)["threads"](wrong, tmp_path)
 
-    assert good.runner.command or emulator.HERE is good.runner
     assert not trial.passed
     assert "cannot be preloaded" in trial.output
     assert "bound to the library: expected" in trial.output
@@ -184,7 +176,7 @@ def test_a_library_of_this_machine_is_found_on_another(
     """The loader of aarch64 cannot preload what was built for x86_64."""
     library, program = emulated
 
-    trial = programs.threads(program, replace(library, path=good.path), tmp_path)
+    trial = suite.programs(program)["threads"](replace(library, path=good.path), tmp_path)
 
     assert not trial.passed
     assert "cannot be preloaded" in trial.output
@@ -197,7 +189,7 @@ def test_an_impostor_is_found_on_another_machine(
     library, program = emulated
     path = impostor(package(NEWEST, "el10", "aarch64").plan, tmp_path)
 
-    trial = programs.threads(program, replace(library, path=path), tmp_path)
+    trial = suite.programs(program)["threads"](replace(library, path=path), tmp_path)
 
     assert not trial.passed
     assert "bound to the library: expected" in trial.output
@@ -251,9 +243,7 @@ def test_another_flavor_and_another_release_are_found(
     line: str,
 ) -> None:
     """It allocates as it should, but it is not what the package says."""
-    run: Run = programs.python if name == "python3" else partial(programs.threads, threads)
-
-    trial = run(LibraryUnderTest(good.path, *expected), tmp_path)
+    trial = suite.programs(threads)[name](LibraryUnderTest(good.path, *expected), tmp_path)
 
     assert (False, line) == (trial.passed, trial.output)
 
@@ -262,13 +252,9 @@ def test_workers_without_the_library_are_found(
     good: LibraryUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """nginx that was started without it serves all the same: kernel and loader show it."""
+    monkeypatch.setattr(LibraryUnderTest, "variables", lambda *_: {})
 
-    def start(library: LibraryUnderTest, argv: Sequence[str | Path], folder: Path) -> Start:
-        return library.runner.start(argv, {})
-
-    monkeypatch.setattr(LibraryUnderTest, "start", start)
-
-    trial = server.trial(good, tmp_path)
+    trial = nginx.trial(good, tmp_path)
 
     names = ("master", "worker 1", "worker 2")
     nowhere = "; ".join(f"{name} no libmimalloc" for name in names)
@@ -292,10 +278,10 @@ def test_no_server_is_left_where_the_requests_fail(
         assert 1 <= len(processes_below(tmp_path))
         raise ZeroDivisionError
 
-    monkeypatch.setattr(server, "request_all", fail)
+    monkeypatch.setattr(nginx, "request_all", fail)
 
     with pytest.raises(ZeroDivisionError):
-        server.serve(good, tmp_path / "nginx")
+        nginx.serve(good, tmp_path / "nginx")
 
     assert [] == processes_below(tmp_path)
 
@@ -325,7 +311,7 @@ def test_programs_of_another_machine_are_refused(
 ) -> None:
     """Where no emulator runs them they cannot be tested, and the package is not at fault."""
     built = package("3.4.3", "el8")
-    other = replace(built.plan.processor, name="s390x", emulator=Emulator("qemu-none", "/nowhere"))
+    other = replace(built.plan.processor, name="s390x", emulator="qemu-none")
     plan = replace(built.plan, processor=other)
 
     with pytest.raises(HostError, match="programs for x86-64 cannot run on this host"):

@@ -1,4 +1,4 @@
-"""Hostile archives: refused with an error of ours, in little memory and time, nothing astray."""
+"""Hostile archives: refused with an error, in little memory and time, and nothing left outside."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pipeline.system.checksum import identity_of
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs, Workspace, remove
 from tests.build.conftest import ROOT
-from tests.faults.archives import Bad, corpus
+from tests.faults.archives import HostileArchive, corpus
 from tests.faults.counter import count
 from tests.faults.sandbox import sandboxed
 from tests.unit import release
 
-# How many there are at least; a corpus that lost some would not be noticed otherwise.
+# The least number of archives, so that a loss of some is noticed.
 AT_LEAST = 200
 
 
@@ -33,14 +33,14 @@ def plan() -> Plan:
 
 
 def _state(folder: Path) -> list[tuple[str, os.stat_result, bytes]]:
-    files = (file for file in sorted(folder.rglob("*")))
     return [
-        (str(file), os.lstat(file), file.read_bytes() if file.is_file() else b"") for file in files
+        (str(file), os.lstat(file), file.read_bytes() if file.is_file() else b"")
+        for file in sorted(folder.rglob("*"))
     ]
 
 
-def _attempt(bad: Bad, plan: Plan, folder: Path, outside: Path) -> str:
-    """What is wrong with how an archive was dealt with; nothing where it was dealt with well."""
+def _attempt(archive: HostileArchive, plan: Plan, folder: Path, outside: Path) -> str:
+    """What is wrong with the outcome of an archive; empty if nothing is."""
     count("bad archives")
     remove(folder)
     dirs = StepDirs(
@@ -48,35 +48,35 @@ def _attempt(bad: Bad, plan: Plan, folder: Path, outside: Path) -> str:
     )
     for step in ("fetch", "unpack"):
         dirs.folder(step).mkdir(parents=True)
-    dirs.archive.write_bytes(bad.content)
+    dirs.archive.write_bytes(archive.content)
     before = _state(outside)
-    found = sandboxed(partial(unpack.run, plan, dirs, Report()), dirs.folder("unpack"))
-    if found.fault or found.outside:
-        return "\n".join([found.fault, *found.outside])
+    outcome = sandboxed(partial(unpack.run, plan, dirs, Report()), dirs.folder("unpack"))
+    if outcome.fault or outcome.outside:
+        return "\n".join([outcome.fault, *outcome.outside])
     if _state(outside) != before:
-        return "something outside was touched"
-    odd = [file for file in dirs.folder("unpack").rglob("*") if file.is_symlink()]
-    if odd or any(not (file.is_file() or file.is_dir()) for file in dirs.tree.rglob("*")):
-        return f"something odd was made: {odd}"
-    if found.error is None:
-        whole = identity_of(dirs.tree) == release.identity()
-        return "" if whole and bad.harmless else "it was taken for a release"
-    told = str(found.error)
-    if not told.isprintable() and not told.replace("\n", "").isprintable():
-        return f"the message cannot be shown: {told!r}"
-    return "" if found.error.exit_code in (21, 22) else f"exit code {found.error.exit_code}"
+        return "something outside was changed"
+    links = [file for file in dirs.folder("unpack").rglob("*") if file.is_symlink()]
+    if links or any(not (file.is_file() or file.is_dir()) for file in dirs.tree.rglob("*")):
+        return f"something else than files and folders was written: {links}"
+    if outcome.error is None:
+        complete = identity_of(dirs.tree) == release.identity()
+        return "" if complete and archive.harmless else "it was accepted"
+    message = str(outcome.error)
+    if not message.isprintable() and not message.replace("\n", "").isprintable():
+        return f"the message cannot be printed: {message!r}"
+    return "" if outcome.error.exit_code in (21, 22) else f"exit code {outcome.error.exit_code}"
 
 
-def test_no_archive_gets_out_of_hand(plan: Plan, tmp_path: Path) -> None:
-    """Each is refused, or its release is whole; all that go wrong are told at once."""
+def test_hostile_archives_are_refused(plan: Plan, tmp_path: Path) -> None:
+    """Each is refused, or its release is complete; all failures are reported at once."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "canary").write_text("untouched")
-    number, wrong = 0, []
-    for bad in corpus(str(outside)):
+    number, failures = 0, list[str]()
+    for archive in corpus(str(outside)):
         number += 1
-        if told := _attempt(bad, plan, tmp_path / "checkout", outside):
-            wrong.append(f"{bad.name}: {told}")
+        if fault := _attempt(archive, plan, tmp_path / "checkout", outside):
+            failures.append(f"{archive.name}: {fault}")
 
-    assert [] == wrong
+    assert [] == failures
     assert number >= AT_LEAST

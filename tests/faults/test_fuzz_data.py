@@ -15,13 +15,13 @@ import tomlkit
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cli.command import number
 from pipeline.artifact import statement
 from pipeline.build import make, selection
-from pipeline.build.selection import Selection
 from pipeline.checks import files
 from pipeline.config import load
 from pipeline.inspect.package import read
-from pipeline.model import Facts
+from pipeline.model import Facts, Selection
 from pipeline.model.errors import PackagingError
 from pipeline.publish import inventory, repository
 from pipeline.system import workspace
@@ -70,7 +70,7 @@ def _plan(root: Path) -> None:
     make.step_dirs(plan, workspace.Workspace(root, root / "cache"))
     for patch in plan.recipe.patch:
         load.patch_file(root, plan.recipe, patch)
-    spec.render(plan, root, load.manifest(root, plan))
+    spec.render(plan, root, load.manifest(load.manifest_files(root, plan)[0]))
 
 
 def _plan_with(root: Path, name: str, content: bytes) -> None:
@@ -122,7 +122,11 @@ def test_manifests(data: Path, facts: Facts, content: bytes) -> None:
     file.write_bytes(content)
     plan = selection.plan(ROOT, "2.0.9", "el7", ARCH)
     try:
-        error_of(lambda: list(files.manifest(facts, plan, load.manifest(data, plan))))
+        error_of(
+            lambda: list(
+                files.manifest(facts, plan, load.manifest(load.manifest_files(data, plan)[0]))
+            )
+        )
     finally:
         file.write_bytes(before)
 
@@ -196,7 +200,7 @@ def test_numbers_of_versions_to_keep(keep: str) -> None:
     """An accepted number is not negative, and not too large."""
 
     def check() -> None:
-        assert 0 <= repository._number(keep) < 10_000
+        assert 0 <= number("keep", keep) < 10_000_000
 
     error_of(check)
 

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.artifact import signed_content
+from pipeline.artifact import statement
 from pipeline.commands import verify
 from pipeline.inspect import elf, mi_version, payload
 from pipeline.inspect.package import read
 from pipeline.model import Built
 from pipeline.publish.key import Key
-from pipeline.service import program
+from pipeline.service import run
 from tests.build.conftest import Package
 from tests.faults.counter import count
 from tests.faults.generated import corrupted
@@ -85,7 +85,7 @@ def test_libraries(library: Path, folder: Path, generator: random.Random, times:
     outcome = checked(sandboxed(partial(elf.read, file), folder))
 
     assert outcome.kind in ("good", "CheckError")
-    assert "good" == checked(sandboxed(lambda: list(program.warnings(file)), folder)).kind
+    assert "good" == checked(sandboxed(lambda: list(run.warnings(file)), folder)).kind
     version = checked(sandboxed(partial(mi_version.mi_version, file), folder))
     assert isinstance(version.answer, int)
 
@@ -150,7 +150,7 @@ def test_packages(
 
     for call in (
         partial(read, file, scratch, library=built.plan.library),
-        partial(signed_content.read, file),
+        partial(statement.signed_content, file),
         partial(lambda: list(verify.differences(file, built.rpm, _fresh(scratch), LIMIT))),
     ):
         assert checked(sandboxed(call, folder)).kind in ("good", "CheckError")

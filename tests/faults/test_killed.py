@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifact import signed_content, statement
+from pipeline.artifact import statement
 from pipeline.config import load
 from pipeline.system.checksum import sha256_of
 from tests.faults.counter import count
@@ -154,7 +154,7 @@ def test_a_build_killed_while_packages_get_their_names(project: Project, rounds:
 
 def _contents(project: Project) -> dict[str, bytes]:
     """The content of every package without its signature."""
-    return {file.name: signed_content.read(file) for file in project.dist.rglob("*.rpm")}
+    return {file.name: statement.signed_content(file) for file in project.dist.rglob("*.rpm")}
 
 
 def test_signing_killed_while_packages_are_replaced(

@@ -72,15 +72,10 @@ def blocks_in_heap() -> "tuple[int, int, int]":
     return inside, len(blocks) + len(own), version
 
 
-def main() -> int:
-    """Work, then print the report."""
+if __name__ == "__main__":
     sys.stdout.write(f"result {result()}\n")
     inside, count, version = blocks_in_heap()
     sys.stdout.write(f"blocks {inside} of {count}\nmi_version {version}\n")
     maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
     sys.stdout.writelines(f"maps {path}\n" for path in re.findall(r" r-xp .*?(/.*)", maps))
-    return 2 if inside == 0 else int(inside != count)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(2 if inside == 0 else int(inside != count))

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from pipeline.artifact import provenance
-from pipeline.artifact.provenance import Artifact, descriptor
+from pipeline.artifact.provenance import Artifact
 from pipeline.model import Plan
 
 SUM, COMMIT = "0" * 64, "1" * 40
@@ -32,14 +32,23 @@ SUM, COMMIT = "0" * 64, "1" * 40
     ],
 )
 def test_each_kind_of_source_is_identified(
-    plan: Plan, project: Path, kind: str, reference: str, uri: str | None, digest: dict[str, str]
+    plan: Plan,
+    project: Path,
+    tmp_path: Path,
+    kind: str,
+    reference: str,
+    uri: str | None,
+    digest: dict[str, str],
 ) -> None:
     """By a digest, and by a URI if it is public."""
     origin = {"kind": kind, "reference": reference}
     origin |= {} if kind == "folder" else {"sha256": SUM}
     tools = {"zig": "0.17.1", "rpmbuild": "4.18.0"}
     artifact = Artifact(plan, "mimalloc-custom", "x86_64", SUM, origin, {}, tools, {})
-    statement = provenance.statement(artifact, descriptor("a", SUM), [descriptor("b", SUM)])
+    rpm, bill = tmp_path / "a", tmp_path / "b"
+    for file in (rpm, bill):
+        file.touch()
+    statement = provenance.statement(artifact, rpm, bill)
     schema = (project / "tests" / "build" / "schemas" / "provenance.json").read_text()
 
     jsonschema.Draft202012Validator(json.loads(schema)).validate(statement)

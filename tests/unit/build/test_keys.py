@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.artifact.placement import PACKAGE, SOURCE_PACKAGE
-from pipeline.build import code, keys, selection
+from pipeline.build import keys, selection
 from pipeline.model import Flags, Machine, Patch, Plan
-from pipeline.smoke import probe
+from pipeline.smoke import trials
 from pipeline.sources import user
 from tests.unit import release
 from tests.unit.build.conftest import STEP_NAMES
@@ -136,7 +136,7 @@ def test_a_source_of_the_user_does_not_change_the_package(
 
 
 def _forget_code() -> None:
-    for function in (code.digest_of, code._imported_by, code._files_of, code._sha256_of):
+    for function in (keys.code_of, keys._read, keys._files_named):
         function.cache_clear()
 
 
@@ -146,8 +146,8 @@ def copy(checkout: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     shutil.copytree(project / "recipes" / "manifests", checkout / "recipes" / "manifests")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(project / "pipeline", checkout / "pipeline", ignore=ignored)
-    monkeypatch.setattr(code, "ROOT", checkout)
-    monkeypatch.setattr(probe, "PROBES", checkout / probe.PROBES.relative_to(project))
+    monkeypatch.setattr(keys, "ROOT", checkout)
+    monkeypatch.setattr(trials, "PROBES", checkout / trials.PROBES.relative_to(project))
     yield checkout
     _forget_code()
 
@@ -173,13 +173,12 @@ def _keys(root: Path) -> dict[str, str]:
         ("pipeline/steps/compile.py", since("compile")),
         ("pipeline/steps/stage.py", since("stage")),
         ("pipeline/steps/check.py", since("check")),
-        # What accounts for packages makes source packages, too, and so knows their step.
-        ("pipeline/steps/srpm.py", [PACKAGE, *SOURCE_NAMES]),
+        ("pipeline/steps/srpm.py", SOURCE_NAMES),
         ("pipeline/artifact/placement.py", [PACKAGE, SOURCE_PACKAGE]),
         ("pipeline/artifact/sbom.py", [PACKAGE, SOURCE_PACKAGE]),
         # Modules that steps import.
         ("pipeline/system/archive.py", ["unpack", *SOURCE_NAMES]),
-        ("pipeline/toolchain/cmake.py", [*since("configure"), SOURCE_PACKAGE]),
+        ("pipeline/toolchain/compiler.py", [*since("configure"), SOURCE_PACKAGE]),
         ("pipeline/smoke/trials.py", since("check")),
         ("pipeline/model/plan.py", ALL_NAMES),
         # Data that steps read.
@@ -238,15 +237,15 @@ def test_imports_are_those_that_the_parser_finds(project: Path) -> None:
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        expected = {path for name in names for path in code._files_of(name)}
+        expected = {path for name in names for path in keys._files_named(name)}
         own = {path for path in expected if path.is_relative_to(project / "pipeline")}
 
-        assert own == code._imported_by(file), file
+        assert own == keys._read(file)[1], file
 
 
 def test_a_module_runs_what_its_imports_import(project: Path) -> None:
     """Packages included, whose `__init__` runs first."""
-    files = {str(file.relative_to(project)) for file in code.files("pipeline.steps.check")}
+    files = {str(file.relative_to(project)) for file in keys.files_of("pipeline.steps.check")}
 
     assert {
         "pipeline/__init__.py",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -197,6 +199,40 @@ def test_two_runs_do_each_step_once(
     assert STEP_NAMES == steps.ran()
     assert [False, True] == sorted(built.fresh for built in results)
     assert "another run is building it; waiting" in capsys.readouterr().out
+
+
+def test_a_second_build_does_nothing(
+    steps: FakeSteps, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that is there is found, and no program is run for it."""
+    first = build()
+    steps.ran()
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program was started"))
+    second = build()
+
+    assert [] == steps.ran()
+    assert replace(first, fresh=False) == second
+
+
+def test_a_second_build_imports_only_what_it_needs(project: Path) -> None:
+    """What writes bills of materials takes time to import."""
+    code = "import sys, tasks, pipeline.commands.build; print('cyclonedx' in sys.modules)"
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, check=True, capture_output=True, text=True
+    ).stdout
+
+    assert "False\n" == output
+
+
+def test_a_package_that_fails_its_check_gets_no_name(steps: FakeSteps, build: Build) -> None:
+    """An older package of the name stays what it was."""
+    first = build()
+    contents = {file: file.read_bytes() for file in first.rpm.parent.iterdir()}
+    steps.hooks["check"] = _fail
+    with pytest.raises(CompileError):
+        build(replace(first.plan, processor=replace(first.plan.processor, page=1)))
+
+    assert contents == {file: file.read_bytes() for file in first.rpm.parent.iterdir()}
 
 
 # --- sources of the user -------------------------------------------------------------------------

@@ -25,7 +25,9 @@ PROJECT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def plans(plan: Plan) -> list[Plan]:
     """Five packages."""
-    return [replace(plan, arch=f"machine{number}") for number in range(5)]
+    machines = {f"machine{number}": plan.machine for number in range(5)}
+    root = replace(plan.root, machine=machines)
+    return [replace(plan, root=root, arch=arch) for arch in machines]
 
 
 def _runs(process_id: int) -> bool:
@@ -133,7 +135,7 @@ def test_messages_of_workers_are_shown(
         with report.download("file", 1) as arrived:
             arrived(1)
         report.line("  a line")
-        report.wait("fetch", "another run is building it")
+        report.wait("fetch")
         report.step("fetch", 1.0)
         return Path("/folder")
 
@@ -171,12 +173,13 @@ import os, sys, time
 from pathlib import Path
 from pipeline.build import parallel, selection
 from pipeline.build.progress import Progress
+from pipeline.model import Selection
 
 def action(plan, report):
     Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(60)
 
-plans = selection.plans(Path(sys.argv[2]), selection.Selection(dist="el7,el8", arch="x86_64"))
+plans = selection.plans(Path(sys.argv[2]), Selection(dist="el7,el8", arch="x86_64"))
 parallel.run(plans, action, 2, Progress())
 """
 

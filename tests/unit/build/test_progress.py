@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 
 from pipeline.build import progress
-from pipeline.build.progress import Outcome, Progress
+from pipeline.build.progress import Outcome, Progress, Result
 from pipeline.model import Built, Plan
 from pipeline.model.errors import CompileError
 
@@ -88,10 +88,15 @@ def test_summary_is_releases_by_machines(plan: Plan) -> None:
     ] == [[cell.strip() for cell in line.split("  ") if cell] for line in progress.matrix(cells)]
 
 
-def test_totals_count_the_verdicts(plan: Plan) -> None:
-    """In the order in which the words first came up."""
-    old, new = _built(plan, fresh=False), _built(plan)
+def test_the_summary_counts_the_verdicts(plan: Plan) -> None:
+    """In the order in which the words first came up; a build is shown by its seconds."""
+    new, old = _built(plan), _built(plan, fresh=False)
+    results: list[Result] = [new, CompileError("no"), old, Path("/"), new]
+    outcomes = [
+        Outcome(replace(plan, arch=f"machine{number}"), 1.5, result)
+        for number, result in enumerate(results)
+    ]
+    *_, row, empty, total = progress.summary(outcomes)
 
-    assert "5 packages: 2 built, 1 FAILED, 1 up to date, 1 done" == progress.totals(
-        [new, CompileError("no"), old, new, Path("/")]
-    )
+    assert "2.0.6 1.5 s FAILED up to date done 1.5 s" == " ".join(row.split())
+    assert ("", "5 packages: 2 built, 1 FAILED, 1 up to date, 1 done") == (empty, total)

@@ -69,7 +69,7 @@ def no_builds(monkeypatch: pytest.MonkeyPatch, differences: list[Change]) -> Non
 
     def write_manifests(scratch: ScratchCheckout) -> list[object]:
         for plan in scratch.plans():
-            file = load.manifest_file(scratch.root, plan)
+            file = load.manifest_files(scratch.root, plan)[0]
             file.write_text(file.with_name(file.name.replace(NEW, OLD)).read_text())
         return []
 

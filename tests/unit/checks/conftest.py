@@ -9,10 +9,7 @@ import pytest
 
 from pipeline.model import (
     BuildRoot,
-    Change,
     Compiler,
-    Default,
-    Emulator,
     Facts,
     FileEntry,
     Flags,
@@ -22,20 +19,17 @@ from pipeline.model import (
     Library,
     Limits,
     Machine,
-    Modes,
     Package,
     Plan,
     Processor,
-    Provenance,
     Recipe,
-    Rpm,
     Signing,
     Source,
-    Support,
     Trial,
-    Upstream,
     VersionedSymbol,
 )
+from pipeline.model.buildroot import Rpm, Support
+from pipeline.model.recipe import Change, Default, Modes, Provenance, Upstream
 from tests.unit.checks.case import Case
 
 RELEASED = datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
@@ -83,9 +77,6 @@ def plan() -> Plan:
         processor=processor("x86_64"),
         compiler=Compiler("zig", Flags(), {}),
         flavor=Flavor(),
-        isa=Isa(
-            ("mode64", "sse2"), harmless=("tzcnt",), foreign=("popcnt", "cmpxchg16?", "ldadd*")
-        ),
     )
 
 
@@ -119,8 +110,10 @@ def package() -> Package:
 
 
 def processor(name: str) -> Processor:
-    """A kind of processor with small pages; its levels are not looked at."""
-    return Processor(name, 4096, Emulator("emulate", "/opt/root"), {}, {})
+    """A kind of processor with small pages, and one level."""
+    ungrouped = {"base": ("mov", "popc*"), "sse4": ("popcnt", "cmpxchg16?"), "lse": ("ldadd*",)}
+    level = Isa(("mode64", "sse2", "base"), "old", harmless=("tzcnt",))
+    return Processor(name, 4096, "emulate", "/opt/root", ungrouped, {"x86-64": level})
 
 
 def build_root() -> BuildRoot:

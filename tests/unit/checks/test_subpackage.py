@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.checks.subpackage import check_subpackage
-from pipeline.model import Flavor, Subpackage
+from pipeline.model import Flavor
+from pipeline.model.recipe import Subpackage
 from tests.unit.checks.case import Case
 from tests.unit.checks.conftest import entry
 
@@ -105,7 +106,7 @@ PROVIDED = f"metadata: Provides: expected mimalloc-test-web = {RELEASE}, got"
         (lambda case: case.with_header(provides=("a", "b")), [f"{PROVIDED} a, b"]),
         (
             lambda case: case.with_tags(PAYLOADFLAGS="2"),
-            ["features: payload: expected xz 9, got xz 2"],
+            ["features: payload: expected w9.xzdio, got w2.xzdio"],
         ),
         (
             lambda case: case.with_facts(host_names=(("x", "box"),)),

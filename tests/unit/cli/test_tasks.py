@@ -18,9 +18,9 @@ from invoke.exceptions import Exit
 import tasks
 from cli import command, packages
 from pipeline.build.order import STEPS
-from pipeline.build.selection import Selection
 from pipeline.commands import build, manifest, smoke
-from pipeline.model.errors import CompileError, PackagingError
+from pipeline.model import Selection
+from pipeline.model.errors import CompileError, PackagingError, RequestError
 from tests.unit.server import Answer, Server
 
 pytestmark = pytest.mark.usefixtures("signals")
@@ -64,6 +64,20 @@ def test_a_task_passes_the_selection_on(name: str, monkeypatch: pytest.MonkeyPat
     assert [Selection(**flags)] == selections
 
 
+@pytest.mark.parametrize("text", ["x", "-1", "0", "1.5", "²", "1\n", "9" * 5000])
+def test_a_number_is_one_or_more(text: str) -> None:
+    """Anything else is a message; a number may be left out."""
+    with pytest.raises(RequestError) as caught:
+        command.number("jobs", text)
+
+    assert ("--jobs", "a number of 1 or more", text) == (
+        caught.value.what,
+        caught.value.expected,
+        caught.value.got,
+    )
+    assert (0, 12) == (command.number("jobs", ""), command.number("jobs", "12"))
+
+
 def test_build_is_the_default_task() -> None:
     """`invoke` alone builds the default package."""
     assert "build" == tasks.namespace.default
@@ -74,7 +88,7 @@ def _exit(problem: BaseException) -> Exit:
         raise problem
 
     with pytest.raises(Exit) as caught:
-        command.guarded(body)(Context())
+        command.command()(body)(Context())
     return caught.value
 
 
@@ -106,7 +120,7 @@ def test_signal_is_like_an_interrupt(number: signal.Signals) -> None:
         time.sleep(5)
 
     with pytest.raises(Exit) as caught:
-        command.guarded(body)(Context())
+        command.command()(body)(Context())
 
     assert 130 == caught.value.code
 
@@ -120,7 +134,7 @@ def test_hangup_that_is_ignored_stays_ignored() -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         results.append(True)
 
-    command.guarded(body)(Context())
+    command.command()(body)(Context())
 
     assert [True] == results
 
@@ -132,7 +146,7 @@ def test_a_defect_keeps_its_traceback() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError) as caught:
-        command.guarded(body)(Context())
+        command.command()(body)(Context())
 
     assert not isinstance(caught.value, PackagingError)
 
@@ -173,6 +187,7 @@ def _run(copy: Path, *arguments: str) -> tuple[int, str, str]:
     [
         (["build", "--version", "2.0.66"], 2, ["unknown version 2.0.66", "2.0.6", "invoke list"]),
         (["fetch", "--version", "2.0.6", "--offline"], 20, ["not in the cache", "--source"]),
+        (["build", "--jobs", "many"], 2, ["--jobs", "a number of 1 or more"]),
     ],
 )
 def test_failure_shows_no_traceback(

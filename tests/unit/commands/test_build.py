@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.build import make
-from pipeline.build.selection import Selection
 from pipeline.commands import build
-from pipeline.model import Built, Options, Plan, Support
-from pipeline.model.errors import CompileError, PackagingError, PatchError, RequestError
+from pipeline.model import Built, Options, Plan
+from pipeline.model.buildroot import Support
+from pipeline.model.errors import CompileError, PackagingError, PatchError
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace
 
@@ -29,7 +29,7 @@ def results(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Sets the results of builds: of all of them, or by architecture."""
 
     def set_results(results: Result | dict[str, Result]) -> None:
-        def package(plan: Plan, *_: object) -> Built:
+        def package(plan: Plan, *_: object, options: Options) -> Built:
             result = results[plan.arch] if isinstance(results, dict) else results
             if isinstance(result, PackagingError):
                 raise result
@@ -173,17 +173,9 @@ def test_a_step_prints_its_folder(
     plan: Plan, run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where its result is, for one plan and for many."""
-    monkeypatch.setattr(make, "step", lambda *arguments: Path("/work", arguments[3]))
+    monkeypatch.setattr(make, "step", lambda *_, last, options: Path("/work", last))
 
     assert [plan.nevra, "  /work/unpack"] == run(plan, last="unpack")
     lines = run(plan, replace(plan, arch="s390x"), last="unpack")
     assert 2 == lines.count("  /work/unpack")
     assert 2 == sum(line.split()[1:2] == ["done"] for line in lines if "mimalloc" in line)
-
-
-def test_jobs_are_counted_from_one(checkout: Path) -> None:
-    """0 is the default, and less is an error."""
-    with pytest.raises(RequestError) as caught:
-        build.run(checkout, Selection(), "build", Options(jobs=-1))
-
-    assert ("a number of 1 or more", "-1") == (caught.value.expected, caught.value.got)

@@ -8,9 +8,8 @@ import pytest
 
 from pipeline.commands import sequential
 from pipeline.model import Plan
-from pipeline.model.errors import PackagingError, PatchError, RequestError
+from pipeline.model.errors import PackagingError, PatchError
 from pipeline.system.report import Report
-from pipeline.system.workspace import Workspace
 
 
 def test_a_failure_does_not_stop_the_others(plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,15 +42,3 @@ def test_a_single_failure_is_raised_as_it_is(plan: Plan) -> None:
         sequential.run([plan], action, Report(), "good")
 
     assert problem is caught.value
-
-
-@pytest.mark.parametrize(("variant", "flag"), [("plain", ""), ("secure", " --flavor secure")])
-def test_a_package_that_is_not_built(
-    plan: Plan, workspace: Workspace, variant: str, flag: str
-) -> None:
-    """The error has the command that builds it."""
-    with pytest.raises(RequestError) as caught:
-        sequential.built_package(replace(plan, variant=variant), workspace)
-
-    command = f"invoke build --version 2.0.6 --dist el7 --arch x86_64{flag}"
-    assert command == caught.value.hint

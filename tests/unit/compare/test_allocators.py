@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.artifact import placement
-from pipeline.build.selection import Selection
 from pipeline.compare import allocators
 from pipeline.compare.allocators import Allocator
 from pipeline.compare.settings import Request
 from pipeline.compare.statistics import C_LIBRARY, CONTROL
 from pipeline.inspect import payload
+from pipeline.model import Selection
 from pipeline.model.errors import HostError, RequestError
 from pipeline.system.workspace import Workspace
 from pipeline.toolchain import emulator

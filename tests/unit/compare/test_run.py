@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build.selection import Selection
 from pipeline.compare import run
 from pipeline.compare.settings import Request
+from pipeline.model import Selection
 from pipeline.model.errors import HostError, RequestError
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.build.selection import Selection
 from pipeline.compare import settings
 from pipeline.compare.settings import Request, Settings
+from pipeline.model import Selection
 from pipeline.model.errors import RequestError
 
 
@@ -19,7 +19,7 @@ def requested(**options: Any) -> Settings:
 
 def test_loads_are_in_the_order_of_the_request() -> None:
     """Each once."""
-    changed = requested(loads="tls, static,tls", rounds="2", seconds="1")
+    changed = requested(loads="tls, static,tls", rounds=2, seconds=1)
 
     assert ["tls", "static"] == [load.name for load in changed.load]
     assert (2, 1) == (changed.rounds, changed.seconds)
@@ -34,15 +34,7 @@ def test_a_sample_is_the_least_of_everything() -> None:
     assert (0, 3) == (whole.allocators, sample.allocators)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"loads": "statics"}, "did you mean static"),
-        ({"rounds": "0"}, "--rounds"),
-        ({"seconds": "1.5"}, "--seconds"),
-    ],
-)
-def test_invalid_values_are_refused(options: dict[str, str], message: str) -> None:
+def test_an_unknown_load_is_refused() -> None:
     """Before anything is started."""
-    with pytest.raises(RequestError, match=message):
-        requested(**options)
+    with pytest.raises(RequestError, match="did you mean static"):
+        requested(loads="statics")

@@ -8,9 +8,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from pipeline.build import selection
-from pipeline.build.selection import Selection
 from pipeline.config import load
-from pipeline.model import Plan
+from pipeline.model import Plan, Selection
 from pipeline.model.errors import PackagingError, RecipeError, RequestError
 from tests.unit import release
 
@@ -118,7 +117,7 @@ def test_unknown_name_suggests_a_similar_one(name: str, suggested: str) -> None:
 
     problem = caught.value
     assert f"unknown version {name}; did you mean {suggested}" in problem.what
-    assert ("one of 2.0.6, 2.0.9, 3.4.3", name) == (problem.expected, problem.got)
+    assert ("one of 2.0.6, 2.0.9, 3.4.3", repr(name)) == (problem.expected, problem.got)
     assert ("invoke list", 2) == (problem.hint, problem.exit_code)
 
 
@@ -128,18 +127,6 @@ def test_name_that_is_similar_to_none() -> None:
         load.checked_name("dist", "windows", ["el7", "el8"])
 
     assert "unknown dist windows" == caught.value.what
-
-
-@pytest.mark.parametrize(
-    "name", ["2.0.6; rm -rf ~", "$(id)", "../2.0.6", "", "-x", "2.0.6\n", "`id`", "2.0.6 "]
-)
-def test_name_with_other_characters_is_refused(name: str) -> None:
-    """A name with special characters of the shell or of paths is shown quoted."""
-    with pytest.raises(RequestError) as caught:
-        load.checked_name("version", name, ["2.0.6"])
-
-    assert f"{name!r} is not a version" == caught.value.what
-    assert "letters, digits, dots and dashes" == caught.value.expected
 
 
 # --- complaints ----------------------------------------------------------------------------------
@@ -163,7 +150,6 @@ def test_name_with_other_characters_is_refused(name: str) -> None:
         ("2022-04-14T23:54:04Z", "2022-04-14T23:54:04", "released: a time with its offset"),
         ("2022-04-14T23:54:04Z", "2022-04-14", "released: expected datetime, got"),
         ('version    = "2.0.6"', 'version = "2.0.7"', "version: the file's name says 2.0.6"),
-        ("sha256:1026", "md5:1026", "tree: expected sha256:<64 hex digits>, got 'md5:"),
         ('"libmimalloc.so.2.0"', '"mi.so"', "library: expected libmimalloc.so.2.<minor>"),
         ("https://github", "http://github", "source[0]: url: expected https://..., got 'http:"),
         (SHA, SHA[:-1], f"source[0]: sha256: expected 64 hex digits, got '{SHA[:-1]}'"),
@@ -172,7 +158,6 @@ def test_name_with_other_characters_is_refused(name: str) -> None:
         (f'url    = "{URL}"', 'sdist = "a>=1"', "source[0]: sdist: expected name==version"),
         (f'url    = "{URL}"', 'debian = "a b"', "source[0]: debian: expected name=version"),
         ("0001-align", "../0001-align", "patch: expected NNNN-slug.patch, got '../0001"),
-        ("6e62ef63", "XXXXXXXX", "patch 0001-align-power-of-two-blocks.patch: sha256: expected"),
         ("[[source]]", "[[source]", "Expected ']]'"),
     ],
 )
@@ -189,10 +174,10 @@ def test_recipe_with_a_fault(
 def test_all_faults_of_content_are_reported_at_once(checkout: Path, edit: Edit) -> None:
     """A file with the right types may still have several faults."""
     edit("https://github", "ftp://github")
-    edit("sha256:1026", "sha256:")
+    edit("0001-align", "1-align")
     edit('"libmimalloc.so.2.0"', '"x"')
 
-    assert ["library", "source[0]", "tree"] == sorted(
+    assert ["library", "patch", "source[0]"] == sorted(
         line.split(":")[0] for line in _complaints(checkout)
     )
 
@@ -221,26 +206,15 @@ def test_release_numbers_go_down(checkout: Path, edit: Edit) -> None:
         ('dist = "el7"', 'dist = "el77"', "dist: the file's name says el7, got el77"),
         ('glibc = "2.17"', 'glibc = "2"', "glibc: expected major.minor, got '2'"),
         ('isa = "x86-64"', 'isa = "x86-64-v9"', "machine.x86_64.isa: 'x86-64-v9' is not a level"),
-        ("[machine.x86_64]", "[machine.vax]", "machine.vax: no such processor: /"),
-        (
-            "[machine.x86_64]",
-            '[machine.x86_64]\nprocessor = "vax"',
-            "machine.x86_64: no such processor: /",
-        ),
         (
             "[machine.x86_64]",
             '[machine.x86_64]\nprocessor = "aarch64"',
-            "machine.x86_64.isa: 'x86-64' is not a level in /",
-        ),
-        (
-            "[machine.x86_64]",
-            '[machine.x86_64]\nfloor = "2.18"',
-            "machine.x86_64.floor: expected 2.17 or older, got '2.18'",
+            "machine.x86_64.isa: 'x86-64' is not a level of aarch64",
         ),
         (
             "[machine.x86_64]",
             '[machine.x86_64]\nfloor = "old"',
-            "machine.x86_64.floor: expected 2.17 or older, got 'old'",
+            "machine.x86_64.floor: expected major.minor, got 'old'",
         ),
         ("[machine.x86_64]", "[machine.x86_64]\nlevel = 1", "machine['x86_64']: unknown key level"),
         ('libraries = ["libc.so.6", "libpthread.so.0"]', 'libraries = "libc.so.6"', "libraries:"),
@@ -258,33 +232,24 @@ def test_build_root_with_a_fault(
     assert file == caught.value.file
 
 
-@pytest.mark.parametrize("levels", ["0", '"x86-64"', '["x86-64"]'])
-def test_a_processor_with_malformed_levels_has_none(checkout: Path, levels: str) -> None:
-    """Loading the processor reports what is wrong with it; the build root reports its level."""
-    file = checkout / "buildroot" / "processors" / "x86_64.toml"
-    file.write_text(f"level = {levels}\n")
-    with pytest.raises(RecipeError) as caught:
+@pytest.mark.parametrize("machine", ["[machine.vax]", '[machine.x86_64]\nprocessor = "vax"'])
+def test_a_machine_without_its_processor(checkout: Path, edit: Edit, machine: str) -> None:
+    """The error has the file that is missing."""
+    edit("[machine.x86_64]", machine, "buildroot/el7.toml")
+    with pytest.raises(RecipeError, match="no such file") as caught:
         load.build_root(checkout, "el7")
 
-    assert caught.value.detail.startswith("machine.x86_64.isa: 'x86-64' is not a level in /")
-
-
-@pytest.mark.parametrize("floor", ["2.17", "2.5", "1.99"])
-def test_a_floor_may_be_older_than_the_dist(checkout: Path, edit: Edit, floor: str) -> None:
-    """Versions are compared as numbers: 2.5 is older than 2.17."""
-    edit("[machine.x86_64]", f'[machine.x86_64]\nfloor = "{floor}"', "buildroot/el7.toml")
-
-    assert floor == load.build_root(checkout, "el7").machine["x86_64"].floor
+    assert checkout / "buildroot" / "processors" / "vax.toml" == caught.value.file
 
 
 def test_every_machine_with_a_fault_is_reported(checkout: Path, edit: Edit) -> None:
     """All of a build root's machines at once."""
-    edit("[machine.x86_64]", '[machine.x86_64]\nfloor = "9.9"', "buildroot/el7.toml")
-    edit("[machine.aarch64]", '[machine.aarch64]\nprocessor = "vax"', "buildroot/el7.toml")
+    edit("[machine.x86_64]", '[machine.x86_64]\nfloor = "old"', "buildroot/el7.toml")
+    edit("[machine.aarch64]", '[machine.aarch64]\nprocessor = "x86_64"', "buildroot/el7.toml")
     with pytest.raises(RecipeError) as caught:
         load.build_root(checkout, "el7")
 
-    assert ["machine.x86_64.floor", "machine.aarch64"] == [
+    assert ["machine.x86_64.floor", "machine.aarch64.isa"] == [
         line.split(":")[0] for line in caught.value.detail.splitlines()
     ]
 
@@ -292,21 +257,6 @@ def test_every_machine_with_a_fault_is_reported(checkout: Path, edit: Edit) -> N
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        (
-            'extends = "x86-64"',
-            'extends = "x86-64-v3"',
-            "level.x86-64-v2.extends: expected a level above it, got 'x86-64-v3'",
-        ),
-        (
-            'extends = "x86-64"',
-            'extends = "x86-64-v2"',
-            "level.x86-64-v2.extends: expected a level above it, got 'x86-64-v2'",
-        ),
-        (
-            'extends = "x86-64"',
-            'extends = "i686"',
-            "level.x86-64-v2.extends: expected a level above it, got 'i686'",
-        ),
         ('model = "Nehalem"', "", "level['x86-64-v2'].model: missing"),
         (
             'model = "Nehalem"',
@@ -315,14 +265,14 @@ def test_every_machine_with_a_fault_is_reported(checkout: Path, edit: Edit) -> N
         ),
         ("page = 4096", 'page = "4096"', "page: expected int, got '4096'"),
         ('popcnt = ["popcnt"]', 'popcnt = "popcnt"', "ungrouped['popcnt']: expected a list"),
-        ('program = "qemu-x86_64"', "", "emulator.program: missing"),
+        ('emulator = "qemu-x86_64"', "", "emulator: missing"),
         ("page = 4096", 'page = 4096\nname = "vax"', ""),
     ],
 )
 def test_processor_with_a_fault(
     checkout: Path, edit: Edit, old: str, new: str, complaint: str
 ) -> None:
-    """No level extends one that extends it, and no key is missing or unknown."""
+    """No key is missing or unknown, and values have their types."""
     file = edit(old, new, "buildroot/processors/x86_64.toml")
     if not complaint:
         # The file's name is the processor's, whatever the file says.
@@ -341,11 +291,11 @@ def test_processor_with_a_fault(
 
 def test_manifest_is_a_list_of_paths(checkout: Path, plan: Plan) -> None:
     """The file has one path per line."""
-    file = load.manifest_file(checkout, plan)
+    file = load.manifest_files(checkout, plan)[0]
     file.parent.mkdir(exist_ok=True)
     file.write_text("/a\n/b\n")
 
-    assert ("/a", "/b") == load.manifest(checkout, plan)
+    assert ("/a", "/b") == load.manifest(load.manifest_files(checkout, plan)[0])
     assert "2.0.6.el7.txt" == file.name
 
 
@@ -365,29 +315,32 @@ def test_machines_share_a_manifest_and_flavors_do_not(
     """Paths are the same on every machine."""
     plan = selection.plan(project, "2.0.6", "el10", arch, flavor)
 
-    assert project / "recipes" / "manifests" / name == load.manifest_file(project, plan)
+    assert project / "recipes" / "manifests" / name == load.manifest_files(project, plan)[0]
 
 
 def test_every_package_has_a_manifest_and_no_manifest_is_unused(project: Path) -> None:
     """Every release for every dist in every flavor."""
     plans = selection.plans(project, Selection(version="all", dist="all", arch="all", flavor="all"))
-    named = {load.manifest_file(project, plan).name for plan in plans}
-    subpackage = filter(None, (load.subpackage_manifest_file(project, plan) for plan in plans))
-    named |= {file.name for file in subpackage}
+    named = {file.name for plan in plans for file in load.manifest_files(project, plan)}
 
     assert named == {file.name for file in (project / "recipes" / "manifests").iterdir()}
-    assert [] == [plan.label for plan in plans if not load.manifest(project, plan)]
+    assert [] == [
+        plan.label for plan in plans if not load.manifest(load.manifest_files(project, plan)[0])
+    ]
     for plan in plans:
-        paths = load.subpackage_manifest(project, plan)
-        assert bool(plan.subpackage) == bool(paths)
-        assert not plan.subpackage or str(plan.subpackage.dropin) in paths
+        _, *others = map(load.manifest, load.manifest_files(project, plan))
+        assert bool(plan.subpackage) == bool(others)
+        assert not plan.subpackage or str(plan.subpackage.dropin) in others[0]
 
 
 def test_flavors_can_be_installed_beside_each_other(project: Path) -> None:
     """They have no file in common; they may share folders."""
     for plan in selection.plans(project, Selection(version="all", dist="all", arch="x86_64")):
         beside = selection.plan(project, plan.recipe.version, plan.root.dist, plan.arch, "secure")
-        plain, secure = load.manifest(project, plan), load.manifest(project, beside)
+        plain, secure = (
+            load.manifest(load.manifest_files(project, plan)[0]),
+            load.manifest(load.manifest_files(project, beside)[0]),
+        )
         folders = {
             str(above) for path in (*plain, *secure) for above in PurePosixPath(path).parents
         }
@@ -403,7 +356,7 @@ def test_missing_manifest_is_named(checkout: Path, plan: Plan) -> None:
     """The error has the file."""
     lone = release.recast(plan, version="9.9.9")
     with pytest.raises(PackagingError) as caught:
-        load.manifest(checkout, lone)
+        load.manifest(load.manifest_files(checkout, lone)[0])
 
     assert "no such manifest" == caught.value.what
-    assert load.manifest_file(checkout, lone) == caught.value.file
+    assert load.manifest_files(checkout, lone)[0] == caught.value.file

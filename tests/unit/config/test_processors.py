@@ -2,90 +2,34 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from pipeline.build import selection
-from pipeline.build.selection import Selection
 from pipeline.checks import library
 from pipeline.config import load
-from pipeline.model import Emulator, Isa, Level, Processor
+from pipeline.model import Selection
 from tests.unit.conftest import PROJECT
 
 NAMES = sorted(file.stem for file in (PROJECT / "buildroot" / "processors").glob("*.toml"))
-
-KIND = Processor(
-    name="kind",
-    page=4096,
-    emulator=Emulator("emulate", "/opt/root"),
-    ungrouped={"count": ("popcnt",), "atomic": ("cas*", "swp*"), "never": ("xbegin",)},
-    level={
-        "first": Level(groups=("base",), model="old", harmless=("tzcnt",), marks=("fpu",)),
-        "second": Level(groups=("sse", "count"), model="newer", extends="first", marks=("pni",)),
-        "other": Level(groups=("mmx",), model="odd", extends="first"),
-        "third": Level(
-            groups=("avx", "atomic"),
-            model="new",
-            extends="second",
-            harmless=("vfma*",),
-            marks=("avx",),
-        ),
-    },
-)
-
-
-def test_a_level_that_extends_none_stands_alone() -> None:
-    """Instructions of all other groups are foreign to it."""
-    assert Isa(
-        groups=("base",),
-        harmless=("tzcnt",),
-        foreign=("popcnt", "cas*", "swp*", "xbegin"),
-        model="old",
-        marks=("fpu",),
-    ) == KIND.isa("first")
-
-
-def test_a_level_has_all_that_it_extends() -> None:
-    """Groups, harmless instructions and marks of all levels; the model is its own."""
-    assert Isa(
-        groups=("base", "sse", "count", "avx", "atomic"),
-        harmless=("tzcnt", "vfma*"),
-        foreign=("xbegin",),
-        known=("popcnt", "cas*", "swp*"),
-        model="new",
-        marks=("fpu", "pni", "avx"),
-    ) == KIND.isa("third")
-
-
-def test_a_level_is_independent_of_its_siblings() -> None:
-    """Two levels may extend the same one."""
-    isa = KIND.isa("other")
-
-    assert (("base", "mmx"), ("fpu",), "odd") == (isa.groups, isa.marks, isa.model)
-    assert "popcnt" in isa.foreign
-
-
-def test_a_group_of_ours_is_not_foreign_to_a_level_that_has_it() -> None:
-    """The groups of instructions without a group in capstone are ours."""
-    assert ("cas*", "swp*", "xbegin") == KIND.isa("second").foreign
 
 
 # --- the real ones -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_level_resolves(name: str) -> None:
-    """It has groups and a model, and none of its instructions is foreign to it."""
-    processor = load.processor(PROJECT, name)
-    for level in processor.level:
-        isa = processor.isa(level)
-        own = {word for group in isa.groups for word in processor.ungrouped.get(group, ())}
-
-        assert isa.groups, level
-        assert isa.model, level
-        assert len(set(isa.groups)) == len(isa.groups), level
-        assert set() == own & set(isa.foreign), level
+def test_a_level_has_what_the_level_before_it_has(name: str) -> None:
+    """Its groups, its marks, its harmless instructions."""
+    levels = list(load.processor(PROJECT, name).level.values())
+    for before, after in pairwise(levels):
+        assert set(before.groups) < set(after.groups)
+        assert set(before.marks) < set(after.marks)
+        assert set(before.harmless) <= set(after.harmless)
+    for level in levels:
+        assert len(set(level.groups)) == len(level.groups) > 0
+        assert level.model
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -113,11 +57,10 @@ def test_every_machine_of_every_build_root_resolves(project: Path) -> None:
         (plan.root.dist, plan.arch) for plan in plans
     }
     for plan in plans:
-        assert plan.processor.isa(plan.machine.isa) == plan.isa
         assert plan.compiler.isa[plan.machine.isa], plan.label
         assert plan.target.startswith(f"{plan.processor.name}-"), plan.label
         assert "libc.so.6" in plan.libraries, plan.label
-        assert plan.processor.emulator.program == f"qemu-{plan.processor.name}"
+        assert plan.processor.emulator == f"qemu-{plan.processor.name}"
 
 
 def _machines(dist: str) -> list[str]:
@@ -155,6 +98,6 @@ def test_levels_know_their_instructions(
     dist: str, arch: str, instruction: str, group: str, refused: bool
 ) -> None:
     """What the oldest processors of a dist can execute, and what not."""
-    isa = selection.plan(PROJECT, "3.4.3", dist, arch).isa
+    plan = selection.plan(PROJECT, "3.4.3", dist, arch)
 
-    assert refused is library._is_missing(group, instruction, isa)
+    assert refused is library._is_missing(group, instruction, plan)

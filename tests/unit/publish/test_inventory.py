@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifact import signed_content, statement
+from pipeline.artifact import statement
 from pipeline.model.errors import RepositoryError
 from pipeline.publish import inventory
 from pipeline.publish.inventory import Inventory, Item
@@ -25,7 +25,9 @@ def complaints(monkeypatch: pytest.MonkeyPatch) -> dict[Path, str]:
     complaints: dict[Path, str] = {}
     monkeypatch.setattr(Key, "complaint", lambda self, rpm: complaints.get(rpm, ""))
     monkeypatch.setattr(statement, "matches", lambda rpm: b"forged" not in rpm.read_bytes())
-    monkeypatch.setattr(signed_content, "read", lambda rpm: rpm.read_bytes().partition(b"|")[2])
+    monkeypatch.setattr(
+        statement, "signed_content", lambda rpm: rpm.read_bytes().partition(b"|")[2]
+    )
     return complaints
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build.selection import Selection
+from pipeline.model import Selection
 from pipeline.model.errors import RequestError
 from pipeline.service import dropin
 

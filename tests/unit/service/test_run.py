@@ -1,4 +1,4 @@
-"""`run` and `program`: reasons against a preload, and what the loader reports afterwards."""
+"""`run`: reasons against a preload, and what the loader reports afterwards."""
 
 import os
 import stat
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build.selection import Selection
+from pipeline.model import Selection
 from pipeline.model.errors import HostError, RequestError
-from pipeline.service import program, run
+from pipeline.service import run
 
 LIBRARY = Path("/opt/libmimalloc.so.3")
 ON = f" 9:\tcalling init: {LIBRARY}\n 9:\t\n 9:\ttransferring control: /bin/cat\n"
@@ -37,7 +37,7 @@ def test_the_loader_reports_each_program(
 
 def test_most_programs_have_no_warning() -> None:
     """Neither has a script, whose interpreter is checked instead."""
-    assert [] == list(program.warnings(Path("/bin/cat")))
+    assert [] == list(run.warnings(Path("/bin/cat")))
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ def test_a_script_is_what_runs_it(tmp_path: Path, line: str) -> None:
     script = tmp_path / "script"
     script.write_text(f"{line}\n")
 
-    interpreter = program._interpreter(script)
+    interpreter = run._interpreter(script)
     assert interpreter
     assert "cat" == interpreter.name
-    assert [] == list(program.warnings(script))
+    assert [] == list(run.warnings(script))
 
 
 def test_a_file_that_is_no_program_has_a_warning(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_file_that_is_no_program_has_a_warning(tmp_path: Path) -> None:
     text.write_text("hello")
 
     expected = f"{text} cannot be read as an ELF file, so it was not checked"
-    assert [expected] == list(program.warnings(text))
+    assert [expected] == list(run.warnings(text))
 
 
 @pytest.mark.parametrize(("mode", "word"), [(stat.S_ISUID, "set-uid"), (stat.S_ISGID, "set-gid")])
@@ -71,13 +71,13 @@ def test_rights_that_the_user_lacks_have_a_warning(
     copy = tmp_path / "cat"
     copy.write_bytes(Path("/bin/cat").read_bytes())
     copy.chmod(0o755 | mode)
-    assert [] == list(program.warnings(copy))
+    assert [] == list(run.warnings(copy))
 
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     monkeypatch.setattr(os, "getegid", lambda: 12345)
 
     assert [f"{copy} is {word}: the loader ignores LD_PRELOAD (AT_SECURE)"] == list(
-        program.warnings(copy)
+        run.warnings(copy)
     )
 
 

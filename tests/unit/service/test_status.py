@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.model.errors import RequestError, StatusError
+from pipeline.model.errors import StatusError
 from pipeline.service import status
 from pipeline.system import procfs
 from pipeline.system.procfs import Mapped, Process
@@ -108,7 +108,7 @@ def test_names_of_its_files_are_printable(
     monkeypatch.setattr(procfs, "named", lambda name: processes)
 
     with pytest.raises(StatusError) as caught:
-        status.run(project, "", "nginx")
+        status.run(project, 0, "nginx")
 
     message = str(caught.value)
     assert "7: /tmp/libmimalloc?[2J.so was removed on disk" in message
@@ -119,14 +119,6 @@ def test_names_of_its_files_are_printable(
 def test_a_process_that_is_not_there_is_an_error(project: Path) -> None:
     """And no empty listing, which would look like success."""
     with pytest.raises(StatusError, match="there is no process no-such-program"):
-        status.run(project, "", "no-such-program")
+        status.run(project, 0, "no-such-program")
     with pytest.raises(StatusError, match="there is no process 4194305"):
-        status.run(project, "4194305", "nginx")
-
-
-@pytest.mark.parametrize("text", ["x", "-1", "0", "1.5"])
-def test_what_is_no_process_id_is_refused(text: str) -> None:
-    """A process id is a number above 0; it may be left out."""
-    with pytest.raises(RequestError, match="--pid"):
-        status.parse_pid(text)
-    assert (0, 12) == (status.parse_pid(""), status.parse_pid("12"))
+        status.run(project, 4194305, "nginx")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.smoke import trials
-from pipeline.toolchain.emulator import HERE, Runner
+from pipeline.toolchain import emulator
 
 LEVEL = "secure level: 4"
 
@@ -39,7 +39,7 @@ def test_code_and_message_decide(
 
     The last lines of the output stay last, before what is wrong.
     """
-    command = HERE.start([program], {"TEXT": text, "CODE": code})
+    command = emulator.start([program], {"TEXT": text, "CODE": code})
 
     trial = trials.attempt("aligned", command, tmp_path, LEVEL)
 
@@ -54,7 +54,7 @@ def test_an_early_message_counts(tmp_path: Path) -> None:
     file.write_text('#!/bin/sh\necho "secure level: 4"\nseq 1000\n')
     file.chmod(0o755)
 
-    trial = trials.attempt("x", HERE.start([file], {}), tmp_path, LEVEL)
+    trial = trials.attempt("x", emulator.start([file], {}), tmp_path, LEVEL)
 
     assert trial.passed
     assert LEVEL not in trial.output
@@ -63,8 +63,8 @@ def test_an_early_message_counts(tmp_path: Path) -> None:
 
 def test_a_program_of_another_machine_is_emulated(program: Path, tmp_path: Path) -> None:
     """In its folder, with its variables on the command line."""
-    runner = Runner(("sh", "-c", 'pwd; echo "$@"', "emulator"))
+    runner = ("sh", "-c", 'pwd; echo "$@"', "emulator")
 
-    trial = trials.attempt("x", runner.start([program], {"A": "b"}), tmp_path)
+    trial = trials.attempt("x", emulator.start([program], {"A": "b"}, runner), tmp_path)
 
     assert (True, f"{tmp_path}\n-E A=b {program}") == (trial.passed, trial.output)

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.toolchain import cmake, compiler
+from pipeline.toolchain import compiler
 
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Replaces cmake and ninja by a shell script; nothing is added to the library."""
     script = tmp_path / "program"
-    monkeypatch.setattr(cmake, "program", lambda: script)
-    monkeypatch.setattr(cmake, "ninja", lambda: script)
+    monkeypatch.setattr(compiler, "program", lambda name: script)
     monkeypatch.setattr(compiler, "support", lambda plan, root: [])
 
     def write(body: str) -> None:

@@ -73,7 +73,6 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Facts]]:
 
         facts = Facts("x.rpm", HEADER, None, (), {})
         monkeypatch.setattr(load, "manifest", lambda *_: ())
-        monkeypatch.setattr(load, "subpackage_manifest", lambda *_: ())
         monkeypatch.setattr(package, "read_unpacked", lambda *_, **__: facts)
         monkeypatch.setattr(package, "read", lambda *_, **__: facts)
         monkeypatch.setattr(payload, "unpack", lambda rpm, folder: payload.root(folder))

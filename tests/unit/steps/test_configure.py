@@ -12,7 +12,7 @@ from pipeline.model.errors import ConfigureError
 from pipeline.steps import configure
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
-from pipeline.toolchain import cmake, compiler
+from pipeline.toolchain import compiler
 
 # The end of cmake 3.31's output, with two options that a release does not have.
 IGNORED = """\
@@ -60,7 +60,9 @@ def test_other_warnings_pass(plan: Plan, dirs: StepDirs, program: Callable[[str]
     assert ["CMake Deprecation Warning at CMakeLists.txt:1:", "    MI_X"] == output
     assert f"-S {dirs.patched} -B {dirs.build}" in command
     assert "-DMI_OVERRIDE=ON" in command.split()
-    assert cmake.toolchain_file(plan) == (dirs.folder("configure") / "toolchain.cmake").read_text()
+    assert (
+        compiler.toolchain_file(plan) == (dirs.folder("configure") / "toolchain.cmake").read_text()
+    )
 
 
 def test_failure_has_the_last_lines(

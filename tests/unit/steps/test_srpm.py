@@ -82,16 +82,17 @@ def test_source_package_has_tree_patches_and_spec(
     commands: list[list[object]] = []
     monkeypatch.setattr(process, "run", lambda argv, **_: commands.append(argv))
     monkeypatch.setattr(process, "read", lambda *_, **__: "/usr/lib/rpm\n")
-    monkeypatch.setattr(load, "manifest", lambda root, plan: ("/usr/local/nginx-dep/lib64/x",))
+    monkeypatch.setattr(load, "manifest", lambda file: ("/usr/local/nginx-dep/lib64/x",))
     dirs = make_dirs("unpack", "srpm")
     rpm = dirs.folder("srpm") / "rpms" / plan.source_name
     rpm.parent.mkdir()
     rpm.touch()
     tree.rename(dirs.tree)
     srpm.run(plan, dirs, Report())
-    result, files = srpm.results(plan, dirs)
+    sources, spec_file = dirs.folder("srpm") / "sources", dirs.folder("srpm") / f"{plan.name}.spec"
+    files = {file.name: file for file in (spec_file, *sources.iterdir())}
 
-    assert (rpm, "mimalloc-custom-2.0.6-1.el7.src.rpm") == (result, rpm.name)
+    assert "mimalloc-custom-2.0.6-1.el7.src.rpm" == rpm.name
     assert {"mimalloc-2.0.6.tar.gz", patches[0].file, "mimalloc-custom.spec"} == set(files)
     assert {(0o644, plan.recipe.moment)} == {
         (file.stat().st_mode & 0o777, int(file.stat().st_mtime)) for file in files.values()

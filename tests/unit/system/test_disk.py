@@ -17,8 +17,8 @@ from pipeline.system.workspace import CACHE_VARIABLE, place_text
 @pytest.mark.parametrize(
     ("code", "what", "hint"),
     [
-        (errno.ENOSPC, "no room left to write", "free some space"),
-        (errno.EDQUOT, "no room left to write", "free some space"),
+        (errno.ENOSPC, "no space left to write", "free some space"),
+        (errno.EDQUOT, "no space left to write", "free some space"),
         (errno.EACCES, "not allowed to read or write", "make it writable"),
         (errno.EROFS, "not allowed to read or write", CACHE_VARIABLE),
         (errno.ENOENT, "a file is missing that existed before", "invoke clean"),
@@ -66,7 +66,7 @@ def test_failure_on_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         raise CompileError("it does not compile", detail="Aborted")
 
     problem = caught.value
-    assert "no room left to write, therefore: it does not compile" == problem.what
+    assert "no space left to write, therefore: it does not compile" == problem.what
     assert ("Aborted", tmp_path) == (problem.detail, problem.file)
     assert "16383 KiB free" == problem.got
     assert "free some space" in problem.hint

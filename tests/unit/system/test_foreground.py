@@ -1,4 +1,4 @@
-"""`process.foreground`: a program in our own place, with all that the user does to it."""
+"""`process.foreground`: a program on the user's terminal, with the user's input and signals."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ import pytest
 from pipeline.model.errors import HostError
 from pipeline.system import process
 
-OURS = "import sys; from pipeline import process; sys.exit(process.foreground(sys.argv[1:], {}))"
+SCRIPT = """
+import sys
+from pipeline.system import process
+sys.exit(process.foreground(sys.argv[1:], {}))
+"""
 
 
 def start(project: Path, script: str) -> subprocess.Popen[str]:
-    """A shell in the place of a Python of ours."""
+    """A shell that is run by a Python of ours."""
     return subprocess.Popen(
-        [sys.executable, "-c", OURS, "sh", "-c", script],
+        [sys.executable, "-c", SCRIPT, "sh", "-c", script],
         cwd=project,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -27,16 +31,16 @@ def start(project: Path, script: str) -> subprocess.Popen[str]:
 
 
 def test_input_output_and_exit_code_are_the_programs(project: Path) -> None:
-    """Nothing is kept back, and nothing added."""
-    with start(project, 'read word; echo "said $word"; exit 7') as running:
-        told, _ = running.communicate("so", timeout=30)
+    """They are passed through unchanged."""
+    with start(project, 'read word; echo "got $word"; exit 7') as running:
+        output, _ = running.communicate("so", timeout=30)
 
-    assert (7, "said so\n") == (running.returncode, told)
+    assert (7, "got so\n") == (running.returncode, output)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_what_asks_us_to_end_is_passed_on(project: Path, number: signal.Signals) -> None:
-    """The program ends in its own way, and its exit code is ours."""
+def test_termination_signals_are_passed_on(project: Path, number: signal.Signals) -> None:
+    """The program handles the signal, and its exit code is ours."""
     script = "trap 'exit 9' TERM HUP; echo ready; while :; do sleep 0.05; done"
     with start(project, script) as running:
         assert running.stdout
@@ -47,20 +51,20 @@ def test_what_asks_us_to_end_is_passed_on(project: Path, number: signal.Signals)
     assert 9 == running.returncode
 
 
-def test_a_signal_is_told_as_a_shell_tells_it() -> None:
-    """128, and its number."""
+def test_a_signal_is_reported_as_by_a_shell() -> None:
+    """The exit code is 128 plus its number."""
     assert 128 + signal.SIGKILL == process.foreground(["sh", "-c", "kill -9 $$"], {})
 
 
 def test_variables_are_added_to_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unlike the programs of a build, it is the user's, and knows the user's environment."""
+    """Unlike the programs of a build, it has the user's environment."""
     monkeypatch.setenv("MINE", "1")
 
     assert 0 == process.foreground(["sh", "-c", '[ "$MINE$MORE" = 12 ]'], {"MORE": "2"})
 
 
-def test_handlers_are_put_back() -> None:
-    """What happens to us afterwards is as it was."""
+def test_handlers_are_restored() -> None:
+    """Afterwards our own signals are handled as before."""
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     before = [signal.getsignal(number) for number in numbers]
     process.foreground(["true"], {})
@@ -68,8 +72,8 @@ def test_handlers_are_put_back() -> None:
     assert before == [signal.getsignal(number) for number in numbers]
 
 
-def test_what_cannot_be_started_is_told(tmp_path: Path) -> None:
-    """By name, and with the system's reason."""
+def test_program_that_cannot_be_started(tmp_path: Path) -> None:
+    """The error has its name and the system's reason."""
     with pytest.raises(HostError, match="cannot be started") as caught:
         process.foreground([tmp_path], {})
 

@@ -1,6 +1,4 @@
-"""`compiler`: its command, its flags, its environment."""
-
-from __future__ import annotations
+"""`compiler`: its command, its flags, its environment; the options and the file for cmake."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.build import selection
-from pipeline.build.selection import Selection
-from pipeline.model import Compiler, Flags, Plan
+from pipeline.model import Compiler, Flags, Plan, Selection
 from pipeline.model.errors import ConfigureError, HostError
 from pipeline.system.workspace import Workspace
-from pipeline.toolchain import cmake, compiler
+from pipeline.toolchain import compiler
+from tests.unit import release
 
 
 @pytest.fixture
@@ -22,10 +20,8 @@ def native(plan: Plan) -> Iterator[Plan]:
     """The plan with the host's compiler, which is looked up anew."""
     host = Compiler("native", Flags(("-O3",), ("-s",)), {"x86-64": ("-march=x86-64",)})
     compiler._native.cache_clear()
-    compiler._native_version.cache_clear()
     yield replace(plan, compiler=host)
     compiler._native.cache_clear()
-    compiler._native_version.cache_clear()
 
 
 def _host_with(monkeypatch: pytest.MonkeyPatch, folder: Path, **programs: str) -> None:
@@ -45,7 +41,7 @@ def test_c_library_floor_is_in_the_target(plan: Plan, arch: str, glibc: str) -> 
     other = replace(plan, arch=arch, processor=kind, root=root)
     command = compiler.command(other)
 
-    assert (str(compiler.zig()), "cc", "-target", f"{arch}-linux-gnu.{glibc}") == command
+    assert (str(compiler.program("zig")), "cc", "-target", f"{arch}-linux-gnu.{glibc}") == command
 
 
 def test_an_architecture_of_a_level_is_compiled_for_its_processor(project: Path) -> None:
@@ -55,7 +51,7 @@ def test_an_architecture_of_a_level_is_compiled_for_its_processor(project: Path)
     assert "x86_64-linux-gnu.2.39" == old.target == new.target
     assert "-mcpu=x86_64_v2" in compiler.flags(old).compile
     assert "-mcpu=x86_64_v3" in compiler.flags(new).compile
-    assert "set(CMAKE_SYSTEM_PROCESSOR x86_64)" in cmake.toolchain_file(old)
+    assert "set(CMAKE_SYSTEM_PROCESSOR x86_64)" in compiler.toolchain_file(old)
 
 
 def test_a_machine_may_be_linked_against_an_older_c_library(project: Path) -> None:
@@ -68,7 +64,7 @@ def test_a_machine_may_be_linked_against_an_older_c_library(project: Path) -> No
 
 def test_tools_are_those_of_their_python_packages() -> None:
     """No program of that name on PATH is used."""
-    for tool in (compiler.zig(), cmake.program(), cmake.ninja()):
+    for tool in map(compiler.program, ("zig", "cmake", "ninja")):
         assert tool.is_absolute()
         assert tool.is_file()
 
@@ -113,7 +109,7 @@ def test_native_compiler_is_the_preferred_one(
 
     assert (str(tmp_path / "gcc"),) == compiler.command(native)
     assert "gcc 99" == compiler.versions(native)["gcc"]
-    assert "CMAKE_AR" not in cmake.toolchain_file(native)
+    assert "CMAKE_AR" not in compiler.toolchain_file(native)
 
 
 def test_host_without_a_compiler(
@@ -144,3 +140,64 @@ def test_every_machine_has_flags(project: Path) -> None:
     plans = selection.plans(project, Selection(dist="all", arch="all", flavor="all"))
 
     assert [] == [plan.label for plan in plans if not plan.compiler.isa[plan.machine.isa]]
+
+
+# --- cmake ---------------------------------------------------------------------------------------
+
+
+def test_options_put_everything_below_the_prefix(plan: Plan) -> None:
+    """The prefix and the lib64 layout are set explicitly."""
+    options = compiler.options(plan)
+
+    assert "/usr/local/nginx-dep" == options["CMAKE_INSTALL_PREFIX"]
+    assert "lib64" == options["CMAKE_INSTALL_LIBDIR"]
+
+
+def test_release_overrides_what_all_share(plan: Plan) -> None:
+    """A recipe's option comes after the package's of the same name."""
+    shared = plan.package.cmake
+    assert "OFF" == shared["MI_SECURE"]
+    changed = release.recast(plan, cmake={"MI_SECURE": "ON", "MI_NEW": "1"})
+
+    assert {**shared, "MI_SECURE": "ON", "MI_NEW": "1"}.items() <= compiler.options(changed).items()
+
+
+def test_a_flavors_options_override_the_rest(project: Path) -> None:
+    """They are all that distinguishes it from the plain package."""
+    plain, secure = selection.plans(
+        project, Selection(version="2.0.6", flavor="plain,secure", arch="x86_64")
+    )
+    changed = set(compiler.options(secure).items()) - set(compiler.options(plain).items())
+
+    assert {("MI_SECURE", "ON")} == changed
+
+
+def test_flags_are_the_toolchains(plan: Plan) -> None:
+    """One string each for compiler and linker; the build type adds no optimisation of its own."""
+    options, flags = compiler.options(plan), compiler.flags(plan)
+
+    assert " ".join(flags.compile) == options["CMAKE_C_FLAGS"]
+    assert " ".join(flags.link) == options["CMAKE_SHARED_LINKER_FLAGS"]
+    assert "-DNDEBUG" == options["CMAKE_C_FLAGS_RELEASE"]
+
+
+def test_toolchain_file_quotes_its_words(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with blanks, quotes, semicolons and dollars in its name is a folder."""
+    zig = Path("/a b;c/$x/${y}/\"q\"/'s'/zig")
+    monkeypatch.setattr(compiler, "program", lambda name: zig)
+    words = " ".join(f"[==[{word}]==]" for word in compiler.command(plan))
+    lines = compiler.toolchain_file(plan).splitlines()
+
+    assert f"set(CMAKE_C_COMPILER {words})" in lines
+    assert f"set(CMAKE_CXX_COMPILER {words})" in lines
+    assert f"set(CMAKE_AR [==[{zig}]==])" in lines
+
+
+def test_toolchain_file_uses_no_host_library(plan: Plan) -> None:
+    """Libraries and headers are searched in a folder that does not exist."""
+    text = compiler.toolchain_file(plan)
+
+    assert 'set(CMAKE_FIND_ROOT_PATH "${CMAKE_CURRENT_LIST_DIR}/no-such-folder")' in text
+    assert "set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)" in text
+    assert "set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)" in text
+    assert "set(CMAKE_SYSTEM_PROCESSOR x86_64)" in text

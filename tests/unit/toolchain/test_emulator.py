@@ -1,7 +1,5 @@
 """`emulator`: how a program of any machine is started on this host."""
 
-from __future__ import annotations
-
 import platform
 import shutil
 from collections.abc import Callable
@@ -13,7 +11,6 @@ from pipeline.build import selection
 from pipeline.model import Plan
 from pipeline.model.errors import HostError
 from pipeline.toolchain import emulator
-from pipeline.toolchain.emulator import HERE, Runner, Start
 from tests.unit.conftest import PROJECT
 
 V2 = {"pni", "ssse3", "sse4_1", "sse4_2", "popcnt", "lahf_lm", "cx16"}
@@ -65,8 +62,8 @@ def test_a_host_runs_what_is_its_own(
     plan = planned(dist, arch)
 
     assert emulator.runs_here(plan)
-    assert HERE == emulator.runner(plan)
-    assert Start(("/a/program", "-x"), {"A": "b"}) == HERE.start(
+    assert () == emulator.runner(plan)
+    assert ["env", "A=b", "/a/program", "-x"] == emulator.start(
         [Path("/a/program"), "-x"], {"A": "b"}
     )
 
@@ -108,7 +105,7 @@ def test_an_emulator_is_the_oldest_processor_of_the_level(
     """What runs on it runs on every processor of the dist."""
     host(machine)
 
-    command = emulator.runner(planned(dist, arch)).command
+    command = emulator.runner(planned(dist, arch))
 
     assert (f"/usr/bin/{program}", "-L", str(elsewhere), "-cpu", model) == command
 
@@ -117,7 +114,7 @@ def test_a_host_of_the_kind_has_the_c_library_itself(host: Host, elsewhere: Path
     """For a newer processor of its kind, the emulator uses the host's own root."""
     host("x86_64", V2)
 
-    command = emulator.runner(planned("el10", "x86_64")).command
+    command = emulator.runner(planned("el10", "x86_64"))
 
     assert ("/usr/bin/qemu-x86_64", "-L", "/", "-cpu", "Haswell") == command
     assert elsewhere.is_dir()
@@ -130,19 +127,20 @@ def test_the_root_is_the_processors_by_default(host: Host, monkeypatch: pytest.M
     host("x86_64")
     plan = planned("el8", "aarch64")
 
-    assert "/usr/aarch64-linux-gnu" == plan.processor.emulator.root
-    assert ("-L", "/usr/aarch64-linux-gnu") == emulator.runner(plan).command[1:3]
+    assert "/usr/aarch64-linux-gnu" == plan.processor.sysroot
+    assert ("-L", "/usr/aarch64-linux-gnu") == emulator.runner(plan)[1:3]
 
 
 def test_variables_are_for_the_program_and_not_for_its_emulator() -> None:
     """`LD_PRELOAD` in the emulator's own environment would preload a library of another machine."""
-    runner = Runner(("/usr/bin/qemu-aarch64", "-L", "/root"))
+    runner = ("/usr/bin/qemu-aarch64", "-L", "/root")
 
-    begin = runner.start([Path("/a/program"), "-E"], {"LD_PRELOAD": "/a b/x.so", "EMPTY": ""})
+    command = emulator.start(
+        [Path("/a/program"), "-E"], {"LD_PRELOAD": "/a b/x.so", "EMPTY": ""}, runner
+    )
 
     variables = ("-E", "LD_PRELOAD=/a b/x.so", "-E", "EMPTY=")
-    assert (*runner.command, *variables, "/a/program", "-E") == begin.argv
-    assert {} == begin.env
+    assert [*runner, *variables, "/a/program", "-E"] == command
 
 
 def test_a_host_without_the_emulator(host: Host, elsewhere: Path) -> None:

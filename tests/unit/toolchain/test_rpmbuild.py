@@ -14,7 +14,6 @@ from pipeline.model.errors import HostError, PackageError
 from pipeline.system import process
 from pipeline.system.workspace import StepDirs
 from pipeline.toolchain import rpmbuild
-from pipeline.toolchain.rpmbuild import Build
 
 Calls = list[tuple[list[str], dict[str, object]]]
 
@@ -47,8 +46,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     return seen
 
 
-def _build(plan: Plan, folder: Path, **macros: str) -> Build:
-    return Build(plan, folder, "Name: x\n", "x.rpm", rpmbuild.STAGED, macros)
+def _build(plan: Plan, root: Path, folder: Path, result: str = "x.rpm", **macros: str) -> Path:
+    return rpmbuild.run(plan, root, folder, "Name: x\n", result, macros)
 
 
 def _macros(folder: Path) -> dict[str, str]:
@@ -60,7 +59,7 @@ def test_rpmbuild_gets_all_that_it_reads(
     plan: Plan, folder: Path, root: Path, calls: Calls
 ) -> None:
     """Neither the user's nor the host's macro files are read, and ours come last."""
-    rpm = rpmbuild.run(_build(plan, folder), root)
+    rpm = _build(plan, root, folder)
     ((argv, options),) = calls
     macros = argv[argv.index("--macros") + 1].split(":")
 
@@ -84,7 +83,7 @@ def test_spec_has_the_mode_and_the_time_of_the_release(
     plan: Plan, folder: Path, root: Path, calls: Calls
 ) -> None:
     """A source package contains it, whatever the umask and the clock are."""
-    rpmbuild.run(_build(plan, folder), root)
+    _build(plan, root, folder)
     spec = Path(calls[0][0][-1])
 
     assert (folder / "mimalloc-custom.spec", "Name: x\n") == (spec, spec.read_text())
@@ -96,7 +95,7 @@ def test_macros_are_ours_and_the_build_roots(plan: Plan, folder: Path, root: Pat
     """The package's settings, then the dist's, then those of the run, which override them."""
     rpm_of_dist = replace(plan.root.rpm, macros={"debug_package": "mine", "_x": "w9.xzdio"})
     plan = replace(plan, root=replace(plan.root, rpm=rpm_of_dist))
-    rpmbuild.run(_build(plan, folder, vendor="other"), root)
+    _build(plan, root, folder, vendor="other")
     macros = _macros(folder)
 
     assert ("mine", "w9.xzdio") == (macros["debug_package"], macros["_x"])
@@ -111,7 +110,7 @@ def test_macros_are_ours_and_the_build_roots(plan: Plan, folder: Path, root: Pat
 def test_percent_in_a_folders_name_is_no_macro(plan: Plan, folder: Path, root: Path) -> None:
     """A checkout may be called `100%{dist}`."""
     odd = folder.parent / "100%{dist}"
-    rpmbuild.run(_build(plan, odd, staged=str(odd)), root)
+    _build(plan, root, odd, staged=str(odd))
 
     assert str(odd / "rpms").replace("%", "%%") == _macros(odd)["_rpmdir"]
     assert str(odd).replace("%", "%%") == _macros(odd)["staged"]
@@ -125,7 +124,7 @@ def test_rpm_knows_the_kinds_of_processors(
     project: Path, folder: Path, root: Path, calls: Calls, dist: str, arch: str
 ) -> None:
     """Nothing is added to its own rpmrc file."""
-    rpmbuild.run(_build(selection.plan(project, "2.0.6", dist, arch), folder), root)
+    _build(selection.plan(project, "2.0.6", dist, arch), root, folder)
     ((argv, _),) = calls
 
     assert "/usr/lib/rpm/rpmrc:rpmrc" == argv[argv.index("--rcfile") + 1]
@@ -138,7 +137,7 @@ def test_architecture_that_rpm_may_not_know(
 ) -> None:
     """An rpm before 4.19 treats x86_64_v2 as x86_64: number, colour and macros."""
     plan = selection.plan(project, "2.0.6", "el10", "x86_64_v2")
-    rpmbuild.run(_build(plan, folder), root)
+    _build(plan, root, folder)
     ((argv, _),) = calls
 
     assert [
@@ -157,7 +156,7 @@ def test_architecture_that_rpm_may_not_know(
 def test_rpmbuild_that_writes_nothing(plan: Plan, folder: Path, root: Path, calls: Calls) -> None:
     """A wrapper may exit with 0 and not have done anything."""
     with pytest.raises(PackageError, match=r"rpmbuild has not written y\.rpm") as caught:
-        rpmbuild.run(replace(_build(plan, folder), result="y.rpm"), root)
+        _build(plan, root, folder, "y.rpm")
 
     assert folder / "log" == caught.value.file
     assert 1 == len(calls)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.smoke import assertions, programs
+from pipeline.smoke import assertions, suite
 from pipeline.smoke.assertions import Assertion
 from pipeline.smoke.preload import CompletedProgram, LibraryUnderTest
-from pipeline.smoke.probe import PROBES
+from pipeline.smoke.trials import PROBES
 
 LIBRARY = LibraryUnderTest(Path("/opt/libmimalloc.so.3"), 30403)
-RESULT = programs.RESULTS["python3"]
+RESULT = suite.RESULTS["python3"]
 
 
 def trace(target: str = str(LIBRARY.path)) -> str:
@@ -32,7 +32,7 @@ PROBE = CompletedProgram(
     [trace()],
 )
 PIPELINE = CompletedProgram(
-    0, f"{programs.RESULTS['pipeline']}\n", "process init: 1\n" * 5, [trace()] * 5
+    0, f"{suite.RESULTS['pipeline']}\n", "process init: 1\n" * 5, [trace()] * 5
 )
 
 
@@ -48,7 +48,7 @@ def test_results_are_the_same_without_the_library() -> None:
 
     assert 2 == probe.returncode
     assert f"result {RESULT}" == probe.stdout.splitlines()[0]
-    assert (0, programs.RESULTS["pipeline"]) == (pipeline.returncode, pipeline.stdout.strip())
+    assert (0, suite.RESULTS["pipeline"]) == (pipeline.returncode, pipeline.stdout.strip())
 
 
 def failed(checked: list[Assertion]) -> list[str]:
@@ -86,7 +86,7 @@ def test_each_assertion_on_a_probe_is_needed(
     program: CompletedProgram, expected: list[str]
 ) -> None:
     """Wrong evidence breaks its own assertion and no other; without output there is none."""
-    assert expected == failed(programs.probe_assertions(program, "python3", LIBRARY))
+    assert expected == failed(suite.program_assertions("python3", program, LIBRARY))
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_each_process_of_a_pipeline_is_checked(
     program: CompletedProgram, expected: list[str]
 ) -> None:
     """One of five that does not run on the library is enough."""
-    assert expected == failed(programs.pipeline_assertions(program, LIBRARY))
+    assert expected == failed(suite.program_assertions("pipeline", program, LIBRARY))
