@@ -2,11 +2,11 @@
 
 from invoke.collection import Collection
 
-from cli import packages, releases, services
+from cli import packages, publishing, releases, services
 
 namespace = Collection(
     *(packages.smoke, packages.manifest, packages.verify, packages.list_),
-    *(packages.doctor, packages.clean, packages.sign, packages.repo),
+    *(packages.doctor, packages.clean, publishing.sign, publishing.repo),
     *(releases.bump, releases.release),
     *(services.dropin, services.run, services.status, services.compare),
 )

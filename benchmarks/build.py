@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from benchmarks import by_hand, checkout
-from benchmarks.checkout import Command, MeasuredCheckout, QuietReport
+from benchmarks.checkout import Command, MeasuredCheckout
 from benchmarks.settings import Settings
 from pipeline.build import make, selection
-from pipeline.compare.listing import table
-from pipeline.compare.statistics import Results, schedule, spread
+from pipeline.compare.results import Results, schedule, spread, table
 from pipeline.model import Selection
 from pipeline.model.errors import FetchError
 from pipeline.system import workspace
-from pipeline.system.report import Report
+from pipeline.system.report import QuietReport, Report
 from pipeline.toolchain import compiler
 
 # The commands that are compared.

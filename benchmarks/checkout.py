@@ -10,20 +10,12 @@ from benchmarks import programs
 from pipeline.build import selection
 from pipeline.model import Selection
 from pipeline.system import workspace
-from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace
 
 _FOLDERS = ("recipes", "patches", "buildroot", "cli", "pipeline")
 
 # A command, and the variables that it needs.
 Command = tuple[tuple[str, ...], Mapping[str, str]]
-
-
-class QuietReport(Report):
-    """Prints nothing: for what is prepared and not measured."""
-
-    def line(self, text: str) -> None:
-        """Print nothing."""
 
 
 @dataclass(frozen=True, slots=True)

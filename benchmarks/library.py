@@ -16,13 +16,12 @@ from benchmarks.programs import Program, Usage
 from benchmarks.settings import Settings
 from benchmarks.variants import PACKAGE, PLAIN, POINTERS
 from pipeline.build import selection
-from pipeline.compare.allocators import Allocator, of_host
-from pipeline.compare.listing import table
-from pipeline.compare.statistics import C_LIBRARY, Measure, Results, schedule, spread
+from pipeline.compare.allocators import C_LIBRARY, Allocator, of_host
+from pipeline.compare.results import Measure, Results, schedule, spread, table
 from pipeline.model import Selection
 from pipeline.model.errors import CompareError
-from pipeline.smoke import assertions, preload
-from pipeline.smoke.assertions import Assertion
+from pipeline.smoke import preload
+from pipeline.smoke.preload import Assertion
 from pipeline.system import process, workspace
 from pipeline.system.report import Report
 
@@ -94,12 +93,12 @@ def bound_library(allocator: Allocator, argv: Sequence[str], folder: Path) -> Pa
     code, _, errors = process.attempt(argv, env={**debug, **allocator.variables()})
     trace = "\n".join(preload.loader_output(folder))
     # The loader may have another path for the C library than the kernel.
-    targets = (Path(target) for _, _, target in assertions.bindings(trace))
+    targets = (Path(target) for _, _, target in preload.bindings(trace))
     c_library = next((file for file in targets if file.name == _C_LIBRARY_FILE), None)
     library = allocator.library or c_library or Path(_C_LIBRARY_FILE)
     claims = [
-        assertions.bound(trace, library, ("free", "malloc")),
-        assertions.not_rejected(errors),
+        preload.bound(trace, library, ("free", "malloc")),
+        preload.not_rejected(errors),
         Assertion("exit code", "0", str(code)),
     ]
     failed = [claim.line() for claim in claims if not claim.holds]

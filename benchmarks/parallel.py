@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import checkout
-from benchmarks.checkout import MeasuredCheckout, QuietReport
+from benchmarks.checkout import MeasuredCheckout
 from benchmarks.settings import Settings
 from pipeline.build import make, order, selection
-from pipeline.compare.listing import table
+from pipeline.compare.results import table
 from pipeline.model import Selection
 from pipeline.model.errors import CompileError, FetchError
 from pipeline.system import process, procfs
-from pipeline.system.report import Report
+from pipeline.system.report import QuietReport, Report
 
 # Seconds between two samples of the memory of all processes.
 _INTERVAL = 0.5

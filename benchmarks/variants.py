@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.checkout import QuietReport
 from benchmarks.settings import Library
 from pipeline.build import make, selection
 from pipeline.compare.allocators import Allocator
@@ -13,6 +12,7 @@ from pipeline.inspect import payload
 from pipeline.model import Flags, Plan
 from pipeline.model.errors import CompileError, FetchError
 from pipeline.system import process
+from pipeline.system.report import QuietReport
 from pipeline.system.workspace import Workspace
 from pipeline.toolchain import compiler
 

@@ -1,4 +1,4 @@
-"""Tasks about packages: build them, as a whole or step by step, check, list and publish them."""
+"""Tasks about packages: build, check, verify and list them."""
 
 from pathlib import Path
 from typing import Any
@@ -98,25 +98,3 @@ def clean(c: Context, everything: bool = False) -> None:
     from pipeline.commands import clean
 
     clean.run(ROOT, everything=everything)
-
-
-@command(help={"key": "ID, fingerprint or address of a secret key that gpg knows"})
-def sign(c: Context, key: str) -> None:
-    """Sign every finished package."""
-    from pipeline.publish import signing
-
-    signing.run(ROOT, key)
-
-
-@command(
-    help={
-        "key": "the key that the packages are signed with",
-        "url": "where the tree will be served, such as https://packages.example.org/mimalloc",
-        "keep": "how many versions of each package stay (default: all)",
-    }
-)
-def repo(c: Context, key: str, url: str, keep: str = "") -> None:
-    """Lay out signed packages as repositories for dnf and yum, with a page on top."""
-    from pipeline.publish import repository
-
-    repository.run(ROOT, key, url, number("keep", keep))

@@ -1,4 +1,4 @@
-"""Tasks about releases: pin a new one, or raise the release number of a pinned one."""
+"""Tasks about releases: pin one, and raise the number of one."""
 
 from invoke.context import Context
 
@@ -71,8 +71,13 @@ def release(
     jobs: str = "",
 ) -> None:
     """Raise the release number of a pinned release, once every package is tried."""
-    from pipeline.bump import release_number
+    from pipeline.bump import pin
 
-    options = Options(offline, number("jobs", jobs))
-    request = release_number.Request(version, number("release", release), reason, source, options)
-    release_number.run(ROOT, request)
+    request = pin.Request(
+        version,
+        source=source,
+        number=number("release", release),
+        reason=reason,
+        options=Options(offline, number("jobs", jobs)),
+    )
+    pin.raise_number(ROOT, request)

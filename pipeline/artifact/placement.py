@@ -57,7 +57,7 @@ def place_package(plan: Plan, dirs: StepDirs) -> Built:
     """Give the checked package and its sub-package their final names.
 
     The sub-package goes into the same folder, where a repository of that architecture takes
-    packages of no architecture from, too.
+    packages of no architecture from, too. Raises CheckError for a file that was not checked.
     """
     target, rpm_tools = destination(plan, dirs.workspace), {"rpmbuild": rpmbuild.version()}
     package = Artifact(
@@ -65,23 +65,28 @@ def place_package(plan: Plan, dirs: StepDirs) -> Built:
         name=plan.name,
         arch=plan.arch,
         key=dirs.keys[PACKAGE],
-        origin=json.loads(dirs.origin.read_text(encoding="utf-8")),
+        origin=json.loads(dirs.origin("patch").read_text(encoding="utf-8")),
         options=compiler.options(plan),
         tools={**compiler.versions(plan), **rpm_tools},
         files=_regular_files(dirs.unpacked),
     )
-    _place(package, _checked(plan.file_name, dirs), target, dirs.workspace.root)
+    artifacts = {plan.file_name: package}
     if planned := plan.subpackage:
-        subpackage = replace(
+        artifacts[planned.file_name] = replace(
             package,
             name=planned.name,
             arch=planned.arch,
             options={},
             tools=rpm_tools,
-            files=_regular_files(dirs.unpacked_subpackage),
+            files=_regular_files(payload.root(dirs.folder("check") / "switch")),
         )
-        made = _checked(planned.file_name, dirs)
-        _place(subpackage, made, target.with_name(planned.file_name), dirs.workspace.root)
+    checked = (dirs.folder("check") / "sha256").read_text().splitlines()
+    for name, artifact in artifacts.items():
+        made = dirs.packages / name
+        if f"{sha256_of(made)}  {name}" not in checked:
+            what = f"{name} is not the file that was checked"
+            raise CheckError(what, file=made, hint="invoke clean")
+        _place(artifact, made, target.with_name(name), dirs.workspace.root)
     return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=True)
 
 
@@ -99,21 +104,13 @@ def place_source_package(plan: Plan, dirs: StepDirs) -> Path:
             name=plan.name,
             arch="src",
             key=key,
-            origin=json.loads(dirs.fetched.read_text(encoding="utf-8")),
+            origin=json.loads(dirs.origin("fetch").read_text(encoding="utf-8")),
             options=plan.options,
             tools={"rpmbuild": rpmbuild.version()},
             files={file.name: file for file in files},
         )
         _place(package, folder / "rpms" / plan.source_name, target, dirs.workspace.root)
     return target
-
-
-def _checked(name: str, dirs: StepDirs) -> Path:
-    """The package that rpmbuild wrote. Raises CheckError if it is not the one that was checked."""
-    made = dirs.packages / name
-    if f"{sha256_of(made)}  {name}" not in dirs.checked.read_text().splitlines():
-        raise CheckError(f"{name} is not the file that was checked", file=made, hint="invoke clean")
-    return made
 
 
 def _place(artifact: Artifact, made: Path, target: Path, root: Path) -> None:

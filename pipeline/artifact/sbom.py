@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx import model
@@ -57,12 +58,10 @@ def _package(artifact: Artifact) -> component.Component:
     qualifiers = {"arch": artifact.arch, "distro": plan.root.dist}
     purl = PackageURL("rpm", None, artifact.name, version, qualifiers)
     summary = plan.summary if artifact.name == plan.name or not subpackage else subpackage.summary
-    return component.Component(
-        type=component.ComponentType.LIBRARY,
-        bom_ref=purl.to_string(),
-        name=artifact.name,
-        version=version,
-        purl=purl,
+    return _component(
+        artifact.name,
+        version,
+        purl,
         description=summary,
         supplier=OrganizationalEntity(name=plan.package.vendor),
         licenses=[LicenseFactory().make_from_string(plan.package.license)],
@@ -71,15 +70,9 @@ def _package(artifact: Artifact) -> component.Component:
 
 def _tool(name: str, version: str) -> component.Component:
     """A program used in the build, and not in the package; `metadata.tools` made the bill."""
-    purl = tool_purl(name, version)
-    return component.Component(
-        type=component.ComponentType.APPLICATION,
-        bom_ref=purl.to_string(),
-        name=name,
-        version=version,
-        purl=purl,
-        scope=component.ComponentScope.EXCLUDED,
-    )
+    excluded = component.ComponentScope.EXCLUDED
+    application = component.ComponentType.APPLICATION
+    return _component(name, version, tool_purl(name, version), type=application, scope=excluded)
 
 
 def _release(plan: Plan, root: Path) -> component.Component:
@@ -91,12 +84,10 @@ def _release(plan: Plan, root: Path) -> component.Component:
         url = model.XsUri(f"patches/{recipe.version}/{patch.file}")
         diff = component.Diff(text=model.AttachedText(content=text), url=url)
         patches.append(component.Patch(type=component.PatchClassification.UNOFFICIAL, diff=diff))
-    return component.Component(
-        type=component.ComponentType.LIBRARY,
-        bom_ref=purl.to_string(),
-        name="mimalloc",
-        version=recipe.version,
-        purl=purl,
+    return _component(
+        "mimalloc",
+        recipe.version,
+        purl,
         licenses=[LicenseFactory().make_from_string(plan.package.license)],
         pedigree=component.Pedigree(patches=patches) if patches else None,
         external_references=[
@@ -109,6 +100,12 @@ def _release(plan: Plan, root: Path) -> component.Component:
             if source.url
         ],
     )
+
+
+def _component(name: str, version: str, purl: PackageURL, **fields: Any) -> component.Component:
+    """A component, a library unless ``fields`` say otherwise, that its package URL identifies."""
+    reference = purl.to_string()
+    return component.Component(name=name, version=version, purl=purl, bom_ref=reference, **fields)
 
 
 def _hash(sha256: str) -> model.HashType:

@@ -39,13 +39,10 @@ def code_of(module: str) -> str:
 
 def files_of(module: str) -> frozenset[Path]:
     """The files of a module and of all that it imports, at its top or inside functions."""
-    sources: set[Path] = set()
-    waiting = set(_files_named(module))
-    while waiting:
-        file = waiting.pop()
-        sources.add(file)
-        waiting |= _read(file)[1] - sources
-    return frozenset(sources)
+    files = list(_files_named(module))
+    for file in files:
+        files += _read(file)[1].difference(files)
+    return frozenset(files)
 
 
 @cache

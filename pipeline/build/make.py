@@ -41,23 +41,19 @@ def package(plan: Plan, workspace: Workspace, report: Report, options: Options =
             return placement.place_package(plan, dirs)
 
 
-def source_package(
-    plan: Plan, workspace: Workspace, report: Report, options: Options = _DEFAULT
-) -> Path:
-    """Make a source package, and give it its final name."""
-    with guarded(), in_use(workspace):
-        dirs = step_dirs(plan, workspace, options)
-        _advance(plan, dirs, report, "unpack")
-        _perform(SRPM, plan, dirs, report)
-        return placement.place_source_package(plan, dirs)
-
-
 def step(
     plan: Plan, workspace: Workspace, report: Report, last: str, options: Options = _DEFAULT
 ) -> Path:
-    """Do one step and what is missing before it; the answer is the step's folder."""
+    """Do one step and what is missing before it; the answer is the step's folder.
+
+    After the step ``srpm``, it is the source package, under its final name.
+    """
     with guarded(), in_use(workspace):
         dirs = step_dirs(plan, workspace, options)
+        if last == SRPM.name:
+            _advance(plan, dirs, report, SRPM.after)
+            _perform(SRPM, plan, dirs, report)
+            return placement.place_source_package(plan, dirs)
         _advance(plan, dirs, report, last)
         return dirs.folder(last)
 

@@ -92,23 +92,23 @@ def with_other(
     old_libraries = trial_build.libraries(old_plans, scratch)
     needed = {dist: elf.read(file).needed for dist, file in libraries.items()}
     old_needed = {dist: elf.read(file).needed for dist, file in old_libraries.items()}
-    cmake, licence = source_tree.cmake_and_licence(_tree(plans[0], scratch))
-    old_cmake = old_licence = None
-    if old_plans:
-        old_cmake, old_licence = source_tree.cmake_and_licence(_tree(old_plans[0], scratch))
     yield from of_soname(old, new)
     yield from _files(old, new, plans, scratch)
-    yield from of_licence(old_licence, licence)
-    yield from of_cmake(old_cmake, cmake)
-    yield from of_libraries(old_needed or None, needed)
+    tree = make.step_dirs(plans[0], scratch.workspace).tree
+    cmake, licence = source_tree.cmake_and_licence(tree)
+    if old_plans:
+        old_tree = make.step_dirs(old_plans[0], scratch.workspace).tree
+        old_cmake, old_licence = source_tree.cmake_and_licence(old_tree)
+        yield from of_licence(old_licence, licence)
+        yield from of_cmake(old_cmake, cmake)
+        yield from of_libraries(old_needed, needed)
+    else:
+        unknown = f"unknown for mimalloc {other}, which cannot be built"
+        yield from (Change(name, unknown) for name in ("licence", "cmake", "libraries"))
     dist = next((plan.root.dist for plan in plans if emulator.runs_here(plan)), "")
     for version, files in ((other, old_libraries), (scratch.version, libraries)):
         if dist in files:
             scratch.report.line(f"  cat on {version:<8} {_memory(files[dist])}")
-
-
-def _tree(plan: Plan, scratch: ScratchCheckout) -> Path:
-    return make.step_dirs(plan, scratch.workspace).tree
 
 
 def _memory(library: Path) -> str:
@@ -170,30 +170,23 @@ def neutral(paths: Iterable[str], recipe: Recipe) -> list[str]:
     return lines
 
 
-def of_licence(old: str | None, new: str) -> Iterator[Change]:
-    """The text of the licence; ``old`` is None where it could not be read."""
-    if old is None:
-        yield Change("licence", "that of the other release could not be read")
-    elif old.split() != new.split():
+def of_licence(old: str, new: str) -> Iterator[Change]:
+    """The text of the licence."""
+    if old.split() != new.split():
         diff = difflib.unified_diff(old.splitlines(), new.splitlines(), "old", "new", "", "", 0, "")
         yield Change("licence", "\n".join(diff))
 
 
-def of_cmake(old: str | None, new: str) -> Iterator[Change]:
-    """The version of cmake that a build needs at least; ``old`` is None where it is unknown."""
-    if old is None:
-        yield Change("cmake", "that of the other release could not be read")
-    elif Version(new) > Version(old):
+def of_cmake(old: str, new: str) -> Iterator[Change]:
+    """The version of cmake that a build needs at least."""
+    if Version(new) > Version(old):
         yield Change("cmake", f"{old} or newer before, {new} or newer now")
 
 
 def of_libraries(
-    old: Mapping[str, Sequence[str]] | None, new: Mapping[str, Sequence[str]]
+    old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
 ) -> Iterator[Change]:
-    """The libraries that the library needs, by dist; ``old`` is None where they are unknown."""
-    if old is None:
-        yield Change("libraries", "those of the other release are unknown")
-        return
+    """The libraries that the library needs, by dist."""
     added = {dist: sorted(set(needed) - set(old.get(dist, ()))) for dist, needed in new.items()}
     lines = [f"{dist}: {', '.join(names)}" for dist, names in added.items() if names]
     if lines:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pipeline.model import Recipe
 from pipeline.model.errors import BumpError
@@ -35,13 +35,9 @@ def add_row(root: Path, recipe: Recipe, base: str) -> None:
     changed = rows[base][-1] if recipe.patch and base in rows else ""
     sources = ", ".join(_SOURCES[s.kind] for s in recipe.source if s.kind in _SOURCES)
     rows[recipe.version] = [recipe.version, recipe.soname, sources, changed]
-    try:
-        versions = sorted(rows, key=Version)
-    except InvalidVersion as problem:
-        raise BumpError(f"a row of the table of releases: {problem}", file=README) from problem
     table = "".join(
         "|" + "".join(f" {cell} |" if cell else " |" for cell in rows[version]) + "\n"
-        for version in versions
+        for version in sorted(rows, key=Version)
     )
     text = text[: match.start(1)] + table + text[match.end(1) :]
     file.write_text(text, encoding="utf-8")

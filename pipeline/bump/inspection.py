@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -61,8 +62,8 @@ def inspect(scratch: ScratchCheckout, location: str, released: str, base: Recipe
     ``released`` is the time of the tagged commit, for sources that do not contain it; ``base`` is
     the recipe to begin with. Raises FetchError, RequestError, VerifyError, BumpError.
     """
-    offline, report, folder = scratch.options.offline, scratch.report, scratch.folder / "source"
-    if offline and not location:
+    report, folder = scratch.report, scratch.root.with_name("source")
+    if scratch.options.offline and not location:
         raise FetchError(
             f"--offline: mimalloc {scratch.version} cannot be fetched",
             hint="add --source GIT-REPOSITORY|TARBALL, or leave out --offline",
@@ -81,7 +82,7 @@ def inspect(scratch: ScratchCheckout, location: str, released: str, base: Recipe
     report.line(f"  archive     {archive.stat().st_size} bytes, sha256 {origin.sha256}")
     report.line(f"  tree        {tree.identity}")
     report.line(f"  version     mi_version {tree.mi_version}, {tree.soname}, {tree.library}")
-    places = [] if offline else _places(scratch)
+    places = [] if scratch.options.offline else _places(scratch)
     others = [place for place in places if location or place.kind != origin.kind]
     verdicts = dict(_verdict(scratch, place, folder, tree.identity) for place in others)
     packing = _packing(scratch, location, base, folder / "other") if location else ""
@@ -100,8 +101,7 @@ def changes(release: Release, former: Recipe | None) -> Iterator[Change]:
     lines += [release.packing] if release.packing else []
     if lines:
         yield Change("source", "\n".join(lines))
-    moved = difference(release, former) if former else ""
-    if moved:
+    if former and (moved := difference(release, former)):
         yield Change("tag", moved)
 
 
@@ -154,19 +154,14 @@ def _packing(scratch: ScratchCheckout, location: str, base: Recipe, archive: Pat
     that was computed for the new release is not that of upstream's tarball, either.
     """
     pins = [source.sha256 for source in base.source if source.url]
-    try:
-        if base.version == scratch.version or not pins:
-            return ""
-        if _deliver(scratch, location, base.version, archive).kind != "git":
-            return ""
-    except FetchError:  # no tag of that release
+    if base.version == scratch.version or not pins:
         return ""
-    packed = sha256_of(archive)
-    if packed in pins:
-        return ""
-    return (
-        f"git packs {base.version} differently:\npinned: sha256 {pins[0]}\ngot:    sha256 {packed}"
-    )
+    with suppress(FetchError):  # no tag of that release
+        source = _deliver(scratch, location, base.version, archive)
+        if source.kind == "git" and (packed := sha256_of(archive)) not in pins:
+            checksums = f"pinned: sha256 {pins[0]}\ngot:    sha256 {packed}"
+            return f"git packs {base.version} differently:\n{checksums}"
+    return ""
 
 
 def _deliver(scratch: ScratchCheckout, location: str, version: str, archive: Path) -> UserSource:

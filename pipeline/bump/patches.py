@@ -60,15 +60,12 @@ def _needless(patches: Collection[Patch], text: str, scratch: ScratchCheckout) -
 
 def _copy(patch: Patch, base: str, scratch: ScratchCheckout) -> str:
     """Copy a patch to where the new recipe finds it; returns its checksum."""
-    folder = Path("patches") / scratch.version
-    sources = [
-        scratch.checkout / folder / patch.file,
-        scratch.checkout / "patches" / base / patch.file,
-    ]
+    patches = scratch.checkout / "patches"
+    sources = [patches / version / patch.file for version in (scratch.version, base)]
     source = next(filter(Path.is_file, sources), None)
     if not source:
         raise BumpError("no such patch", expected=" or ".join(map(str, sources)))
-    target = scratch.root / folder / patch.file
+    target = scratch.root / "patches" / scratch.version / patch.file
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     return sha256_of(target)

@@ -1,6 +1,5 @@
-"""Pin a new release: recipe, patches, manifests, README and CHANGELOG, once all is tried."""
+"""Pin a release, or raise the release number of a pinned one, once all packages are tried."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from pipeline.bump import (
 from pipeline.bump.inspection import Release
 from pipeline.bump.scratch import ScratchCheckout, place_files, scratch_checkout
 from pipeline.config import load
-from pipeline.model import Options, Patch, errors
+from pipeline.model import Options, errors
 from pipeline.model.errors import BumpError, RequestError
 from pipeline.system import workspace
 from pipeline.system.report import Report
@@ -35,7 +34,7 @@ class Request:
 
     ``source`` is a git repository or upstream's tarball; ``draft`` is a recipe to begin with;
     ``released`` is the time of the tagged commit, for sources that do not contain it; ``accept``
-    is a comma list of accepted changes.
+    is a comma list of accepted changes. ``number`` is a release number to raise, ``reason`` why.
     """
 
     version: str = ""
@@ -46,6 +45,8 @@ class Request:
     accept: str = ""
     force: bool = False
     dry_run: bool = False
+    number: int = 0
+    reason: str = ""
     options: Options = field(default_factory=Options)
 
 
@@ -65,13 +66,49 @@ def run(root: Path, request: Request) -> None:
         _bump(scratch, request)
 
 
+def raise_number(root: Path, request: Request) -> None:
+    """Raise the release number, unless it is raised already. Raises BumpError for a lower one."""
+    number, reason, place = request.number, " ".join(request.reason.split()), workspace.locate(root)
+    if not reason:
+        raise RequestError("--reason", expected="a sentence for the changelog", got="none")
+    version = load.checked_name("version", request.version, load.versions(root))
+    with scratch_checkout(place, version, request.source, request.options) as scratch:
+        recipe, report = load.recipe(scratch.root, version), scratch.report
+        report.line(f"mimalloc {version}, release {recipe.release} -> {number}")
+        if recipe.release == number and recipe.changelog[0].notes == (reason,):
+            report.line("nothing to do")
+            return
+        if number <= recipe.release:
+            raise BumpError(
+                f"the release number of mimalloc {version} must rise",
+                expected=f"{recipe.release + 1} or more",
+                got=str(number),
+                hint=f"--release {recipe.release + 1}: a published number is not used again",
+            )
+        text = scratch.recipe.read_text(encoding="utf-8")
+        text = recipe_writer.with_entry(text, number, recipe_writer.today(), reason)
+        scratch.recipe.write_text(text, encoding="utf-8")
+        report.line("packages")
+        trial_build.every_package(scratch)
+        report.line("documents")
+        entry = f"- {documents.PACKAGES} {version}, release {number}: {reason}"
+        documents.add_entry(scratch.root, "Changed", entry)
+        place_files(scratch)
+
+
 def _bump(scratch: ScratchCheckout, request: Request) -> None:
     version, report, versions = scratch.version, scratch.report, load.versions(scratch.root)
     pinned = version in versions
     report.line(f"mimalloc {version} {'is' if pinned else 'is not'} pinned")
     if pinned and not request.force:
         if request.source:
-            _refuse_moved(scratch, _inspect(scratch, request, version))
+            release = _inspect(scratch, request, version)
+            if moved := inspection.difference(release, load.recipe(scratch.root, version)):
+                raise BumpError(
+                    f"the tag of mimalloc {version} has moved, or this is not what it was put on",
+                    detail=moved,
+                    hint="ask upstream; --force --accept tag pins this source",
+                )
         report.line("nothing to do")
         return
     other = recipe_writer.nearest(version, versions)
@@ -83,7 +120,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> None:
     if request.dry_run:
         report.line("nothing was written")
         return
-    draft = scratch.folder / f"{version}.toml"
+    draft = scratch.root.with_name(f"{version}.toml")
     place_text(text, draft)
     scratch.recipe.write_text(text, encoding="utf-8")
     scratch = replace(scratch, source=str(release.archive))
@@ -101,16 +138,6 @@ def _inspect(scratch: ScratchCheckout, request: Request, base: str) -> Release:
     scratch.report.line("source")
     recipe = load.recipe(scratch.root, base)
     return inspection.inspect(scratch, request.source, request.released, recipe)
-
-
-def _refuse_moved(scratch: ScratchCheckout, release: Release) -> None:
-    moved = inspection.difference(release, load.recipe(scratch.root, scratch.version))
-    if moved:
-        raise BumpError(
-            f"the tag of mimalloc {scratch.version} has moved, or this is not what it was put on",
-            detail=moved,
-            hint="ask upstream; --force --accept tag pins this source",
-        )
 
 
 def _draft(scratch: ScratchCheckout, request: Request, base: str, release: Release) -> str:
@@ -148,14 +175,9 @@ def _try_and_place(
     report.line("packages")
     trial_build.every_package(scratch)
     report.line("documents")
-    _write_documents(scratch, base, dropped)
-    place_files(scratch)
-
-
-def _write_documents(scratch: ScratchCheckout, base: str, dropped: Collection[Patch]) -> None:
-    """Write README's row, and for a new release the CHANGELOG entry."""
-    documents.add_row(scratch.root, load.recipe(scratch.root, scratch.version), base)
-    if base != scratch.version:
-        entry = f"- {documents.PACKAGES} {scratch.version}"
+    documents.add_row(scratch.root, load.recipe(scratch.root, version), base)
+    if not former:
+        entry = f"- {documents.PACKAGES} {version}"
         entry += "".join(f"; without {patch.file}, as its fault is gone" for patch in dropped)
         documents.add_entry(scratch.root, "Added", f"{entry}.")
+    place_files(scratch)

@@ -51,8 +51,7 @@ def recipe(base: Path, version: str, release: Release, day: str) -> str:
         "tree": release.tree.identity,
         "source": _tables("source", map(_keys, release.sources())),
     }
-    for name, value in facts.items():
-        document[name] = value
+    document.update(facts)
     if former != version:
         entries: Any = document.get("changelog", [])
         notes = (

@@ -26,8 +26,9 @@ _DATA = ("recipes", "patches", "buildroot", str(documents.README), str(documents
 class ScratchCheckout:
     """A copy of a checkout's data, for one release.
 
-    ``checkout`` is what it was copied from, and ``checksums`` are of the files there at that time;
-    ``source`` is where packages of the release are built from, empty for where it is pinned.
+    ``checkout`` is what it was copied from, and ``checksums`` are of the files there at that time.
+    The folder above ``root`` has other files of the bump. ``source`` is where packages are built
+    from, empty for where the release is pinned.
     """
 
     checkout: Path
@@ -42,11 +43,6 @@ class ScratchCheckout:
     def root(self) -> Path:
         """The root of the copy."""
         return self.workspace.root
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the copy, for other files of the bump."""
-        return self.root.parent
 
     @property
     def recipe(self) -> Path:

@@ -87,12 +87,8 @@ def _numbers(version: str) -> set[str]:
     """What ``mi_version()`` may return: upstream has had three ways to make it a number."""
     parts = [int(part) for part in re.findall(r"\d+", version)]
     major, minor, patch = (*parts, 0, 0)[:3]
-    numbers = (
-        major * 100 + minor * 10 + patch,
-        major * 1000 + minor * 100 + patch,
-        major * 10000 + minor * 100 + patch,
-    )
-    return set(map(str, numbers))
+    factors = ((100, 10), (1000, 100), (10000, 100))
+    return {str(major * first + minor * second + patch) for first, second in factors}
 
 
 def _text(file: Path) -> str:

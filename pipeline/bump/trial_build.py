@@ -15,22 +15,15 @@ from pipeline.inspect import package, payload
 from pipeline.model import PLAIN, Plan, Trial
 from pipeline.model.errors import BumpError, PackagingError, PatchError
 from pipeline.smoke import suite, trials
-from pipeline.system.report import Report
+from pipeline.system.report import QuietReport
 from pipeline.system.workspace import StepDirs
 from pipeline.toolchain import emulator
-
-
-class _Quiet(Report):
-    """Prints nothing: a bump prints one line for each package."""
-
-    def line(self, text: str) -> None:
-        """Nothing."""
 
 
 def run_step(plan: Plan, scratch: ScratchCheckout, step: str) -> StepDirs:
     """Run a step and what is missing before it; returns the plan's step directories."""
     began = time.monotonic()
-    make.step(plan, scratch.workspace, _Quiet(), step, scratch.options)
+    make.step(plan, scratch.workspace, QuietReport(), step, scratch.options)
     scratch.report.line(f"  {plan.nevra:<50} {step:<8} {time.monotonic() - began:6.1f} s")
     return make.step_dirs(plan, scratch.workspace)
 
@@ -96,7 +89,7 @@ def every_package(scratch: ScratchCheckout) -> None:
     scratch.report.line("smoke")
     for plan in plans:
         rpm = placement.destination(plan, workspace)
-        names = ", ".join(trial.name for trial in suite.run(plan, rpm, workspace, _Quiet()))
+        names = ", ".join(trial.name for trial in suite.run(plan, rpm, workspace, QuietReport()))
         scratch.report.line(f"  {plan.nevra:<50} {names}")
 
 

@@ -40,7 +40,12 @@ def versions(package: Package, source: str, report: Report) -> list[str]:
 
     Pre-releases, such as an alpha, are left out. Raises FetchError.
     """
-    names = _of_repository(source) if source else _of_host(package, report)
+    if source:
+        path = Path(source).expanduser().absolute()
+        error = FetchError(f"{source} is no git repository, or git cannot read it")
+        names = iter(process.read(["git", "-C", path, "tag", "--list"], error=error).split())
+    else:
+        names = _of_host(package, report)
     before, after = package.upstream.tag.split("{version}")
     tags = (name for name in names if name.startswith(before) and name.endswith(after))
     released = {name.removeprefix(before).removesuffix(after) for name in tags}
@@ -60,12 +65,6 @@ def newest(name: str, released: Iterable[str]) -> str:
     if not of_line:
         raise BumpError(f"upstream has no release of the line {name}", hint="invoke bump --list")
     return of_line[-1]
-
-
-def _of_repository(source: str) -> list[str]:
-    path = Path(source).expanduser().absolute()
-    what = f"{source} is no git repository, or git cannot read it"
-    return process.read(["git", "-C", path, "tag", "--list"], error=FetchError(what)).split()
 
 
 def _of_host(package: Package, report: Report) -> Iterator[str]:

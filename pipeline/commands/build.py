@@ -1,14 +1,12 @@
 """Build packages, or do a step of that: one with its steps, or many at once with a summary."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 from pipeline.build import keys, make, parallel
-from pipeline.build.order import SRPM
 from pipeline.build.progress import Outcome, Progress, live_table, summary
 from pipeline.build.selection import plans
 from pipeline.commands import sequential
@@ -36,12 +34,11 @@ def many(
     """Do the same for plans: one with its steps, or several at once."""
     jobs = min(options.jobs or process.cores(), len(plans))
     options = replace(options, jobs=jobs, threads=max(1, process.cores() // jobs))
-    function: Callable[..., Built | Path] = partial(make.step, last=last)
-    if last in (BUILD, SRPM.name):
-        function = make.package if last == BUILD else make.source_package
 
     def action(plan: Plan, report: Report) -> Built | Path:
-        return function(plan, place, report, options=options)
+        if last == BUILD:
+            return make.package(plan, place, report, options)
+        return make.step(plan, place, report, last, options)
 
     if len(plans) == 1:
         outcomes = [_single(plans[0], action, report)]
@@ -54,8 +51,7 @@ def many(
         if root.support.until < date.today():
             report.line(f"{root.title} has had no maintenance since {root.support.until}")
     failures = [(o.plan, o.result) for o in outcomes if isinstance(o.result, PackagingError)]
-    if failures:
-        sequential.fail(failures, len(outcomes), "done")
+    sequential.check(failures, len(outcomes), "done")
 
 
 def _single(plan: Plan, action: parallel.Action, report: Report) -> Outcome:

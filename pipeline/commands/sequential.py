@@ -1,7 +1,6 @@
 """Do something for many plans, one after the other; report which have failed."""
 
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from pipeline.model import Plan
 from pipeline.model.errors import PackagingError
@@ -23,13 +22,13 @@ def run(plans: Sequence[Plan], action: Callable[[Plan], None], report: Report, d
                 raise
             failures.append((plan, problem))
             report.line(str(problem))
+    check(failures, len(plans), done)
+
+
+def check(failures: Sequence[tuple[Plan, PackagingError]], count: int, done: str) -> None:
+    """If there are failures, raise an error that lists all, with the first one's exit code."""
     if failures:
-        fail(failures, len(plans), done)
-
-
-def fail(failures: Sequence[tuple[Plan, PackagingError]], count: int, done: str) -> NoReturn:
-    """Raise an error that lists all failures, with the exit code of the first one."""
-    raise type(failures[0][1])(
-        f"{len(failures)} of {count} failed, {count - len(failures)} {done}",
-        detail="\n".join(f"{plan.nevra}: {problem.what}" for plan, problem in failures),
-    )
+        raise type(failures[0][1])(
+            f"{len(failures)} of {count} failed, {count - len(failures)} {done}",
+            detail="\n".join(f"{plan.nevra}: {problem.what}" for plan, problem in failures),
+        )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.artifact import statement
 from pipeline.build import make, selection
+from pipeline.build.order import SRPM
 from pipeline.inspect import header, payload
 from pipeline.model import Options
 from pipeline.model.errors import CheckError, RequestError
@@ -42,7 +43,7 @@ def run(root: Path, rpm: Path, *, offline: bool) -> None:
         for name in _DATA:
             (checkout.root / name).symlink_to(root / name)
         if tags.get("SOURCEPACKAGE") == "1":
-            again = make.source_package(plan, checkout, report, options)
+            again = make.step(plan, checkout, report, SRPM.name, options)
         else:
             built = make.package(plan, checkout, report, options)
             again = built.rpm.with_name("{}-{}-{}.{}.rpm".format(*nevra))

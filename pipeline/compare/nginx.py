@@ -1,6 +1,7 @@
 """An nginx on one allocator under one load: what it serves, its answers, its sizes."""
 
 import contextlib
+import json
 import random
 import re
 import signal
@@ -19,7 +20,6 @@ from pipeline.system import process, procfs
 
 TEMPLATE = Path(__file__).with_name("nginx.conf")
 SCRIPT = Path(__file__).with_name("wrk.lua")
-PORTS = ("http", "https", "origin")
 
 # Seconds between two samples of the sizes, and those that wrk may take beyond its time.
 _INTERVAL = 0.1
@@ -33,7 +33,7 @@ _SITE = """server {{
 }}
 """
 _NONE = "no allocator but the C library's"
-_RESULT = re.compile(r"^result (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
+_RESULT = re.compile(r"^result (\{.+\})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,7 @@ class Server:
                 raise self._error(what, expected=own or _NONE, got=got or _NONE)
 
     def _error(self, what: str, expected: str = "", got: str = "") -> CompareError:
-        detail = _last_lines(self.log)
-        return CompareError(what, expected=expected, got=got, file=self.log, detail=detail)
+        return CompareError(what, expected=expected, got=got, detail=_last_lines(self.log))
 
 
 @contextlib.contextmanager
@@ -121,7 +120,8 @@ def started(setup: Setup, allocator: Allocator, folder: Path) -> Iterator[Server
     """An nginx with all its workers, which are on the allocator before and after."""
     settings, variables = setup.settings, allocator.variables()
     with contextlib.ExitStack() as stack:
-        ports = {name: stack.enter_context(nginx.reserved_port()) for name in PORTS}
+        names = ("http", "https", "origin")
+        ports = {name: stack.enter_context(nginx.reserved_port()) for name in names}
         sites = "".join(_SITE.format(n=n, **ports) for n in range(settings.sites))
         values = {"workers": settings.workers, "content": setup.content, "sites": sites, **ports}
         run = nginx.started(setup.program, folder, TEMPLATE, values, variables)
@@ -130,7 +130,6 @@ def started(setup: Setup, allocator: Allocator, folder: Path) -> Iterator[Server
         server.check()
         yield server
         server.check()
-        nginx.stop(server.master)
 
 
 def measure(setup: Setup, allocator: Allocator, load: Load, folder: Path) -> Measurement:
@@ -146,7 +145,7 @@ def measure(setup: Setup, allocator: Allocator, load: Load, folder: Path) -> Mea
             f"nginx on {allocator.name} does not answer as it should ({load.name})",
             expected="answers, and none that refuses",
             got=f"{answers.rate:.0f} a second, {answers.refused} refused",
-            file=server.log,
+            detail=_last_lines(server.log),
         )
     # The largest of each number; they need not be of the same moment.
     peak = Size(*map(max, zip(*map(astuple, [start, *sizes, idle]), strict=True)))
@@ -173,17 +172,12 @@ def attack(server: Server, load: Load, seconds: int) -> tuple[Answers, list[Size
     if wrk.returncode != 0 or not result:
         what, got = f"wrk fails ({load.name})", f"exit code {wrk.returncode}"
         raise CompareError(what, got=got, detail=_last_lines(log))
-    return parse(*map(int, result.groups())), sizes
+    return Answers(**json.loads(result[1])), sizes
 
 
 def _last_lines(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(lines[-process.LAST_LINES :])
-
-
-def parse(requests: int, took: int, p50: int, p99: int, refused: int, broken: int) -> Answers:
-    """The numbers of wrk.lua in our units; its own are microseconds."""
-    return Answers(requests * 1e6 / max(took, 1), p50 / 1e3, p99 / 1e3, refused, broken)
 
 
 def create_content(folder: Path) -> None:

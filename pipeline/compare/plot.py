@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.compare.allocators import Allocator
-from pipeline.compare.listing import P99, RATE, RSS_IDLE, RSS_PEAK, Column
+from pipeline.compare.allocators import C_LIBRARY, CONTROL, Allocator
 from pipeline.compare.nginx import Measurement
-from pipeline.compare.statistics import C_LIBRARY, CONTROL, Results, spread
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from pipeline.compare.results import P99, RATE, RSS_IDLE, RSS_PEAK, Column, Results, spread
 
 _PANELS = {
     "requests a second\n(more is better)": RATE,
@@ -53,7 +49,7 @@ def draw(
 
 
 def _panel(
-    axes: "Axes",
+    axes: Any,
     results: Results[Measurement],
     allocators: Sequence[Allocator],
     case: str,

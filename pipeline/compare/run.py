@@ -5,11 +5,11 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.compare import listing, nginx, plot
+from pipeline.compare import nginx, plot, results
 from pipeline.compare.allocators import Allocator, gather
 from pipeline.compare.nginx import Measurement, Setup, measure
+from pipeline.compare.results import Results, schedule
 from pipeline.compare.settings import Request, requested
-from pipeline.compare.statistics import Results, schedule
 from pipeline.model.errors import HostError, RequestError
 from pipeline.smoke import nginx as host_nginx
 from pipeline.system import workspace
@@ -29,12 +29,12 @@ def run(root: Path, request: Request) -> Path:
         setup = Setup(program, settings, Path(scratch) / "content")
         allocators, missing = gather(place, Path(scratch), request, settings.allocators)
         report.line("\n".join([*host, ""]))
-        results = measure_all(setup, allocators, report)
-        report.line("\n".join(["", *listing.lines(results, settings)]))
+        measured = measure_all(setup, allocators, report)
+        report.line("\n".join(["", *results.lines(measured, settings)]))
         for name, reason in missing.items():
             report.line(f"NOT MEASURED: {name}: {reason}")
-        workspace.place_text(listing.document(results, settings, allocators, host), files[0])
-        plot.draw(results, allocators, files[1:])
+        workspace.place_text(results.document(measured, settings, allocators, host), files[0])
+        plot.draw(measured, allocators, files[1:])
     report.line("\n".join(["", *(f"  {file}" for file in files)]))
     return target
 

@@ -58,14 +58,9 @@ class Settings:
     allocators: int = 0
 
 
-def load() -> Settings:
-    """The settings. Raises RecipeError with every complaint at once."""
-    return toml.load(Path(__file__).with_name("settings.toml"), Settings)
-
-
 def requested(request: Request) -> Settings:
     """The settings with the user's changes. Raises RequestError for an unknown load."""
-    settings = load()
+    settings = toml.load(Path(__file__).with_name("settings.toml"), Settings)
     changes: dict[str, Any] = dict(settings.sample) if request.sample else {}
     numbers = {"rounds": request.rounds, "seconds": request.seconds}
     changes |= {name: number for name, number in numbers.items() if number}

@@ -17,9 +17,6 @@ from pipeline.model.errors import RecipeError
 
 Model = TypeVar("Model")
 
-# Bytes; ten times the largest file of ours. tomllib takes quadratic time for a key of many parts.
-_LARGEST = 1 << 16
-
 _NAMES: Mapping[type, str] = {dict: "a table", list: "a list"}
 
 
@@ -34,26 +31,18 @@ def load(
     ``validate`` returns complaints about a file whose types are right; ``extra`` are fields that
     are not in the file, such as its own name.
     """
-    table = {**read(file), **(extra or {})}
     try:
-        instance = _converter().structure(table, model)
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        instance = _converter().structure({**table, **(extra or {})}, model)
+    except FileNotFoundError as problem:
+        raise RecipeError("no such file", file=file) from problem
     except BaseValidationError as problem:
         raise _unusable(file, _complaints(problem)) from problem
+    except (ValueError, RecursionError) as problem:  # not TOML, not UTF-8, nested too deeply
+        raise _unusable(file, [str(problem)]) from problem
     if complaints := list(validate(instance)):
         raise _unusable(file, complaints)
     return instance
-
-
-def read(file: Path) -> dict[str, Any]:
-    """The content of a file, not validated. Raises RecipeError."""
-    try:
-        if (size := file.stat().st_size) > _LARGEST:
-            raise _unusable(file, [f"expected at most {_LARGEST} bytes, got {size}"])
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as problem:
-        raise RecipeError("no such file", file=file) from problem
-    except (ValueError, RecursionError) as problem:  # not TOML, not UTF-8, nested too deeply
-        raise _unusable(file, [str(problem)]) from problem
 
 
 def _complaints(problem: BaseValidationError) -> Iterator[str]:

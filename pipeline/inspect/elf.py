@@ -13,7 +13,7 @@ from elftools.elf.relocation import RelocationSection
 from elftools.elf.segments import NoteSegment
 
 from pipeline.inspect import instructions, symbols
-from pipeline.inspect.malformed import MALFORMED
+from pipeline.inspect.symbols import MALFORMED, sections
 from pipeline.model import Library
 from pipeline.model.errors import CheckError
 
@@ -53,36 +53,29 @@ def read(file: Path) -> Library:
 
 
 def _read(elf: ELFFile) -> Library:
-    dynamic = _dynamic(elf)
+    dynamic = next(sections(elf, DynamicSection), None)
+    if dynamic is None:
+        raise ELFError("no dynamic section")
     tags = {tag.entry.d_tag: tag.entry.d_val for tag in dynamic.iter_tags()}
     needed, exports = symbols.needed(elf), symbols.exports(elf)
     imports = {symbol.name for symbol in needed}
-    rpaths = [*_strings(dynamic, "rpath"), *_strings(dynamic, "runpath")]
     tls = sum(segment["p_memsz"] for segment in elf.iter_segments("PT_TLS"))
-    alignments = [segment["p_align"] for segment in elf.iter_segments("PT_LOAD")]
-    sections = [section.name for section in elf.iter_sections()]
+    names = [section.name for section in elf.iter_sections()]
     return Library(
         machine=str(elf["e_machine"]).removeprefix("EM_").lower(),
         soname="".join(_strings(dynamic, "soname")),
         needed=_strings(dynamic, "needed"),
-        rpath=":".join(rpaths),
+        rpath=":".join([*_strings(dynamic, "rpath"), *_strings(dynamic, "runpath")]),
         build_id=str(next(_notes(elf, "NT_GNU_BUILD_ID"), "")),
         symbols=needed,
         exports=exports,
         hardening=_hardening(elf, tags, imports),
         tls=tls,
         static_tls=not tls or _is_static(elf, tags, imports),
-        load_alignment=min(alignments, default=0),
-        leftovers=tuple(name for name in sections if name.startswith(_LEFTOVERS)),
+        load_alignment=min((part["p_align"] for part in elf.iter_segments("PT_LOAD")), default=0),
+        leftovers=tuple(name for name in names if name.startswith(_LEFTOVERS)),
         instructions=instructions.count(elf),
     )
-
-
-def _dynamic(elf: ELFFile) -> DynamicSection:
-    for section in elf.iter_sections():
-        if isinstance(section, DynamicSection):
-            return section
-    raise ELFError("no dynamic section")
 
 
 def _strings(dynamic: DynamicSection, kind: str) -> tuple[str, ...]:
@@ -96,8 +89,7 @@ def _is_static(elf: ELFFile, tags: dict[str, int], imports: set[str]) -> bool:
         return False
     kinds = (
         describe_reloc_type(relocation["r_info_type"], elf)
-        for section in elf.iter_sections()
-        if isinstance(section, RelocationSection)
+        for section in sections(elf, RelocationSection)
         for relocation in section.iter_relocations()
     )
     return not any(name in kind for kind in kinds for name in _DYNAMIC_TLS)

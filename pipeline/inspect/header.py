@@ -58,12 +58,16 @@ def read(rpm: Path, *, home: Path) -> Header:
         for tag in tree
         if not any(value.tag == "base64" for value in tag)
     }
+    changes = _rows(columns, "CHANGELOGTIME", "CHANGELOGNAME", "CHANGELOGTEXT")
     return Header(
         tags={tag: "\n".join(values) for tag, values in columns.items()},
         provides=_dependencies(columns, "PROVIDE"),
         requires=_dependencies(columns, "REQUIRE"),
         scriptlets=_scriptlets(columns),
-        changelog=_changelog(columns),
+        changelog=tuple(
+            f"{datetime.fromtimestamp(int(time), UTC).date()} {author}\n{text}"
+            for time, author, text in changes
+        ),
         files=_files(columns),
     )
 
@@ -91,24 +95,9 @@ def _scriptlets(columns: Mapping[str, list[str]]) -> Mapping[str, str]:
     return scriptlets
 
 
-def _changelog(columns: Mapping[str, list[str]]) -> tuple[str, ...]:
-    rows = _rows(columns, "CHANGELOGTIME", "CHANGELOGNAME", "CHANGELOGTEXT")
-    return tuple(
-        f"{datetime.fromtimestamp(int(time), UTC).date()} {author}\n{text}"
-        for time, author, text in rows
-    )
-
-
 def _files(columns: Mapping[str, list[str]]) -> tuple[FileEntry, ...]:
     folders = columns.get("DIRNAMES", [])
     return tuple(
-        FileEntry(
-            path=folders[int(folder)] + name,
-            mode=int(mode),
-            user=user,
-            group=group,
-            mtime=int(mtime),
-            link=link,
-        )
+        FileEntry(folders[int(folder)] + name, int(mode), user, group, int(mtime), link)
         for name, folder, mode, user, group, mtime, link in _rows(columns, *_FILE_TAGS)
     )

@@ -1,7 +1,7 @@
 """The instructions of an ELF file, counted by the processor feature that each belongs to."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 import capstone
@@ -41,8 +41,10 @@ def count(elf: ELFFile) -> Mapping[str, Mapping[str, int]]:
     reader.detail = reader.skipdata = True
     is_x86, name = reader.arch == capstone.CS_ARCH_X86, cache(reader.group_name)
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for code, address in _code(elf):
-        for instruction in reader.disasm(code, address):
+    for section in elf.iter_sections("SHT_PROGBITS"):
+        if not section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR:
+            continue
+        for instruction in reader.disasm(section.data(), section["sh_addr"]):
             if instruction.id == 0:
                 counts[UNDECODED][instruction.mnemonic] += 1
                 continue
@@ -52,10 +54,3 @@ def count(elf: ELFFile) -> Mapping[str, Mapping[str, int]]:
             if is_x86 and instruction.bytes[0] == _EVEX_PREFIX:
                 counts[EVEX][instruction.mnemonic] += 1
     return {group: dict(mnemonics) for group, mnemonics in counts.items()}
-
-
-def _code(elf: ELFFile) -> Iterator[tuple[bytes, int]]:
-    """The content and the address of each executable section."""
-    for section in elf.iter_sections("SHT_PROGBITS"):
-        if section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR:
-            yield section.data(), section["sh_addr"]

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
 
-from pipeline.inspect.malformed import MALFORMED
+from pipeline.inspect.symbols import MALFORMED, table
 
 _SYMBOL = "mi_version"
 
@@ -25,10 +24,7 @@ def mi_version(file: Path) -> int:
 
 
 def _code(elf: ELFFile) -> bytes:
-    table = elf.get_section_by_name(".dynsym")
-    if not isinstance(table, SymbolTableSection):
-        return b""
-    for symbol in table.get_symbol_by_name(_SYMBOL) or ():
+    for symbol in table(elf).get_symbol_by_name(_SYMBOL) or ():
         start, size = symbol["st_value"], symbol["st_size"]
         for offset in elf.address_offsets(start, size or 1):
             elf.stream.seek(offset)

@@ -11,22 +11,21 @@ from pipeline.model import Facts
 _BEFORE, _AFTER = rb"(?<![A-Za-z0-9_-])", rb"(?![A-Za-z0-9_-])"
 
 
-def read(rpm: Path, scratch: Path, *, library: PurePosixPath, names: Collection[str] = ()) -> Facts:
-    """Unpack an RPM below ``payload.root(scratch)``, and read its facts.
+def read(
+    rpm: Path,
+    scratch: Path,
+    *,
+    library: PurePosixPath,
+    names: Collection[str] = (),
+    unpacked: bool = False,
+) -> Facts:
+    """Unpack an RPM below ``payload.root(scratch)``, unless it is, and read its facts.
 
     ``library`` is the installed path of the shared library, ``names`` are the paths and names of
     the build host to search for. The log is ``scratch/log``. Raises CheckError where the file is
     not an RPM, or the library not an ELF file.
     """
-    payload.unpack(rpm, scratch)
-    return read_unpacked(rpm, scratch, library=library, names=names)
-
-
-def read_unpacked(
-    rpm: Path, scratch: Path, *, library: PurePosixPath, names: Collection[str] = ()
-) -> Facts:
-    """The facts of an RPM that is unpacked in ``scratch``; see ``read``."""
-    root = payload.root(scratch)
+    root = payload.root(scratch) if unpacked else payload.unpack(rpm, scratch)
     head, file = header.read(rpm, home=scratch), payload.place(root, library)
     return Facts(
         file_name=rpm.name,
@@ -51,15 +50,13 @@ def host_names(
         contents.append((f"name of {path}", path.encode(errors="surrogateescape")))
         if file.is_file() and not file.is_symlink():
             contents.append((path, file.read_bytes()))
-    patterns = {name: _pattern(name) for name in sorted(names) if name}
+    patterns = {}
+    for name in sorted(filter(None, names)):
+        exact = re.escape(name.encode())
+        patterns[name] = re.compile(exact if "/" in name else _BEFORE + exact + _AFTER)
     return tuple(
         (place, name)
         for place, content in contents
         for name, pattern in patterns.items()
         if pattern.search(content)
     )
-
-
-def _pattern(name: str) -> re.Pattern[bytes]:
-    exact = re.escape(name.encode())
-    return re.compile(exact if "/" in name else _BEFORE + exact + _AFTER)

@@ -1,7 +1,4 @@
-"""The errors that a user can cause: one exception for each step, with its exit code.
-
-The command line prints them without a traceback. docs/maintainer.md lists the exit codes.
-"""
+"""The errors that a user can cause, with the exit codes that docs/maintainer.md lists."""
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path

@@ -225,10 +225,6 @@ class Package:
     macros: Mapping[str, str]
     flavor: Mapping[str, Flavor]
 
-    def reads(self, path: PurePosixPath) -> bool:
-        """Whether a build reads this path of a release's tree."""
-        return holds(self.identity, path)
-
     @property
     def libraries(self) -> PurePosixPath:
         """The folder that the shared library is installed in."""

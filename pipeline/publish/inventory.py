@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from pipeline.artifact import statement
 from pipeline.model.errors import RepositoryError
-from pipeline.publish.key import Key
+from pipeline.publish.signing import Key
 
 # Name, version, release, dist tag and architecture of a file name.
 _VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9})*(?:(?:a|alpha|b|beta|rc)[0-9]{0,9})?"
@@ -34,11 +34,6 @@ class Item:
     def rank(self) -> tuple[Version, int]:
         """The order of the packages of one name, from the oldest to the newest."""
         return Version(self.version), self.release
-
-    @property
-    def line(self) -> str:
-        """The release line, within which the soname stays, such as ``v2``."""
-        return f"v{Version(self.version).major}"
 
     @property
     def folder(self) -> str:

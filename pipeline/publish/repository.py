@@ -3,26 +3,67 @@
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
-from pipeline.artifact import statement
+from pipeline.artifact.statement import accompanying_files
 from pipeline.config import load
+from pipeline.model import Package
 from pipeline.model.errors import RepositoryError, RequestError
-from pipeline.publish import inventory, page
-from pipeline.publish.inventory import Item
-from pipeline.publish.page import PageContext
-from pipeline.publish.signing import session
+from pipeline.publish import inventory
+from pipeline.publish.inventory import SOURCE, Inventory, Item
+from pipeline.publish.signing import Key, session
 from pipeline.system import process
 from pipeline.system.checksum import digest, digest_of_files, sha256_of
 from pipeline.system.report import Report
+from pipeline.system.templates import fill
 from pipeline.system.workspace import Workspace, place_link, remove
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 # The layout of the tree. A tree with another number is replaced.
 _FORMAT = 1
 
 # It goes into files that package managers read: nothing in it may end a line or a word.
 _URL = re.compile(r"(https?|file)://[\w.:/~%+@-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the files describe; ``root`` is the checkout, ``url`` is where the tree is served."""
+
+    root: Path
+    package: Package
+    key: Key
+    url: str
+    inventory: Inventory
+
+    @property
+    def key_file(self) -> str:
+        """The name of the public key's file."""
+        return f"RPM-GPG-KEY-{self.package.name}"
+
+    def repo_file(self, line: str) -> str:
+        """The name of the `.repo` file of a release line."""
+        return f"{self.package.name}-{line}.repo"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The packages of a release line for one dist, the newest first, and its newest soname."""
+
+    name: str
+    soname: str
+    packages: tuple[Item, ...]
+
+    @property
+    def patterns(self) -> list[str]:
+        """The names of its packages, as patterns for dnf and yum."""
+        names = sorted({item.name for item in self.packages if item.folder != SOURCE})
+        return [f"{name}-{self.name.removeprefix('v')}.*" for name in names]
 
 
 def run(root: Path, name: str, url: str, keep: int = 0) -> None:
@@ -38,7 +79,7 @@ def run(root: Path, name: str, url: str, keep: int = 0) -> None:
         packages = inventory.select(place.dist, link, key, keep)
         if not packages:
             raise RepositoryError("there is no package yet", file=place.dist, hint="invoke build")
-        context = PageContext(root, load.package(root), key, address, packages)
+        context = Context(root, load.package(root), key, address, packages)
         result = "made" if _make(context, place, link) else "up to date"
         for (dist, folder), items in packages.items():
             newest = items[0].version
@@ -56,7 +97,7 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
-def _make(context: PageContext, place: Workspace, link: Path) -> bool:
+def _make(context: Context, place: Workspace, link: Path) -> bool:
     """Lay out a new tree and let the link point to it; False if the current tree is up to date.
 
     Readers see the old tree or the new one, both complete. The old tree is removed the next time,
@@ -80,7 +121,7 @@ def _make(context: PageContext, place: Workspace, link: Path) -> bool:
         _write_metadata(target, current / dist / folder if current else None, log)
         for file in (target / "repodata" / "repomd.xml", target / "SHA256SUMS"):
             context.key.sign_file(file)
-    page.write(context, incomplete)
+    write_page(context, incomplete)
     incomplete.rename(tree)
     place_link(os.path.relpath(tree, link.parent), link)
     for old in trees.iterdir():
@@ -89,11 +130,11 @@ def _make(context: PageContext, place: Workspace, link: Path) -> bool:
     return True
 
 
-def _key(context: PageContext) -> str:
+def _key(context: Context) -> str:
     """The digest of what the tree depends on: signed packages, address, key, templates."""
     folders = context.inventory.items()
     sums = [[*folder, *(sha256_of(item.file) for item in items)] for folder, items in folders]
-    templates = digest_of_files(page.TEMPLATES.iterdir())
+    templates = digest_of_files(TEMPLATES.iterdir())
     return digest(_FORMAT, sums, context.url, context.key.fingerprint, templates)
 
 
@@ -104,7 +145,7 @@ def _copy_packages(items: Iterable[Item], folder: Path, trees: Path) -> None:
     """
     folder.mkdir(parents=True)
     for item in items:
-        for file in (item.file, *statement.accompanying_files(item.file)):
+        for file in (item.file, *accompanying_files(item.file)):
             copy = os.link if trees in file.resolve().parents else shutil.copy2
             copy(file, folder / file.name)
     lines = [f"{sha256_of(file)}  {file.name}\n" for file in sorted(folder.iterdir())]
@@ -127,3 +168,53 @@ def _write_metadata(folder: Path, previous: Path | None, log: Path) -> None:
         log=log,
         error=RepositoryError(f"createrepo_c cannot write metadata in {folder}"),
     )
+
+
+def write_page(context: Context, tree: Path) -> None:
+    """Write the page, a `.repo` file for each dist and release line, and the public key.
+
+    Each line has a `.repo` file of its own, so that no upgrade changes the line: its library has
+    another soname, and a preload of the old name would be ignored without an error.
+    """
+    sections = list(_sections(context, tree))
+    (tree / context.key_file).write_text(context.key.public, encoding="utf-8")
+    for section in sections:
+        for line in section["lines"]:
+            text = fill(TEMPLATES / "line.repo.j2", context=context, section=section, line=line)
+            file = tree / section["root"].dist / context.repo_file(line.name)
+            file.write_text(text, encoding="utf-8")
+    text = fill(
+        TEMPLATES / "index.html.j2",
+        context=context,
+        sections=sections,
+        tree=tree,
+        today=date.today(),
+        accompanying_files=accompanying_files,
+        sha256_of=sha256_of,
+    )
+    (tree / "index.html").write_text(text, encoding="utf-8")
+
+
+def _sections(context: Context, tree: Path) -> Iterator[dict[str, Any]]:
+    """For each dist that has packages, the newest first: its root, folders and release lines."""
+    for dist in reversed(load.dists(context.root)):
+        folders = [folder for of, folder in context.inventory if of == dist]
+        items = [
+            replace(item, file=tree / dist / folder / item.file.name)
+            for folder in folders
+            for item in context.inventory[dist, folder]
+        ]
+        if items:
+            root, lines = load.build_root(context.root, dist), list(_lines(items, context.root))
+            yield {"root": root, "folders": folders, "lines": lines}
+
+
+def _lines(items: Iterable[Item], root: Path) -> Iterator[Line]:
+    """The release lines, the newest first, each with its packages from the newest down."""
+    items = sorted(items, key=lambda item: (item.folder == SOURCE, item.name, str(item.file)))
+    items.sort(key=lambda item: item.rank, reverse=True)
+    for major in dict.fromkeys(item.rank[0].major for item in items):
+        packages = tuple(item for item in items if item.rank[0].major == major)
+        newest, versions = packages[0].version, load.versions(root)
+        soname = load.recipe(root, newest).soname if newest in versions else ""
+        yield Line(f"v{major}", soname, packages)

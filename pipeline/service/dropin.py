@@ -9,8 +9,8 @@ from pipeline.model.errors import RequestError
 from pipeline.system.report import Report
 from pipeline.toolchain import spec
 
-# systemd.unit(5): the types of units, and the characters of their names.
-_TYPES = "service socket device mount automount swap target path timer slice scope".split()
+# systemd.unit(5): the other types of units, and the characters of their names.
+_OTHERS = ".socket .device .mount .automount .swap .target .path .timer .slice .scope"
 _NAME = re.compile(r"(?!@)[A-Za-z0-9:_.\\@-]+")
 
 
@@ -26,10 +26,7 @@ def service(unit: str) -> str:
     As systemctl does, ``.service`` is added to a name that does not end with a type of unit:
     ``php8.2-fpm`` is ``php8.2-fpm.service``.
     """
-    stem, dot, suffix = unit.rpartition(".")
-    if not dot or suffix not in _TYPES:
-        stem, suffix = unit, "service"
-    if suffix != "service" or not _NAME.fullmatch(stem):
-        got = f"a {suffix} unit, {unit}" if suffix != "service" else unit
-        raise RequestError("--unit", expected="the name of a service", got=got)
+    stem = unit.removesuffix(".service")
+    if unit.endswith(tuple(_OTHERS.split())) or not _NAME.fullmatch(stem):
+        raise RequestError("--unit", expected="the name of a service", got=unit or "nothing")
     return f"{stem}.service"

@@ -17,7 +17,7 @@ from pipeline.artifact import placement
 from pipeline.build import selection
 from pipeline.config.allocators import ALLOCATORS
 from pipeline.inspect import payload
-from pipeline.inspect.malformed import MALFORMED
+from pipeline.inspect.symbols import MALFORMED
 from pipeline.model import Selection
 from pipeline.model.errors import HostError, RequestError, RunError
 from pipeline.smoke import preload

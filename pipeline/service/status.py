@@ -1,5 +1,6 @@
 """Whether processes run on mimalloc now: master and workers as a listing, and a verdict."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from pipeline.system import procfs
 from pipeline.system.procfs import Mapped, Process
 from pipeline.system.report import Report
 
+# The loader, which preloads libraries.
+_LOADER = re.compile(r"ld(-linux|64|-musl|-)[^/]*\.so")
 _ROW = "{:<10} {:>7} {:>9} {:>8} {:>8} {:<9} {}"
 
 
@@ -66,13 +69,14 @@ def state(process: Process, releases: Mapping[int, str]) -> State:
     library = next((file for file in process.mapped if file.name.startswith("libmimalloc")), None)
     if library is None:
         return State(process, None, "-", f"not on mimalloc{_reason(process)}")
-    file = procfs.root_of(process) / library.path.lstrip("/")
+    folder = procfs.PROC / str(process.pid)
+    file = folder / "root" / library.path.lstrip("/")
     fault = ""
     if library.gone:
         what = "replaced" if file.exists() else "removed"
         fault = f"{library.path} was {what} on disk since it started: restart it"
         # The kernel keeps a file that is in use; only root may open it.
-        file = procfs.PROC / str(process.pid) / "map_files" / library.place
+        file = folder / "map_files" / library.place
     number = mi_version(file)
     return State(process, library, releases.get(number, str(number or "?")), fault)
 
@@ -81,7 +85,7 @@ def _reason(process: Process) -> str:
     """Why nothing was preloaded, where that can be seen."""
     if process.secure:
         return ": it was started with AT_SECURE, so the loader ignored LD_PRELOAD"
-    if not process.loads:
+    if not any(_LOADER.match(file.name) for file in process.mapped or ()):
         return ": it is statically linked, and has no loader"
     others = [file.name for file in process.mapped or () if ALLOCATORS.match(file.name)]
     return f", but on {', '.join(others)}" if others else ""

@@ -13,16 +13,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from http.client import OK, HTTPConnection, HTTPException
 from pathlib import Path
 from string import Template
 
 from pipeline.model import Trial
 from pipeline.model.errors import HostError
-from pipeline.smoke import assertions
-from pipeline.smoke.assertions import Assertion
-from pipeline.smoke.preload import CompletedProgram, LibraryUnderTest, loader_output
+from pipeline.smoke import preload
+from pipeline.smoke.preload import Assertion, CompletedProgram, LibraryUnderTest, loader_output
 from pipeline.smoke.trials import PROBES
 from pipeline.system import process, procfs
 from pipeline.system.procfs import Process
@@ -44,49 +42,9 @@ _WARNING = re.compile(r".*\[(?:warn|error|crit|alert|emerg)\].*")
 _HARMLESS = "could not open error log file"
 
 
-@dataclass(frozen=True, slots=True)
-class NginxRun:
-    """What was observed of an nginx from its start to its stop.
-
-    ``before`` and ``after`` the reload: its processes, and the files that they have mapped.
-    ``program`` is the master, with the log as its error output.
-    """
-
-    before: Mapping[str, Collection[str]]
-    after: Mapping[str, Collection[str]]
-    responses: Counter[str]
-    program: CompletedProgram
-
-
 def trial(library: LibraryUnderTest, folder: Path) -> Trial:
-    """The verdict on nginx on the library."""
-    run = serve(library, folder / "nginx")
-    return assertions.verdict("nginx", nginx_assertions(run, library))
-
-
-def nginx_assertions(run: NginxRun, library: LibraryUnderTest) -> list[Assertion]:
-    """What must hold of master and workers, the strongest evidence first."""
-    names = ", ".join(["master", *(f"worker {n + 1}" for n in range(WORKERS))])
-    of_each = CONNECTIONS * REQUESTS
-    responses, expected = (
-        ", ".join(f"{count} x {response}" for response, count in sorted(counts.items()))
-        for counts in (run.responses, dict.fromkeys(("page gzip", "page identity"), of_each))
-    )
-    warnings = [line for line in _WARNING.findall(run.program.errors) if _HARMLESS not in line]
-    return [
-        *assertions.on_library(run.program, library),
-        Assertion("processes", names, ", ".join(run.before)),
-        Assertion("processes after a reload, the workers new", names, ", ".join(run.after)),
-        assertions.mapped(run.before, library.path),
-        assertions.mapped(run.after, library.path),
-        assertions.logged(run.program.errors, "process done", 1 + 2 * WORKERS),
-        Assertion("responses", expected, responses),
-        Assertion("warnings in its log", "none", "; ".join(warnings) or "none"),
-    ]
-
-
-def serve(library: LibraryUnderTest, folder: Path) -> NginxRun:
-    """Start nginx in ``folder``, request pages, reload it, request them again, stop it."""
+    """The verdict on nginx: start it, request pages, reload it, request them again, stop it."""
+    folder = folder / "nginx"
     template, variables = PROBES / CONFIGURATION, library.variables(folder)
     with (
         reserved_port() as port,
@@ -98,10 +56,42 @@ def serve(library: LibraryUnderTest, folder: Path) -> NginxRun:
         master.send_signal(signal.SIGHUP)
         after = wait_for_workers(master, WORKERS, before)
         responses += request_all(port, _PAGE)
-        exit_code = stop(master)
-    text = (folder / "log").read_text(encoding="utf-8", errors="replace")
-    ended = CompletedProgram(exit_code, "", text, loader_output(folder))
-    return NginxRun(_mapped_files(before), _mapped_files(after), responses, ended)
+        master.send_signal(signal.SIGQUIT)
+        with suppress(subprocess.TimeoutExpired):
+            master.wait(TIMEOUT)
+        exit_code = master.returncode  # None where it still runs
+    log = (folder / "log").read_text(encoding="utf-8", errors="replace")
+    program = CompletedProgram(exit_code, "", log, loader_output(folder))
+    processes = _mapped_files(before), _mapped_files(after)
+    return preload.verdict("nginx", nginx_assertions(library, program, responses, *processes))
+
+
+def nginx_assertions(
+    library: LibraryUnderTest,
+    program: CompletedProgram,
+    responses: Counter[str],
+    before: Mapping[str, Collection[str]],
+    after: Mapping[str, Collection[str]],
+) -> list[Assertion]:
+    """What must hold of master and workers, the strongest evidence first.
+
+    ``program`` is the master, with the log as its error output. ``before`` and ``after`` the
+    reload: its processes, and the files that they have mapped.
+    """
+    names = ", ".join(["master", *(f"worker {n + 1}" for n in range(WORKERS))])
+    counted = ", ".join(f"{count} x {text}" for text, count in sorted(responses.items()))
+    half = CONNECTIONS * REQUESTS
+    warnings = [line for line in _WARNING.findall(program.errors) if _HARMLESS not in line]
+    return [
+        *preload.on_library(program, library),
+        Assertion("processes", names, ", ".join(before)),
+        Assertion("processes after a reload, the workers new", names, ", ".join(after)),
+        preload.mapped(before, library.path),
+        preload.mapped(after, library.path),
+        preload.logged(program.errors, "process done", 1 + 2 * WORKERS),
+        Assertion("responses", f"{half} x page gzip, {half} x page identity", counted),
+        Assertion("warnings in its log", "none", "; ".join(warnings) or "none"),
+    ]
 
 
 def _mapped_files(processes: Sequence[Process]) -> dict[str, list[str]]:
@@ -203,11 +193,3 @@ def wait_for_workers(
         if complete or master.poll() is not None or time.monotonic() > deadline:
             return processes
         time.sleep(0.02)
-
-
-def stop(master: subprocess.Popen[bytes]) -> int | None:
-    """Stop it gracefully; its exit code, or None where it still runs."""
-    master.send_signal(signal.SIGQUIT)
-    with suppress(subprocess.TimeoutExpired):
-        master.wait(TIMEOUT)
-    return master.returncode

@@ -14,9 +14,8 @@ from pathlib import Path
 from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
 from pipeline.model.errors import SmokeError
-from pipeline.smoke import assertions, nginx, trials
-from pipeline.smoke.assertions import Assertion
-from pipeline.smoke.preload import CompletedProgram, LibraryUnderTest
+from pipeline.smoke import nginx, preload, trials
+from pipeline.smoke.preload import Assertion, CompletedProgram, LibraryUnderTest
 from pipeline.smoke.trials import PROBES
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace, remove
@@ -79,7 +78,7 @@ def programs(threads: Path) -> Mapping[str, Run]:
 
 def _run(name: str, argv: Sequence[str | Path], library: LibraryUnderTest, folder: Path) -> Trial:
     program = library.run(argv, folder / name)
-    return assertions.verdict(name, program_assertions(name, program, library))
+    return preload.verdict(name, program_assertions(name, program, library))
 
 
 def program_assertions(
@@ -89,7 +88,7 @@ def program_assertions(
     if name == "pipeline":
         return [
             # The shell, and the four programs that it starts.
-            *assertions.on_library(program, library, processes=5, calls=("free", "malloc")),
+            *preload.on_library(program, library, processes=5, calls=("free", "malloc")),
             Assertion("result", RESULTS[name], program.output.strip()),
         ]
     report = dict(line.partition(" ")[::2] for line in program.output.splitlines())
@@ -99,9 +98,9 @@ def program_assertions(
     return [
         Assertion("blocks in mimalloc's heap", f"{count} of {count}", blocks),
         Assertion("mi_version()", str(library.mi_version), report.get("mi_version", "none")),
-        *assertions.on_library(program, library),
-        assertions.mapped({"the process": files}, library.path),
-        assertions.secure_level(program.errors, library.secure_level),
+        *preload.on_library(program, library),
+        preload.mapped({"the process": files}, library.path),
+        preload.secure_level(program.errors, library.secure_level),
         Assertion("result", RESULTS[name], report.get("result", "none")),
     ]
 
@@ -110,9 +109,8 @@ def _logged(run: Run, library: LibraryUnderTest, folder: Path, log: Path, report
     """Run one program; its result is reported, and logged with its output where it failed."""
     began = time.monotonic()
     trial = run(library, folder)
-    seconds, result = time.monotonic() - began, "passed" if trial.passed else "FAILED"
-    text = textwrap.indent(trial.output, "    ")
-    report.step(trial.name, seconds, "" if trial.passed else result)
+    result, text = "passed" if trial.passed else "FAILED", textwrap.indent(trial.output, "    ")
+    report.step(trial.name, time.monotonic() - began, "" if trial.passed else result)
     if trial.passed:
         report.line(text)
     else:

@@ -35,14 +35,14 @@ def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
 
     # The aligned blocks take longest; meanwhile the other two are linked and run.
     with ThreadPoolExecutor(1) as pool:
-        archive = pool.submit(link, "archive", objects / f"lib{plan.base}.a")
-        single = pool.submit(link, "object", objects / f"{plan.base}.o")
+        files = (objects / f"lib{plan.base}.a", objects / f"{plan.base}.o")
+        others = pool.map(link, ("archive", "object"), files)
         program = compiled("aligned", plan, dirs.workspace, folder / "aligned", log)
         # Relative: the loader splits the variable at spaces and colons, which a path may have.
         variables = {"LD_PRELOAD": f"./{plan.soname}", "MIMALLOC_VERBOSE": "1"}
         command = emulator.start([program], variables, runner)
         aligned = attempt("aligned", command, libraries, f"secure level: {plan.flavor.level}")
-        return aligned, archive.result(), single.result()
+        return aligned, *others
 
 
 def compiled(
@@ -54,11 +54,10 @@ def compiled(
     """
     source, files = PROBES / f"{name}.c", [linked] if linked else []
     flags = ("-std=gnu11", "-O1", "-g0", *plan.compiler.isa[plan.machine.isa])
-    what = f"the probe {name} does not compile or link" + (f" with {linked}" if linked else "")
     process.run(
         [*compiler.command(plan), *flags, source, *files, "-o", target, "-lpthread", "-ldl"],
         log=log,
-        error=SmokeError(what),
+        error=SmokeError(f"the probe {name} does not compile or link"),
         env=compiler.environment(plan, workspace),
     )
     return target

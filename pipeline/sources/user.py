@@ -17,24 +17,24 @@ def user_source(location: str, version: str, package: Package) -> UserSource:
     if re.match(r"https?://", location):
         return UserSource("url", location, without_password(location))
     try:
-        return _local_source(Path(location).expanduser().absolute(), version, package)
+        path = Path(location).expanduser().absolute()
+        if path.is_file():
+            return UserSource("archive", str(path), f"sha256:{sha256_of(path)}")
+        if (path / ".git").exists() or (path / "HEAD").is_file():
+            return UserSource("git", str(path), _tagged_commit(path, version, package))
+        if path.is_dir():
+            return UserSource("folder", str(path), identity_of(path, package.identity))
     except (OSError, RuntimeError, ValueError) as problem:
         raise RequestError("unreadable source", got=str(problem), file=location) from problem
+    expected = "a tarball, a folder, a repository or a URL"
+    raise RequestError("no such source", got=str(path), expected=expected)
 
 
-def _local_source(path: Path, version: str, package: Package) -> UserSource:
-    if path.is_file():
-        return UserSource("archive", str(path), f"sha256:{sha256_of(path)}")
-    if not path.is_dir():
-        raise RequestError(
-            "no such source", got=str(path), expected="a tarball, a folder, a repository or a URL"
-        )
-    if (path / ".git").exists() or (path / "HEAD").is_file():
-        tag = package.upstream.tag.format(version=version)
-        argv = ["git", "-C", str(path), "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}"]
-        error = FetchError(f"{path}: the repository has no tag {tag}, or git cannot read it")
-        return UserSource("git", str(path), process.read(argv, error=error).strip())
-    return UserSource("folder", str(path), identity_of(path, package.reads))
+def _tagged_commit(path: Path, version: str, package: Package) -> str:
+    tag = package.upstream.tag.format(version=version)
+    argv = ["git", "-C", str(path), "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}"]
+    error = FetchError(f"{path}: the repository has no tag {tag}, or git cannot read it")
+    return process.read(argv, error=error).strip()
 
 
 def deliver(

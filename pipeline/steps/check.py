@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pipeline.config import load
@@ -35,7 +36,7 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
             file=rpm,
             hint="rpm -qlp, rpm -qip and readelf -a show what the findings are about",
         )
-    place_text(checksums, dirs.checked)
+    place_text(checksums, dirs.folder("check") / "sha256")
 
 
 def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
@@ -51,7 +52,8 @@ def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
     files = payload.unpack(rpm, folder)
     # Disassemble while the programs run. Run them in this thread, where an interrupt arrives.
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(package.read_unpacked, rpm, folder, library=plan.library, names=names)
+        read = partial(package.read, library=plan.library, names=names)
+        reading = pool.submit(read, rpm, folder, unpacked=True)
         # Without a library nothing can run, and the missing trials are a finding.
         has_library = payload.place(files, plan.library).is_file()
         done = trials.run(plan, dirs) if has_library else ()
@@ -59,8 +61,8 @@ def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
     manifest, *others = map(load.manifest, load.manifest_files(root, plan))
     findings = check_package(facts, plan, manifest)
     if plan.subpackage:
-        rpm, folder = dirs.packages / plan.subpackage.file_name, dirs.unpacked_subpackage.parent
-        facts = package.read(rpm, folder, library=plan.library, names=names)
+        rpm, folder = dirs.packages / plan.subpackage.file_name, dirs.folder("check") / "switch"
+        facts = read(rpm, folder)
         findings += check_subpackage(facts, plan, *others)
     with dirs.log("check").open("a", encoding="utf-8") as log:
         log.writelines(f"{trial.name}: {trial.output}\n" for trial in done)

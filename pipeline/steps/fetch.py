@@ -33,7 +33,7 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
         origin = {"kind": source.kind, "reference": source.reference}
     if dirs.archive.exists():
         origin["sha256"] = sha256_of(dirs.archive)
-    place_text(json.dumps(origin, indent=2) + "\n", dirs.fetched)
+    place_text(json.dumps(origin, indent=2) + "\n", dirs.origin("fetch"))
 
 
 def _fetch_user_source(plan: Plan, source: UserSource, dirs: StepDirs, report: Report) -> None:

@@ -19,7 +19,7 @@ def inputs(plan: Plan, root: Path) -> object:
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     """Apply the recipe's patches. Raises PatchError for a wrong checksum or a hunk that fails."""
     copy_tree(dirs.tree, dirs.patched)
-    shutil.copyfile(dirs.fetched, dirs.origin)
+    shutil.copyfile(dirs.origin("fetch"), dirs.origin("patch"))
     for patch in plan.recipe.patch:
         file = load.patch_file(dirs.workspace.root, plan.recipe, patch)
         process.run(

@@ -8,7 +8,7 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from pipeline.model import Package, Plan
+from pipeline.model import Package, Plan, holds
 from pipeline.model.errors import RequestError, UnpackError, VerifyError
 from pipeline.system import archive
 from pipeline.system.checksum import identity_of
@@ -61,7 +61,7 @@ def extract(file: Path, target: Path, package: Package) -> None:
                 if member.isdir() or not path.is_relative_to(base):
                     continue
                 path = path.relative_to(base)
-                if package.reads(path):
+                if holds(package.identity, path):
                     _write(tar, member, target / path)
     except _BROKEN as problem:
         if isinstance(problem, OSError) and problem.errno not in (None, *_BAD_NAMES):
@@ -100,7 +100,7 @@ def _copy(folder: Path, target: Path, package: Package) -> None:
         raise RequestError("not a mimalloc tree", expected=" and ".join(_MARKERS), file=folder)
     for file in sorted(folder.rglob("*")):
         path = PurePosixPath(file.relative_to(folder).as_posix())
-        if package.reads(path) and file.is_file():
+        if holds(package.identity, path) and file.is_file():
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target / path)
 

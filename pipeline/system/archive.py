@@ -24,8 +24,8 @@ _HEADERS = 1 << 14
 class _LimitedFile:
     """The unpacked bytes as a file for tarfile, up to a limit."""
 
-    def __init__(self, source: IO[bytes], limit: int) -> None:
-        self._source, self._limit = source, limit
+    def __init__(self, source: IO[bytes], limits: Limits) -> None:
+        self._source, self.limits = source, limits
         # Bytes of headers that may still be read; None once the members are read.
         self.headers: int | None = _HEADERS
 
@@ -34,12 +34,7 @@ class _LimitedFile:
         if self.headers is not None:
             self.headers -= size
             if self.headers < 0:
-                raise UnpackError(
-                    "the archive is not that of a release",
-                    expected=f"at most {_HEADERS} bytes of headers before a member",
-                    got="more",
-                    hint="do not trust where it came from",
-                )
+                raise _too_large(f"at most {_HEADERS} bytes of headers before a member")
         self._check(self.tell() + size)
         return self._source.read(size)
 
@@ -55,12 +50,8 @@ class _LimitedFile:
     def _check(self, position: int) -> None:
         if position < 0:
             raise tarfile.ReadError("a member's size is below zero")
-        if position > self._limit + _HEADERS:
-            raise UnpackError(
-                "the archive is too large",
-                expected=f"at most {self._limit} bytes with all headers",
-                got="more",
-            )
+        if position > self.limits.unpacked + _HEADERS:
+            raise _too_large(f"at most {self.limits.unpacked} bytes with all headers")
 
 
 @contextmanager
@@ -72,27 +63,23 @@ def opened(file: Path, limits: Limits) -> Iterator[tuple[tarfile.TarFile, list[t
     """
     with ExitStack() as files:
         archive = files.enter_context(file.open("rb"))
-        start = archive.read(6)
-        archive.seek(0)
+        start = archive.peek(6)
         openers = [opener for magic, opener in _OPENERS.items() if start.startswith(magic)]
         source = files.enter_context(openers[0](archive)) if openers else archive
-        limited = _LimitedFile(source, limits.unpacked)
+        limited = _LimitedFile(source, limits)
         tar = files.enter_context(tarfile.open(fileobj=cast(Any, limited), mode="r:"))
-        members = list(_checked(tar, limits, limited))
+        members = list(_checked(tar, limited))
         limited.headers = None
         yield tar, members
 
 
-def _checked(
-    tar: tarfile.TarFile, limits: Limits, limited: _LimitedFile
-) -> Iterator[tarfile.TarInfo]:
-    size, paths = 0, set()
+def _checked(tar: tarfile.TarFile, limited: _LimitedFile) -> Iterator[tarfile.TarInfo]:
+    size, paths, limits = 0, set(), limited.limits
     for count, member in enumerate(tar, 1):
         size += member.size
         if size > limits.unpacked or count > limits.entries:
-            raise UnpackError(
-                "the archive is too large",
-                expected=f"at most {limits.unpacked} bytes in {limits.entries} entries",
+            raise _too_large(
+                f"at most {limits.unpacked} bytes in {limits.entries} entries",
                 got=f"{size} bytes or more in {count} entries or more",
             )
         path = PurePosixPath(member.name)
@@ -119,6 +106,10 @@ def _harm(member: tarfile.TarInfo, path: PurePosixPath) -> str:
     elif not (member.isreg() or member.isdir()):
         return "neither a file nor a folder nor a link"
     return ""
+
+
+def _too_large(expected: str, got: str = "more") -> UnpackError:
+    return UnpackError("the archive is too large", expected=expected, got=got)
 
 
 def hostile(member: tarfile.TarInfo, reason: str) -> UnpackError:

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+
+from pipeline.model import holds
 
 
 def sha256_of(file: Path) -> str:
@@ -13,17 +15,17 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def identity_of(tree: Path, reads: Callable[[PurePosixPath], bool] = lambda _: True) -> str:
-    """The identity of the files below ``tree`` that ``reads`` selects: ``sha256:`` and a checksum.
+def identity_of(tree: Path, listing: tuple[str, ...] = ()) -> str:
+    """The identity of the files below ``tree``, or of those in ``listing`` only.
 
-    It is that of what ``find * -type f | LC_ALL=C sort | xargs sha256sum`` prints there.
+    It is the checksum of what ``find * -type f | LC_ALL=C sort | xargs sha256sum`` prints there.
     """
-    files = {file.relative_to(tree).as_posix(): file for file in tree.rglob("*") if file.is_file()}
-    names = sorted(os.fsencode(name) for name in files if reads(PurePosixPath(name)))
-    listing = b"".join(
-        sha256_of(files[os.fsdecode(name)]).encode() + b"  " + name + b"\n" for name in names
-    )
-    return f"sha256:{hashlib.sha256(listing).hexdigest()}"
+    paths = [PurePosixPath(f.relative_to(tree)) for f in tree.rglob("*") if f.is_file()]
+    checksum = hashlib.sha256()
+    for path in sorted(paths, key=os.fsencode):
+        if not listing or holds(listing, path):
+            checksum.update(sha256_of(tree / path).encode() + b"  " + os.fsencode(path) + b"\n")
+    return f"sha256:{checksum.hexdigest()}"
 
 
 def digest(*values: object) -> str:

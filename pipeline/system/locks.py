@@ -12,9 +12,6 @@ from pipeline.system.workspace import Workspace
 # The lock of a whole checkout, and that of a whole cache, which checkouts share.
 CHECKOUT, CACHE = "workspace", "cache"
 
-# What a folder that we may not write to raises.
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
-
 
 @contextmanager
 def locked(
@@ -55,7 +52,7 @@ def in_use(place: Workspace) -> Iterator[None]:
             cache.enter_context(locked(cache_locks(place), CACHE, shared=True))
         except OSError as problem:
             # A cache that we may not write to is for its owner to lock.
-            if problem.errno not in _NOT_WRITABLE:
+            if problem.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
         yield
 

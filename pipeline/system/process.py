@@ -30,8 +30,11 @@ _TERMINATION = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
+Argv = Sequence[str | Path]
+Variables = Mapping[str, str]
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+
+def environment(extra: Variables | None = None) -> dict[str, str]:
     """The environment of every program that a build starts."""
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {**passed_on, "LC_ALL": "C", "TZ": "UTC", **(extra or {})}
@@ -50,12 +53,12 @@ def tie(parent: int) -> None:
 
 
 def run(
-    argv: Sequence[str | Path],
+    argv: Argv,
     *,
     log: Path,
     error: PackagingError,
     cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Variables | None = None,
     stdout: Path | None = None,
     limit: int | None = None,
 ) -> None:
@@ -80,11 +83,7 @@ def run(
 
 
 def read(
-    argv: Sequence[str | Path],
-    *,
-    error: PackagingError,
-    cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    argv: Argv, *, error: PackagingError, cwd: Path | None = None, env: Variables | None = None
 ) -> str:
     """The standard output of a program; raises ``error`` unless it exits with 0."""
     code, output, errors = attempt(argv, cwd=cwd, env=env)
@@ -96,10 +95,10 @@ def read(
 
 
 def attempt(
-    argv: Sequence[str | Path],
+    argv: Argv,
     *,
     cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Variables | None = None,
     timeout: float | None = None,
 ) -> tuple[int, str, str]:
     """Exit code, output and error output of a program that may fail.
@@ -119,11 +118,7 @@ def attempt(
 
 @contextmanager
 def running(
-    argv: Sequence[str | Path],
-    *,
-    log: Path,
-    cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    argv: Argv, *, log: Path, cwd: Path | None = None, env: Variables | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A program that runs until the block ends; then it and all that it started are ended.
 
@@ -137,7 +132,7 @@ def running(
         _end(child)
 
 
-def foreground(argv: Sequence[str | Path], more: Mapping[str, str]) -> int:
+def foreground(argv: Argv, more: Variables) -> int:
     """Run a program on the user's terminal, with the user's environment and ``more`` variables.
 
     Signals that end us are passed on; Ctrl-C reaches the program by itself. The answer is its exit
@@ -159,7 +154,7 @@ def foreground(argv: Sequence[str | Path], more: Mapping[str, str]) -> int:
     return 128 - child.returncode if child.returncode < 0 else child.returncode
 
 
-def _opened(argv: Sequence[str | Path], log: Path) -> IO[bytes]:
+def _opened(argv: Argv, log: Path) -> IO[bytes]:
     """The log, to write to and to read, with the command as its last line."""
     log.parent.mkdir(parents=True, exist_ok=True)
     sink = log.open("a+b")
@@ -170,10 +165,7 @@ def _opened(argv: Sequence[str | Path], log: Path) -> IO[bytes]:
 
 @contextmanager
 def _started(
-    argv: Sequence[str | Path],
-    env: Mapping[str, str] | None,
-    limit: int | None = None,
-    **settings: Any,
+    argv: Argv, env: Variables | None, limit: int | None = None, **settings: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A running program without input; if the block fails or is interrupted, it is ended."""
     # In a session of its own, so that the programs that it starts can be ended with it. Files that
@@ -200,9 +192,7 @@ def _signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _start(
-    argv: Sequence[str | Path], limit: int | None = None, **settings: Any
-) -> subprocess.Popen[bytes]:
+def _start(argv: Argv, limit: int | None = None, **settings: Any) -> subprocess.Popen[bytes]:
     command = [str(argument) for argument in argv]
     prepare = partial(_prepare, os.getpid(), limit)
     try:
@@ -239,7 +229,7 @@ def _evidence(lines: list[str]) -> list[str]:
     return last if any(line in errors for line in last) else errors[:LAST_LINES] or last
 
 
-def _ending(argv: Sequence[str | Path], code: int) -> str:
+def _ending(argv: Argv, code: int) -> str:
     name = Path(argv[0]).name
     if code < 0:
         return f"{name} ended by {signal.Signals(-code).name}"

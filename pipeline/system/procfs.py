@@ -1,10 +1,8 @@
 """What the kernel reports about a live process: its owner, its size, the files of its code."""
 
 import pwd
-import re
 import struct
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,6 @@ PROC = Path("/proc")
 # What the kernel appends to the name of a file that was removed.
 _DELETED = " (deleted)"
 _AT_SECURE = 23  # linux/auxvec.h
-_LOADER = re.compile(r"ld(-linux|64|-musl|-)[^/]*\.so")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +48,6 @@ class Process:
     mapped: tuple[Mapped, ...] | None
     secure: bool | None
 
-    @property
-    def loads(self) -> bool:
-        """Whether it has a loader, which preloads libraries."""
-        return any(_LOADER.match(file.name) for file in self.mapped or ())
-
 
 def process(pid: int, proc: Path = PROC) -> Process | None:
     """A process by its id; None if it does not exist, is a zombie or a thread of the kernel."""
@@ -70,8 +62,8 @@ def process(pid: int, proc: Path = PROC) -> Process | None:
         user=_user(int(status["Uid"].split()[0])),
         name=status["Name"],
         command=command.decode(errors="replace").strip(),
-        vsz=_kib(status["VmSize"]),
-        rss=_kib(status.get("VmRSS", "0 kB")),
+        vsz=int(status["VmSize"].split()[0]),
+        rss=int(status.get("VmRSS", "0 kB").split()[0]),
         pss=_pss(folder),
         mapped=_mapped(folder),
         secure=_secure(folder),
@@ -79,42 +71,32 @@ def process(pid: int, proc: Path = PROC) -> Process | None:
 
 
 def named(name: str, proc: Path = PROC) -> list[Process]:
-    """The processes of a program, in the order of ``family_order``."""
+    """The processes of a program, each followed by its descendants."""
     # The kernel cuts the name to 15 characters.
-    pids = (pid for pid in _pids(proc) if _status(proc / str(pid)).get("Name") == name[:15])
-    return family_order(filter(None, (process(pid, proc) for pid in pids)))
+    pids = [pid for pid, status in _statuses(proc) if status.get("Name") == name[:15]]
+    return _family_order(pids, proc)
 
 
 def family(pid: int, proc: Path = PROC) -> list[Process]:
     """A process and all its descendants, itself first; empty if it does not exist."""
-    children = defaultdict[str | None, list[int]](list)
-    for child in _pids(proc):
-        children[_status(proc / str(child)).get("PPid")].append(child)
-    pids = [pid]
+    pids, statuses = [pid], list(_statuses(proc))
     for parent in pids:
-        pids += children[str(parent)]
-    return family_order(filter(None, (process(member, proc) for member in pids)))
+        pids += [child for child, status in statuses if status.get("PPid") == str(parent)]
+    return _family_order(pids, proc)
 
 
-def family_order(processes: Iterable[Process]) -> list[Process]:
-    """Each process followed by its descendants."""
-    members = {member.pid: member for member in processes}
+def _family_order(pids: Iterable[int], proc: Path) -> list[Process]:
+    members = {member.pid: member for pid in pids if (member := process(pid, proc))}
 
-    def below(master: Process) -> list[Process]:
-        children = (member for member in members.values() if member.parent == master.pid)
-        return [master, *(member for child in children for member in below(child))]
+    def ancestry(member: Process) -> list[int]:
+        parent = members.get(member.parent)
+        return [*(ancestry(parent) if parent else ()), member.pid]
 
-    roots = [member for member in members.values() if member.parent not in members]
-    return [member for root in roots for member in below(root)]
+    return sorted(members.values(), key=ancestry)
 
 
-def root_of(process: Process, proc: Path = PROC) -> Path:
-    """The root folder that a process sees."""
-    return proc / str(process.pid) / "root"
-
-
-def _pids(proc: Path) -> list[int]:
-    return sorted(int(folder.name) for folder in proc.glob("[0-9]*"))
+def _statuses(proc: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    return ((int(folder.name), _status(folder)) for folder in proc.glob("[0-9]*"))
 
 
 def _content(file: Path) -> bytes | None:
@@ -128,10 +110,6 @@ def _content(file: Path) -> bytes | None:
 def _status(folder: Path) -> dict[str, str]:
     lines = (_content(folder / "status") or b"").decode(errors="replace").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-
-
-def _kib(value: str) -> int:
-    return int(value.split()[0])
 
 
 def _user(number: int) -> str:

@@ -45,6 +45,13 @@ class Report:
             yield lambda size: progress.update(task, advance=size)
 
 
+class QuietReport(Report):
+    """Prints nothing, for callers that print lines of their own."""
+
+    def line(self, text: str) -> None:
+        """Print nothing."""
+
+
 def without_password(text: object) -> str:
     """A URL, or a message with one in it, without the user name and the password."""
     return re.sub(r"(?<=://)[^/@\s]+@", "", str(text))

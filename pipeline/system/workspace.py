@@ -60,17 +60,19 @@ class StepDirs:
         """The marker of a complete step, written last."""
         return self.folder(step) / "done"
 
+    def origin(self, step: str) -> Path:
+        """JSON: the origin of the source that ``fetch`` fetched, or ``patch`` has patched.
+
+        That of the patched tree stays after the source is removed.
+        """
+        return self.folder(step) / "origin.json"
+
     # The results of the steps.
 
     @property
     def archive(self) -> Path:
         """The fetched archive; it does not exist if the user's source is a folder."""
         return self.folder("fetch") / "archive"
-
-    @property
-    def fetched(self) -> Path:
-        """JSON: the origin of the fetched source."""
-        return self.folder("fetch") / "origin.json"
 
     @property
     def tree(self) -> Path:
@@ -81,11 +83,6 @@ class StepDirs:
     def patched(self) -> Path:
         """The patched tree."""
         return self.folder("patch") / "tree"
-
-    @property
-    def origin(self) -> Path:
-        """JSON: the origin of the patched tree, which stays after its source is removed."""
-        return self.folder("patch") / "origin.json"
 
     @property
     def build(self) -> Path:
@@ -103,19 +100,9 @@ class StepDirs:
         return self.folder("package") / "rpms"
 
     @property
-    def checked(self) -> Path:
-        """The checksums of the RPMs that passed the checks, as sha256sum lists them."""
-        return self.folder("check") / "sha256"
-
-    @property
     def unpacked(self) -> Path:
         """The files in the package."""
         return self.folder("check") / "root"
-
-    @property
-    def unpacked_subpackage(self) -> Path:
-        """The files in the sub-package, if there is one."""
-        return self.folder("check") / "switch" / "root"
 
 
 def locate(root: Path) -> Workspace:

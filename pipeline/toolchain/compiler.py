@@ -8,7 +8,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from pipeline.model import Flags, Plan
-from pipeline.model.errors import ConfigureError, HostError
+from pipeline.model.errors import ConfigureError, HostError, RecipeError
 from pipeline.system import process
 from pipeline.system.workspace import Workspace
 
@@ -34,9 +34,12 @@ def flags(plan: Plan) -> Flags:
 
 
 def support(plan: Plan, root: Path) -> list[Path]:
-    """The C files that the toolchain adds to the library."""
+    """The C files that the toolchain adds to the library. Raises RecipeError for a missing one."""
     folder = root / "buildroot" / "toolchains" / plan.compiler.name
-    return [folder / name for name in plan.compiler.support]
+    files = [folder / name for name in plan.compiler.support]
+    if missing := [file for file in files if not file.is_file()]:
+        raise RecipeError("no such file, which `support` names", file=missing[0])
+    return files
 
 
 def environment(plan: Plan, workspace: Workspace) -> Mapping[str, str]:

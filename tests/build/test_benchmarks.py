@@ -12,15 +12,14 @@ import pytest
 
 from benchmarks import library, programs, settings
 from benchmarks.build import BY_HAND, UNCHECKED, WHOLE
-from benchmarks.checkout import QuietReport
 from benchmarks.settings import Workload
 from benchmarks.variants import PACKAGE
 from pipeline.build import selection
-from pipeline.compare.allocators import Allocator, of_host
-from pipeline.compare.statistics import C_LIBRARY
+from pipeline.compare.allocators import C_LIBRARY, Allocator, of_host
 from pipeline.config.allocators import host_allocators, library_file
 from pipeline.model.errors import CompareError
 from pipeline.system import workspace
+from pipeline.system.report import QuietReport
 from tests.build.conftest import ARCH, ROOT, Package
 
 SAMPLE = settings.load().sampled()

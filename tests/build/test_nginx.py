@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.compare import nginx, settings
-from pipeline.compare.allocators import Allocator
+from pipeline.compare.allocators import C_LIBRARY, CONTROL, Allocator
 from pipeline.compare.nginx import Server, Setup
 from pipeline.compare.settings import Request
-from pipeline.compare.statistics import C_LIBRARY, CONTROL
 from pipeline.inspect import payload
 from pipeline.model import Selection
 from pipeline.model.errors import CompareError

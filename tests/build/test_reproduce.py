@@ -162,7 +162,7 @@ def test_a_source_package_is_the_same(
 
 def _source(package: Package, which: Which) -> Path:
     package(*which)
-    return make.source_package(selection.plan(ROOT, *which), workspace.locate(ROOT), Report())
+    return make.step(selection.plan(ROOT, *which), workspace.locate(ROOT), Report(), "srpm")
 
 
 def test_a_time_that_gets_into_a_package_is_shown(
@@ -197,9 +197,8 @@ def test_a_file_that_differs_is_shown(package: Package, checkout: Path, tmp_path
     _change(patch, "Why:", "why:")
     altered = hashlib.sha256(patch.read_bytes()).hexdigest()
     _change(checkout / "recipes" / f"{which.version}.toml", change.sha256, altered)
-    second = make.source_package(
-        selection.plan(checkout, *which), workspace.locate(checkout), Report()
-    )
+    changed = selection.plan(checkout, *which)
+    second = make.step(changed, workspace.locate(checkout), Report(), "srpm")
 
     text = difference(first, second, tmp_path / "difference")
 

@@ -281,7 +281,7 @@ def test_no_server_is_left_where_the_requests_fail(
     monkeypatch.setattr(nginx, "request_all", fail)
 
     with pytest.raises(ZeroDivisionError):
-        nginx.serve(good, tmp_path / "nginx")
+        nginx.trial(good, tmp_path)
 
     assert [] == processes_below(tmp_path)
 

@@ -36,7 +36,7 @@ def source(package: Package) -> Callable[[str, str, str], Path]:
     def make_source(version: str, dist: str, flavor: str) -> Path:
         package(version, "el8")
         plan = selection.plan(ROOT, version, dist, ARCH, flavor)
-        return make.source_package(plan, workspace.locate(ROOT), Report())
+        return make.step(plan, workspace.locate(ROOT), Report(), "srpm")
 
     return make_source
 

@@ -218,7 +218,7 @@ def test_a_source_package_has_a_statement_and_a_bill(package: Package) -> None:
     """With the checksums of tarball, patch and spec, and without a compiler."""
     package("2.0.9", "el8")
     plan = selection.plan(ROOT, "2.0.9", "el8", ARCH)
-    rpm = make.source_package(plan, workspace.locate(ROOT), Report())
+    rpm = make.step(plan, workspace.locate(ROOT), Report(), "srpm")
     content, bill = read_statement(rpm), read_bill(rpm)
 
     VALIDATOR.validate(content)

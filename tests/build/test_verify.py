@@ -41,7 +41,7 @@ def test_an_unaltered_package_is_identical(package: Package, tmp_path: Path) -> 
 def test_a_source_package_is_verified_too(package: Package) -> None:
     """Without compiling anything."""
     plan = package("3.4.3", "el8").plan
-    source = make.source_package(plan, workspace.locate(ROOT), Report())
+    source = make.step(plan, workspace.locate(ROOT), Report(), "srpm")
 
     result = invoke_in(ROOT, "verify", str(source))
 

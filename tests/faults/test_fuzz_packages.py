@@ -19,7 +19,7 @@ from pipeline.commands import verify
 from pipeline.inspect import elf, mi_version, payload
 from pipeline.inspect.package import read
 from pipeline.model import Built
-from pipeline.publish.key import Key
+from pipeline.publish.signing import Key
 from pipeline.service import run
 from tests.build.conftest import Package
 from tests.faults.counter import count

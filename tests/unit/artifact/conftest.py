@@ -24,12 +24,12 @@ def dirs(plan: Plan, workspace: Workspace) -> StepDirs:
     dirs = StepDirs(workspace, dict.fromkeys((*steps, placement.PACKAGE), "1" * 64))
     for step in steps:
         dirs.folder(step).mkdir(parents=True)
-    dirs.origin.write_text(json.dumps(ORIGIN))
+    dirs.origin("patch").write_text(json.dumps(ORIGIN))
     dirs.packages.mkdir()
     for name in plan.file_names:
         (dirs.packages / name).write_text("an RPM\n")
     lines = [f"{sha256_of(dirs.packages / name)}  {name}\n" for name in plan.file_names]
-    dirs.checked.write_text("".join(lines))
+    (dirs.folder("check") / "sha256").write_text("".join(lines))
     return dirs
 
 

@@ -105,7 +105,7 @@ def test_a_source_package_has_its_files_in_its_bill(
     for file in (folder / name for name in names):
         file.parent.mkdir(exist_ok=True)
         file.write_text(file.name)
-    dirs.fetched.write_text(json.dumps(ORIGIN))
+    dirs.origin("fetch").write_text(json.dumps(ORIGIN))
     rpm = placement.place_source_package(plan, dirs)
 
     assert workspace.dist / "el7" / "source" / plan.source_name == rpm

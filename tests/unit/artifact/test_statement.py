@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -68,19 +67,6 @@ def test_an_altered_package_is_not_up_to_date(
 
     assert second.fresh
     assert contents == [file.read_bytes() for file in _files(second.rpm)]
-
-
-@pytest.mark.parametrize("index", [0, 1, 2])
-def test_a_pipe_in_the_place_of_a_file_does_not_block(build: Build, index: int) -> None:
-    """Whether it is the package's, the statement's or the bill's: nothing matches it."""
-    rpm = build().rpm
-    pipe = _files(rpm)[index]
-    pipe.unlink()
-    os.mkfifo(pipe)
-
-    assert not statement.matches(rpm)
-    assert build().fresh
-    assert pipe.is_file()
 
 
 def test_a_statement_is_about_one_name(build: Build) -> None:

@@ -33,13 +33,13 @@ class FakeSteps:
             dirs.log(name).write_text(f"{name}\n")
             if name == "patch":
                 origin = {"kind": "url", "reference": "https://x.invalid/", "sha256": "0" * 64}
-                dirs.origin.write_text(json.dumps(origin))
+                dirs.origin("patch").write_text(json.dumps(origin))
             if name == "package":
                 dirs.packages.mkdir()
                 for file_name in plan.file_names:
                     (dirs.packages / file_name).write_text("an RPM\n")
             if name == "check":
-                dirs.checked.write_text(
+                (dirs.folder("check") / "sha256").write_text(
                     "".join(f"{sha256_of(dirs.packages / n)}  {n}\n" for n in plan.file_names)
                 )
             self.hooks.get(name, lambda: None)()

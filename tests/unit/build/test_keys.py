@@ -162,7 +162,7 @@ def _keys(root: Path) -> dict[str, str]:
     ("path", "names"),
     [
         # No step runs these.
-        ("pipeline/compare/listing.py", []),
+        ("pipeline/compare/results.py", []),
         ("pipeline/build/parallel.py", []),
         ("pipeline/commands/build.py", []),
         ("pipeline/publish/signing.py", []),

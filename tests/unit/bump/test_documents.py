@@ -91,17 +91,8 @@ def test_a_row_is_sorted_by_version(project: Path, tmp_path: Path, real_plan: Pl
     assert f"| 2.10.0 | libmimalloc.so.2 | | {change} |" in lines
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("# README\n", "no table"),
-        ("## Releases\n\n| a |\n| --- |\n| new |\n", "a row of the table of releases: .*'new'"),
-    ],
-)
-def test_a_readme_without_a_table_of_releases_is_refused(
-    tmp_path: Path, real_plan: Plan, text: str, message: str
-) -> None:
+def test_a_readme_without_a_table_of_releases_is_refused(tmp_path: Path, real_plan: Plan) -> None:
     """No row is written to the wrong place."""
-    (tmp_path / documents.README).write_text(text)
-    with pytest.raises(BumpError, match=message):
+    (tmp_path / documents.README).write_text("# README\n")
+    with pytest.raises(BumpError, match="no table"):
         documents.add_row(tmp_path, real_plan.recipe, "2.0.9")

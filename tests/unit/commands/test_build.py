@@ -29,7 +29,7 @@ def results(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Sets the results of builds: of all of them, or by architecture."""
 
     def set_results(results: Result | dict[str, Result]) -> None:
-        def package(plan: Plan, *_: object, options: Options) -> Built:
+        def package(plan: Plan, *_: object) -> Built:
             result = results[plan.arch] if isinstance(results, dict) else results
             if isinstance(result, PackagingError):
                 raise result
@@ -173,7 +173,7 @@ def test_a_step_prints_its_folder(
     plan: Plan, run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where its result is, for one plan and for many."""
-    monkeypatch.setattr(make, "step", lambda *_, last, options: Path("/work", last))
+    monkeypatch.setattr(make, "step", lambda *values: Path("/work", values[3]))
 
     assert [plan.nevra, "  /work/unpack"] == run(plan, last="unpack")
     lines = run(plan, replace(plan, arch="s390x"), last="unpack")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from pipeline.compare import settings
+from pipeline.compare.allocators import C_LIBRARY, CONTROL
 from pipeline.compare.nginx import Answers, Measurement, Size
-from pipeline.compare.statistics import C_LIBRARY, CONTROL, Results
+from pipeline.compare.results import Results
+from pipeline.compare.settings import Request, requested
+from pipeline.model import Selection
 
 OURS = "mimalloc 3.4.3"
-LOAD = settings.load().load[0]
-SETTINGS = replace(settings.load(), load=(LOAD,))
+LOAD = requested(Request(Selection())).load[0]
+SETTINGS = requested(Request(Selection(), loads=LOAD.name))
 
 
 def measurement(rate: float, mib: int, broken: int = 0) -> Measurement:

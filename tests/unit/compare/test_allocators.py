@@ -9,9 +9,8 @@ import pytest
 
 from pipeline.artifact import placement
 from pipeline.compare import allocators
-from pipeline.compare.allocators import Allocator
+from pipeline.compare.allocators import C_LIBRARY, CONTROL, Allocator
 from pipeline.compare.settings import Request
-from pipeline.compare.statistics import C_LIBRARY, CONTROL
 from pipeline.inspect import payload
 from pipeline.model import Selection
 from pipeline.model.errors import HostError, RequestError

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.compare import plot
-from pipeline.compare.allocators import Allocator
-from pipeline.compare.statistics import C_LIBRARY, CONTROL
+from pipeline.compare.allocators import C_LIBRARY, CONTROL, Allocator
 from tests.unit.compare.rounds import OURS, results
 
 ALLOCATORS = [Allocator(C_LIBRARY), Allocator(CONTROL), Allocator(OURS, ours=True)]

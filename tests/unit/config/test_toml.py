@@ -65,7 +65,7 @@ def test_a_file_becomes_what_it_describes(file: Path) -> None:
 def test_a_field_may_come_from_elsewhere(file: Path) -> None:
     """Such as the file's own name, which replaces a value in the file."""
     assert "theirs" == toml.load(file, Whole, extra={"name": "theirs"}).name
-    assert "ours" == toml.read(file)["name"]
+    assert "ours" == toml.load(file, Whole).name
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_faults_of_content_come_after_those_of_type(file: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """The error has the file."""
     with pytest.raises(RecipeError, match="no such file") as caught:
-        toml.read(tmp_path / "none.toml")
+        toml.load(tmp_path / "none.toml", Whole)
 
     assert tmp_path / "none.toml" == caught.value.file
 

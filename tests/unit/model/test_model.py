@@ -39,7 +39,7 @@ def test_source_has_a_kind(source: Source, kind: str, reference: str) -> None:
 )
 def test_package_has_the_paths_that_a_build_reads(plan: Plan, path: str, read: bool) -> None:
     """A file matches by its path, a folder by a prefix."""
-    assert read is plan.package.reads(PurePosixPath(path))
+    assert read is holds(plan.package.identity, PurePosixPath(path))
 
 
 def test_plan_names_its_package(plan: Plan) -> None:

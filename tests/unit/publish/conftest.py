@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.publish.key import Key
+from pipeline.publish.signing import Key
 
 
 @pytest.fixture

@@ -34,9 +34,11 @@ def fault(process: Process) -> str:
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapped:
     """A library that is on disk, where the process sees it."""
-    monkeypatch.setattr(procfs, "root_of", lambda process: tmp_path)
+    monkeypatch.setattr(procfs, "PROC", tmp_path)
     monkeypatch.setattr(status, "mi_version", lambda file: 30403)
-    (tmp_path / "libmimalloc.so.3.4").write_text("")
+    file = tmp_path / str(PLAIN.pid) / "root" / "libmimalloc.so.3.4"
+    file.parent.mkdir(parents=True)
+    file.write_text("")
     return Mapped("/libmimalloc.so.3.4", False, "3-4")
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.smoke import assertions, suite
-from pipeline.smoke.assertions import Assertion
-from pipeline.smoke.preload import CompletedProgram, LibraryUnderTest
+from pipeline.smoke import preload, suite
+from pipeline.smoke.preload import Assertion, CompletedProgram, LibraryUnderTest
 from pipeline.smoke.trials import PROBES
 
 LIBRARY = LibraryUnderTest(Path("/opt/libmimalloc.so.3"), 30403)
@@ -20,7 +19,7 @@ def trace(target: str = str(LIBRARY.path)) -> str:
     """What the loader writes where all entry points are bound to the target."""
     lines = [
         f"1:\tbinding file x [0] to {target} [0]: normal symbol `{name}'"
-        for name in assertions.ENTRY_POINTS
+        for name in preload.ENTRY_POINTS
     ]
     return "\n".join(lines)
 

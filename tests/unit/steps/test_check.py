@@ -73,7 +73,6 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Facts]]:
 
         facts = Facts("x.rpm", HEADER, None, (), {})
         monkeypatch.setattr(load, "manifest", lambda *_: ())
-        monkeypatch.setattr(package, "read_unpacked", lambda *_, **__: facts)
         monkeypatch.setattr(package, "read", lambda *_, **__: facts)
         monkeypatch.setattr(payload, "unpack", lambda rpm, folder: payload.root(folder))
         monkeypatch.setattr(package_checks, "check_package", judge)
@@ -95,7 +94,7 @@ def test_all_findings_are_reported(
     assert lines == caught.value.detail.splitlines()
     assert lines == dirs.log("check").read_text().splitlines()
     assert dirs.packages / f"{plan.nevra}.rpm" == caught.value.file
-    assert not dirs.checked.exists()
+    assert not (dirs.folder("check") / "sha256").exists()
 
 
 def test_checksums_of_good_packages_are_written(
@@ -106,5 +105,5 @@ def test_checksums_of_good_packages_are_written(
     check.run(plan, dirs, Report())
 
     lines = [f"{sha256_of(dirs.packages / name)}  {name}" for name in plan.file_names]
-    assert lines == dirs.checked.read_text().splitlines()
+    assert lines == (dirs.folder("check") / "sha256").read_text().splitlines()
     assert ("aligned", "archive", "object") == seen[0].required

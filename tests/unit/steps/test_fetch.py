@@ -57,7 +57,7 @@ def _offline(dirs: StepDirs) -> StepDirs:
 
 
 def _origin(dirs: StepDirs) -> dict[str, str]:
-    origin: dict[str, str] = json.loads(dirs.fetched.read_text())
+    origin: dict[str, str] = json.loads(dirs.origin("fetch").read_text())
     return origin
 
 
@@ -104,7 +104,7 @@ def test_checksum_mismatch(served: Plan, dirs: StepDirs, http: Server) -> None:
     assert OTHER == rejected.read_bytes()
     assert [f"rejected/{SUM[:16]}-url"] == _cache_files(dirs)
     assert not dirs.archive.exists()
-    assert not dirs.fetched.exists()
+    assert not dirs.origin("fetch").exists()
     http.answers = [Answer(CONTENT)]
     _run(served, dirs)
     assert CONTENT == dirs.archive.read_bytes()

@@ -25,7 +25,7 @@ def dirs(make_dirs: Callable[..., StepDirs]) -> StepDirs:
     """The step directories up to this step: the tiny release is unpacked."""
     dirs = make_dirs("fetch", "unpack", "patch")
     release.unfold(dirs.tree, release.TREE)
-    dirs.fetched.write_text('{"kind": "url"}\n')
+    dirs.origin("fetch").write_text('{"kind": "url"}\n')
     return dirs
 
 
@@ -67,7 +67,7 @@ def test_patch_is_applied_to_a_copy(pin: Pin, dirs: StepDirs) -> None:
 def test_release_without_patches_is_copied(plan: Plan, dirs: StepDirs) -> None:
     """The tree is the same, and the note of its origin is copied."""
     assert release.ALLOC == _run(plan, dirs)
-    assert dirs.fetched.read_text() == dirs.origin.read_text()
+    assert dirs.origin("fetch").read_text() == dirs.origin("patch").read_text()
 
 
 def test_patches_are_applied_in_order(pin: Pin, dirs: StepDirs) -> None:

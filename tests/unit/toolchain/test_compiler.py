@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.build import selection
 from pipeline.model import Compiler, Flags, Plan, Selection
-from pipeline.model.errors import ConfigureError, HostError
+from pipeline.model.errors import ConfigureError, HostError, RecipeError
 from pipeline.system.workspace import Workspace
 from pipeline.toolchain import compiler
 from tests.unit import release
@@ -201,3 +201,13 @@ def test_toolchain_file_uses_no_host_library(plan: Plan) -> None:
     assert "set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)" in text
     assert "set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)" in text
     assert "set(CMAKE_SYSTEM_PROCESSOR x86_64)" in text
+
+
+def test_a_file_of_the_toolchain_is_missing(plan: Plan, tmp_path: Path) -> None:
+    """The error has its path."""
+    other = replace(plan, compiler=replace(plan.compiler, support=("none.c",)))
+    with pytest.raises(RecipeError, match="no such file") as caught:
+        compiler.support(other, tmp_path)
+
+    folder = tmp_path / "buildroot" / "toolchains" / plan.compiler.name
+    assert folder / "none.c" == caught.value.file

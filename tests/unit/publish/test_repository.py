@@ -1,4 +1,4 @@
-"""`publish.page`: the text of the page and of the `.repo` files."""
+"""`publish.repository`: the text of the page and of the `.repo` files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import load
-from pipeline.publish import inventory, page
-from pipeline.publish.key import Key
-from pipeline.publish.page import PageContext
+from pipeline.publish import inventory, repository
+from pipeline.publish.repository import Context
+from pipeline.publish.signing import Key
 
 NAMES = (
     "mimalloc-custom-3.4.3-1.el8.x86_64.rpm",
@@ -30,16 +30,16 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def context(project: Path, tree: Path, key: Key) -> PageContext:
+def context(project: Path, tree: Path, key: Key) -> Context:
     """The context of a page; 9.0.1 has no recipe any more."""
     items = tuple(inventory.read(tree / "el8" / "x86_64" / name) for name in NAMES)
     url = "https://packages.example.org/m"
-    return PageContext(project, load.package(project), key, url, {("el8", "x86_64"): items})
+    return Context(project, load.package(project), key, url, {("el8", "x86_64"): items})
 
 
-def test_each_line_has_a_repo_file(context: PageContext, tree: Path) -> None:
+def test_each_line_has_a_repo_file(context: Context, tree: Path) -> None:
     """Also a line without a recipe; a dist without packages is not mentioned."""
-    page.write(context, tree)
+    repository.write_page(context, tree)
 
     assert {"mimalloc-custom-v3.repo", "mimalloc-custom-v9.repo"} == {
         file.name for file in tree.glob("*/*.repo")
@@ -54,31 +54,31 @@ def test_each_line_has_a_repo_file(context: PageContext, tree: Path) -> None:
     assert "public key\n" == (tree / context.key_file).read_text()
 
 
-def test_lines_are_sorted_by_number(context: PageContext, tree: Path) -> None:
+def test_lines_are_sorted_by_number(context: Context, tree: Path) -> None:
     """v10 is newer than v9."""
     name = "mimalloc-custom-10.0.0-1.el8.x86_64.rpm"
     (tree / "el8" / "x86_64" / name).write_text(name)
     items = (*context.inventory["el8", "x86_64"], inventory.read(tree / "el8" / "x86_64" / name))
-    page.write(replace(context, inventory={("el8", "x86_64"): items}), tree)
+    repository.write_page(replace(context, inventory={("el8", "x86_64"): items}), tree)
 
     text = (tree / "index.html").read_text()
     positions = [text.index(context.repo_file(line)) for line in ("v10", "v9", "v3")]
     assert sorted(positions) == positions
 
 
-def test_the_owner_of_a_key_is_escaped(context: PageContext, tree: Path) -> None:
+def test_the_owner_of_a_key_is_escaped(context: Context, tree: Path) -> None:
     """It is any text."""
     owner = "<script>alert(1)</script> & Co"
-    page.write(replace(context, key=replace(context.key, owner=owner)), tree)
+    repository.write_page(replace(context, key=replace(context.key, owner=owner)), tree)
 
     text = (tree / "index.html").read_text()
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Co" in text
 
 
-def test_every_line_of_a_repo_file_is_a_setting(context: PageContext, tree: Path) -> None:
+def test_every_line_of_a_repo_file_is_a_setting(context: Context, tree: Path) -> None:
     """Or a section, a comment, an empty line."""
-    page.write(context, tree)
+    repository.write_page(context, tree)
 
     for file in tree.glob("*/*.repo"):
         for line in file.read_text().splitlines():

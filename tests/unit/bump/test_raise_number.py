@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.bump import release_number, scratch, trial_build
+from pipeline.bump import pin, scratch, trial_build
 from pipeline.config import load
 from pipeline.model.errors import BumpError, CheckError, RequestError
 from pipeline.system.workspace import place_text
@@ -24,7 +24,7 @@ def raise_number(root: Path, no_builds: None) -> RaiseNumber:
     """Raises the release number of a pinned release, without building it."""
 
     def run(number: int = 2, reason: str = REASON, version: str = OLD) -> None:
-        release_number.run(root, release_number.Request(version, number, reason))
+        pin.raise_number(root, pin.Request(version, number=number, reason=reason))
 
     return run
 

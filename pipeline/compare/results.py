@@ -1,14 +1,90 @@
-"""The results for a reader: aligned columns, what is more than noise, and everything as JSON."""
+"""The results: rounds, their spread, what is more than noise; as aligned columns and as JSON."""
 
 import json
-from collections.abc import Iterator, Sequence
+import random
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import attrgetter
+from typing import Generic, TypeVar
 
-from pipeline.compare.allocators import Allocator
+from pipeline.compare.allocators import C_LIBRARY, CONTROL, Allocator
 from pipeline.compare.nginx import Measurement
 from pipeline.compare.settings import Load, Settings
-from pipeline.compare.statistics import C_LIBRARY, CONTROL, MINIMUM_ROUNDS, Results, spread
+
+Case = TypeVar("Case")
+Subject = TypeVar("Subject")
+Round = TypeVar("Round")
+
+# A number of a measurement.
+Measure = Callable[[Round], float]
+
+# With fewer rounds, chance alone would often have all of them on one side.
+MINIMUM_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The least, the median and the most of all rounds."""
+
+    low: float
+    median: float
+    high: float
+
+    def text(self, digits: int = 2) -> str:
+        """The median, and the range of the rounds; one number where all rounds show the same."""
+        low, median, high = (f"{n:.{digits}f}" for n in (self.low, self.median, self.high))
+        return low if low == high else f"{median} ({low}..{high})"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """The spread of at least one value."""
+    return Spread(min(values), statistics.median(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Results(Generic[Round]):
+    """Measurements by case (a load, a program) and subject (an allocator), one for each round."""
+
+    cases: Sequence[str]
+    subjects: Sequence[str]
+    rounds: Mapping[tuple[str, str], Sequence[Round]]
+
+    def values(self, case: str, subject: str, measure: Measure[Round]) -> list[float]:
+        """A measure, round by round."""
+        return [measure(measurement) for measurement in self.rounds[case, subject]]
+
+    def ratios(
+        self, case: str, subject: str, measure: Measure[Round], base: str = C_LIBRARY
+    ) -> list[float]:
+        """A measure, divided by what it is on the subject ``base`` in the same round."""
+        values, divisors = (self.values(case, name, measure) for name in (subject, base))
+        return [value / divisor for value, divisor in zip(values, divisors, strict=True)]
+
+    def differs(self, case: str, subject: str, measure: Measure[Round]) -> bool:
+        """Whether each round differs from that of the C library's allocator by more than noise.
+
+        All in one direction, and by more than the control ever does.
+        """
+        ratios, control = (self.ratios(case, name, measure) for name in (subject, CONTROL))
+        if len(ratios) < MINIMUM_ROUNDS:
+            return False
+        return min(ratios) > max(1.0, *control) or max(ratios) < min(1.0, *control)
+
+
+def schedule(
+    rounds: int, cases: Iterable[Case], subjects: Iterable[Subject]
+) -> Iterator[tuple[int, Case, Subject]]:
+    """Each subject on each case, once a round; the order of subjects differs between rounds.
+
+    The order matters: a kernel that has just given out small pages takes long to find large ones,
+    and the first program that wants them pays for all. It is the same in every run.
+    """
+    cases, subjects = list(cases), list(subjects)
+    for number in range(rounds):
+        for case in cases:
+            for subject in random.Random(number).sample(subjects, len(subjects)):
+                yield number, case, subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +134,10 @@ def lines(results: Results[Measurement], settings: Settings) -> Iterator[str]:
         for columns in (SPEED, SIZES):
             rows = [["ALLOCATOR", *(column.heading for column in columns)]]
             for name in results.subjects:
-                cells = (_cell(results, load, name, column) for column in columns)
+                cells = (
+                    spread(results.values(load.name, name, column)).text(column.digits)
+                    for column in columns
+                )
                 rows.append([name, *cells])
             yield from table(rows)
         yield from _verdicts(results, load)
@@ -72,13 +151,6 @@ def table(rows: Sequence[Sequence[str]], *, markdown: bool = False) -> list[str]
         return ["  ".join(row) for row in aligned]
     aligned.insert(1, ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])])
     return [f"| {' | '.join(row)} |" for row in aligned]
-
-
-def _cell(results: Results[Measurement], load: Load, allocator: str, column: Column) -> str:
-    """The spread of a measure; one number where all rounds show the same."""
-    shown = spread(results.values(load.name, allocator, column))
-    low, high = (f"{value:.{column.digits}f}" for value in (shown.low, shown.high))
-    return low if low == high else shown.text(column.digits)
 
 
 def _verdicts(results: Results[Measurement], load: Load) -> Iterator[str]:
@@ -97,11 +169,9 @@ def _verdicts(results: Results[Measurement], load: Load) -> Iterator[str]:
         if noise:
             differences.append(f"within noise: {', '.join(noise)}")
         yield f"{name}, of {C_LIBRARY}: {'; '.join(differences)}"
-    broken = attrgetter("answers.broken")
-    counts = {name: sum(results.values(load.name, name, broken)) for name in results.subjects}
-    if any(counts.values()):
-        failed = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
-        yield f"connections that failed: {failed}"
+    for name in results.subjects:
+        if count := sum(results.values(load.name, name, attrgetter("answers.broken"))):
+            yield f"connections that failed: {name} {count}"
 
 
 def document(

@@ -1,0 +1,27 @@
+"""Tasks about what others get: signatures, and repositories."""
+
+from invoke.context import Context
+
+from cli.command import ROOT, command, number
+
+
+@command(help={"key": "ID, fingerprint or address of a secret key that gpg knows"})
+def sign(c: Context, key: str) -> None:
+    """Sign every finished package."""
+    from pipeline.publish import signing
+
+    signing.run(ROOT, key)
+
+
+@command(
+    help={
+        "key": "the key that the packages are signed with",
+        "url": "where the tree will be served, such as https://packages.example.org/mimalloc",
+        "keep": "how many versions of each package stay (default: all)",
+    }
+)
+def repo(c: Context, key: str, url: str, keep: str = "") -> None:
+    """Lay out signed packages as repositories for dnf and yum, with a page on top."""
+    from pipeline.publish import repository
+
+    repository.run(ROOT, key, url, number("keep", keep))

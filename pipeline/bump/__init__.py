@@ -1,1 +1,0 @@
-"""Pinning a release: all of it, tried and in place at once, or nothing."""

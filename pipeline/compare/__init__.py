@@ -1,1 +1,0 @@
-"""One nginx on several allocators: load, measurement, statistics, listing, picture."""

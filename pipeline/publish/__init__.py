@@ -1,1 +1,0 @@
-"""Packages for others: signed, in repositories for dnf and yum, with a page."""
