@@ -1,7 +1,5 @@
 """What all tests share: how much of a campaign is tried."""
 
-from __future__ import annotations
-
 import pytest
 
 

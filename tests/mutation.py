@@ -4,8 +4,6 @@ Run as ``python -m tests.mutation``; the exit code is 1 if there is one. Only fu
 not the constants of a module.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """A package that stands in for the C library and its loader, which are not in a scratch root."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

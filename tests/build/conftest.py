@@ -1,7 +1,5 @@
 """Real packages for the tests: built once, in the checkout's own workspace, and shared."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -165,7 +163,7 @@ def gnupg() -> Iterator[Path]:
 
 
 @pytest.fixture
-def publisher(checkout: Path, gnupg: Path) -> Publisher:
+def publisher(checkout: Path, gnupg: Path) -> "Publisher":
     """A publisher of the packages in the copy."""
     from tests.build import publisher
 

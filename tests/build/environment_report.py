@@ -1,7 +1,5 @@
 """Print the environment of a build, as Python has it and as programs have it that we start."""
 
-from __future__ import annotations
-
 import json
 import locale
 import os

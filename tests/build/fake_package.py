@@ -1,7 +1,5 @@
 """A fake package: built in half a second, with one fault if a test needs it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Callable, Mapping

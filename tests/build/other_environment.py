@@ -1,7 +1,5 @@
 """A second build environment: another clock, user, umask, zone, locale, home and host; one core."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

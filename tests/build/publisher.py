@@ -1,7 +1,5 @@
 """A publisher: a checkout, signing keys, and an HTTP server on the loopback interface."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """A package with one fault, by real compilers and rpmbuild, is caught by the check for it."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The benchmarks measure what they claim: one round of the smallest work, no regard to time."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 Each test starts where the one before it ended, in one checkout: what is built is built once.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -3,8 +3,6 @@
 It runs in a small root, with those programs of this host that a minimal image has.
 """
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil

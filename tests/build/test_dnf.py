@@ -1,7 +1,5 @@
 """Real dnf with a repository on loopback: install, upgrade, verify, query, remove, refuse."""
 
-from __future__ import annotations
-
 import gzip
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Failures on real machines: message, exit code, no package; and without the cause it works."""
 
-from __future__ import annotations
-
 import shlex
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """Packages are installed, verified and erased by real rpm, in a root of its own."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`invoke manifest`: `rpm -qlp` of packages, compared with their manifests."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.build.conftest import EVERY, ROOT, Package, Which, invoke_in, of_each

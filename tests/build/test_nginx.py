@@ -1,7 +1,5 @@
 """A live nginx, with and without the library: status, run and compare, as users call them."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The sub-package with the drop-in for nginx, built by real rpmbuild: good ones and bad ones."""
 
-from __future__ import annotations
-
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path

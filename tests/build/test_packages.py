@@ -1,7 +1,5 @@
 """The RPMs in dist/, as `rpm` prints them, against the page that the project started from."""
 
-from __future__ import annotations
-
 import subprocess
 import time
 from pathlib import Path

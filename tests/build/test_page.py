@@ -1,7 +1,5 @@
 """The page of the repositories, in Chromium at the widths of a desktop and of a phone."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

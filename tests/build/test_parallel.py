@@ -1,7 +1,5 @@
 """Several packages at once: what they share is done once, a failure does not stop the others."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

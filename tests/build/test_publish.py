@@ -1,7 +1,5 @@
 """Signing and serving: what is signed, what is refused, and what the repository contains."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

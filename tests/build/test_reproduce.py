@@ -1,7 +1,5 @@
 """The same input gives the same bytes: built twice, the second time in another environment."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """rpmlint on packages and specs; the settings explain every complaint that is filtered."""
 
-from __future__ import annotations
-
 import subprocess
 
 from pipeline.build import make

@@ -1,7 +1,5 @@
 """The source package builds by itself, with the tools of the system that it is built on."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

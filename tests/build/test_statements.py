@@ -1,7 +1,5 @@
 """Statements and bills of materials: valid by their schemas, true of the package, reproducible."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The settings in docs/administrator.md are the libraries' own, with their defaults and effects."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Iterator

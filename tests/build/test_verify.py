@@ -1,7 +1,5 @@
 """`invoke verify` builds a package again: it is identical, or the differences are named."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Callable

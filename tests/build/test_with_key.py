@@ -1,7 +1,5 @@
 """`.ci/with-key`: the signing key exists for one command only."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

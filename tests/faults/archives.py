@@ -1,7 +1,5 @@
 """Hostile archives: each is the tarball of the tiny release with one thing wrong."""
 
-from __future__ import annotations
-
 import gzip
 import lzma
 import tarfile

@@ -1,7 +1,5 @@
 """Shared by the tests of faults: real packages, a project to break, the number of examples."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How much was tested: a run that tests less than before looks just as green."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 COUNTS: Counter[str] = Counter()

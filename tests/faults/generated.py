@@ -1,7 +1,5 @@
 """Generated data: a good file with a few of its values, keys or bytes changed."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from copy import deepcopy

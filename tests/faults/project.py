@@ -1,7 +1,5 @@
 """The project under test: a checkout with a cache and a folder for temporary files of its own."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Run a call in a child with little memory and time, and list where it writes."""
 
-from __future__ import annotations
-
 import faulthandler
 import os
 import pickle

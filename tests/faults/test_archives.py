@@ -1,7 +1,5 @@
 """Hostile archives: refused with an error, in little memory and time, and nothing left outside."""
 
-from __future__ import annotations
-
 import os
 from functools import partial
 from pathlib import Path

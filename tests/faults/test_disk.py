@@ -4,8 +4,6 @@ Disks are small tmpfs, and read-only folders are mounts, in a mount namespace th
 command.
 """
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil

@@ -1,7 +1,5 @@
 """Hostile or odd environments: the same bytes, or an error; never a traceback."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Generated recipes, build roots, manifests, names, statements: an error of ours, or a result."""
 
-from __future__ import annotations
-
 import json
 import random
 import shutil

@@ -1,7 +1,5 @@
 """Mutated packages and libraries: read, or refused with an error of ours, within limits."""
 
-from __future__ import annotations
-
 import lzma
 import random
 import shutil

@@ -4,8 +4,6 @@ Moments come from a seeded generator. A run is killed after some seconds, or, wh
 names, just before its n-th change of a file (see ``exit_at_change``).
 """
 
-from __future__ import annotations
-
 import random
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Connections that break anywhere, and servers that speak no HTTP, never end, or never begin."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Files of an older version, or of somebody else, where our files go: never misread."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Several runs at once: all succeed, what they share is done once, results are the same."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

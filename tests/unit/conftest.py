@@ -1,7 +1,5 @@
 """What the unit tests share: no network, a plan, a scratch checkout, a local server."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """A release of mimalloc that fits on a page: its tree, its tarballs, plans pinned to them."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import io

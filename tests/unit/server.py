@@ -1,7 +1,5 @@
 """An HTTP server on this machine that fails in the ways in which servers and networks fail."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A few files, staged like an installation of mimalloc."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 PREFIX = "/usr/local/nginx-dep"

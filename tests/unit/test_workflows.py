@@ -1,7 +1,5 @@
 """Workflows cannot be run here, so they are read: by actionlint, and for rules of this project."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

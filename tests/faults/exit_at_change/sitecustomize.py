@@ -4,8 +4,6 @@ FAULT_BELOW is the folder, FAULT_AT the number of the change, from 1 on, and FAU
 the signal. Every change adds a byte to the file FAULT_LOG.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import Any

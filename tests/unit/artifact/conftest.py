@@ -1,7 +1,5 @@
 """A package that was checked, and its step directories."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 

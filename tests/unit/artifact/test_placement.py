@@ -1,7 +1,5 @@
 """`artifact.placement`: final names, what accounts for a package, and when it is up to date."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

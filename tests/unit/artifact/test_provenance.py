@@ -1,7 +1,5 @@
 """`artifact.provenance`: the statement names each kind of source, and is valid by the schema."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

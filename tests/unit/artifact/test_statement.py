@@ -1,7 +1,5 @@
 """`artifact.statement`: whether a package matches it, and what signing changes."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`by_hand`: the input of the script, out of the pipeline's logs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from benchmarks import by_hand

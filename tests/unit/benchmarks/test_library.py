@@ -1,7 +1,5 @@
 """`library`: ratios in a table, and one work on all allocators."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """`programs`: callgrind's files, and the output that must be the same on every allocator."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """`settings`: benchmarks.toml can be used, and the sample of it is small."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

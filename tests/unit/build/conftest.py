@@ -1,7 +1,5 @@
 """Fake steps: each writes its name to a list, and leaves what the next steps need."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field

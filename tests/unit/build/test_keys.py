@@ -1,7 +1,5 @@
 """The keys of steps: what they depend on, in plans, data and code."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import shutil

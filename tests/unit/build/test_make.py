@@ -1,7 +1,5 @@
 """Make packages: which steps run, what is up to date, sources of the user, several runs."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading

@@ -1,7 +1,5 @@
 """Several builds as the user sees them."""
 
-from __future__ import annotations
-
 import io
 import re
 import sys

@@ -1,7 +1,5 @@
 """What the user selects, as plans."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A checkout under git, upstream's repository beside it, and trials without a compiler."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable, Iterator

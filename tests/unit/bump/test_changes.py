@@ -1,7 +1,5 @@
 """Changes that must be accepted by name, and the message about them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

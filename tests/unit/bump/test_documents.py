@@ -1,7 +1,5 @@
 """README's table of releases, and the changelog."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from pathlib import Path

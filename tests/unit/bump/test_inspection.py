@@ -1,7 +1,5 @@
 """Where a release comes from, and which other places have the same tree."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Which patches a release needs, by the trial that each patch names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

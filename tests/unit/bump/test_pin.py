@@ -1,7 +1,5 @@
 """Pin a release: the order of it all, and whatever ends it; nothing is built here."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import re

@@ -1,7 +1,5 @@
 """A higher release number, with a reason; never a lower one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A recipe made from another one; comments and options are carried."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path

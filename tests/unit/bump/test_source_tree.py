@@ -1,7 +1,5 @@
 """What is read from the tree of a release."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

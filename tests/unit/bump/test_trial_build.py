@@ -1,7 +1,5 @@
 """The manifest of a package that was built."""
 
-from __future__ import annotations
-
 from pipeline.bump import trial_build
 
 

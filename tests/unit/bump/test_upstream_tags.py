@@ -1,7 +1,5 @@
 """Which releases upstream has, from its host's list of tags or a repository."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Upstream in small: a git repository with tagged releases of a tiny mimalloc."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A good package: a plan, and the facts that go with it."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 

@@ -1,7 +1,5 @@
 """Checks of what a package needs: symbol versions, libraries, capabilities."""
 
-from __future__ import annotations
-
 import pytest
 
 from pipeline.model import VersionedSymbol

@@ -1,7 +1,5 @@
 """Checks of paths, modes, times and links."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

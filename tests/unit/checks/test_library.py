@@ -1,7 +1,5 @@
 """Checks of the shared library itself."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.unit.checks.case import Case

@@ -1,7 +1,5 @@
 """Checks of the header: names, texts, clock, and what the rpm of the dist can read."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """All checks together, and the checks of host names and trials."""
 
-from __future__ import annotations
-
 import inspect
 
 from pipeline.checks.package import CHECKS, LIBRARY_CHECKS

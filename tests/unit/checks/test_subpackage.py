@@ -1,7 +1,5 @@
 """The checks of the sub-package: a good one passes, and every fault is named."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The tasks of invoke: their flags, and errors as messages with exit codes."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

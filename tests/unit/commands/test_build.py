@@ -1,7 +1,5 @@
 """`invoke build`: what the user reads of one package and of many, and of failures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date

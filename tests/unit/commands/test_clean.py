@@ -1,7 +1,5 @@
 """`invoke clean`: what it removes, what stays, and what it waits for."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`invoke doctor`: the programs of this host."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """`invoke list`: which packages are built."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Many plans, one after the other."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Results that tests share: three allocators under one load."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from pipeline.compare.allocators import C_LIBRARY, CONTROL

@@ -1,7 +1,5 @@
 """`allocators`: which are compared, and which values of --allocator are refused."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

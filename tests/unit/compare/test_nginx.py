@@ -1,7 +1,5 @@
 """`nginx`: what it serves."""
 
-from __future__ import annotations
-
 from pipeline.compare import nginx
 
 

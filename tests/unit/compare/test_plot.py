@@ -1,7 +1,5 @@
 """`plot`: the same results give the same picture, byte for byte."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """`run`: what is refused before anything is measured."""
 
-from __future__ import annotations
-
 import shutil
 from importlib import util
 from pathlib import Path

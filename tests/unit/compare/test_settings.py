@@ -1,7 +1,5 @@
 """`settings`: what is measured, and what a user may change of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """`load` and `validation`: valid files, and all complaints at once, with file and key."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 

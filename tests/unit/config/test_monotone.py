@@ -4,8 +4,6 @@ A package that passes for an older dist and fails for a newer one would be a mis
 root: C libraries, rpm and processors keep the features of their predecessors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Processors and their levels, and that all files of the project agree."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from pathlib import Path
 

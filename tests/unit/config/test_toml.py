@@ -1,7 +1,5 @@
 """`toml`: a file becomes a dataclass, or a list of complaints."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date

@@ -1,7 +1,5 @@
 """Small RPMs, built by rpmbuild in the test, and small ELF files from fixtures/make.sh."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`elf`: the facts of small libraries from fixtures/make.sh."""
 
-from __future__ import annotations
-
 import shutil
 import struct
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """`header`: headers of RPMs that rpmbuild writes and rpm reads."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`instructions`: groups and counts in libraries that differ only in -mcpu."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile

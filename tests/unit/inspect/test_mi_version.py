@@ -1,7 +1,5 @@
 """`mi_version`: the version is read from a library's code, and the library is not run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

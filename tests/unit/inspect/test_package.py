@@ -1,7 +1,5 @@
 """`package`: the facts of an RPM, from its file to its unpacked library."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 

@@ -1,7 +1,5 @@
 """`payload`: the unpacked files of a package, by their installed paths."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pipeline.inspect import payload

@@ -1,7 +1,5 @@
 """`errors`: the messages, the exit codes, and the table of them in the documentation."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`model`: the properties that are computed."""
 
-from __future__ import annotations
-
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path, PurePosixPath
 

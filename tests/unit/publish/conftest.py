@@ -1,7 +1,5 @@
 """A key for tests that do not run gpg."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

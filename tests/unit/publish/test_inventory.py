@@ -1,7 +1,5 @@
 """`publish.inventory`: which packages are served, which are pruned, which are refused."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

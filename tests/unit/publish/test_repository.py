@@ -1,7 +1,5 @@
 """`publish.repository`: the text of the page and of the `.repo` files."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`publish.signing`: which keys are accepted, by what gpg prints about them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`debian`: the tarball of a source package, by the host's apt."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`python_index`: a source distribution from the index that pip is set up for."""
 
-from __future__ import annotations
-
 import socket
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`user`: a tarball, a folder, a git repository or a URL that the user names."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """What tests of several steps share: a script in place of cmake and ninja."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`check`: what the step searches for, what it writes, and what passes."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`compile`: how ninja is called, and how it fails."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """`configure`: how cmake is called, and the options that it ignores."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`fetch`: the first source that is available, and the cache that is not trusted."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`patch`: our changes, exactly as pinned, exactly where they belong."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from hashlib import sha256

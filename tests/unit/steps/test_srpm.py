@@ -1,7 +1,5 @@
 """`srpm`: the content of a source package."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """`stage`: the modes, the times and the places of installed files, and what a flavor omits."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

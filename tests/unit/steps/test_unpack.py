@@ -1,7 +1,5 @@
 """`unpack`: broken archives, hostile archives, archives of something else."""
 
-from __future__ import annotations
-
 import os
 import tarfile
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`checksum`: of files, of trees, of what a step depends on."""
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 from datetime import date

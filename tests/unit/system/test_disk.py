@@ -1,7 +1,5 @@
 """`disk`: errors of the file system, and a disk that is nearly full."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

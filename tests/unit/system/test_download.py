@@ -1,7 +1,5 @@
 """`download`: broken connections, busy servers, and servers that violate the protocol."""
 
-from __future__ import annotations
-
 import gzip
 import socket
 from collections.abc import Callable

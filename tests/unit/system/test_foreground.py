@@ -1,7 +1,5 @@
 """`process.foreground`: a program on the user's terminal, with the user's input and signals."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

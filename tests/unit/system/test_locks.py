@@ -1,7 +1,5 @@
 """`locks`: which runs wait for each other, and what happens to a lock if its holder is killed."""
 
-from __future__ import annotations
-
 import errno
 import signal
 import subprocess

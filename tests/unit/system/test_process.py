@@ -1,7 +1,5 @@
 """`process`: the environment, output, failure and end of other programs."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`process`: no program is left after a timeout, an interrupt or our own end."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """`procfs`: a real process, and the files that different kernels write."""
 
-from __future__ import annotations
-
 import os
 import struct
 import subprocess

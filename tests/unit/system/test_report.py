@@ -1,7 +1,5 @@
 """`report`: lines for steps, and progress of downloads."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """`workspace`: the folders of a checkout, and how a file gets its final name."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

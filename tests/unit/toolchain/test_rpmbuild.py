@@ -1,7 +1,5 @@
 """`rpmbuild`: its version, and the settings that it is run with."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path

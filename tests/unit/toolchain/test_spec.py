@@ -1,7 +1,5 @@
 """`spec`: one template, for what was staged and for a build by itself."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import date
