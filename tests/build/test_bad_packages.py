@@ -137,7 +137,7 @@ FAULTS |= {
     "an obsolete": (Fault(tags="Obsoletes: jemalloc"), {"requires": "Obsoletes: jemalloc"}),
     "another payload": (
         Fault(macros={"_binary_payload": "w9.gzdio"}),
-        {"features": "expected xz 9, got gzip 9"},
+        {"features": "expected w9.xzdio, got w9.gzdio"},
     ),
     "a host's name": (
         Fault(macros={"_buildhost": "box"}),
