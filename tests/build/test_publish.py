@@ -299,7 +299,7 @@ def test_a_killed_publication_leaves_a_complete_tree(
         (("--url", "packages.example.org"), "--url is where"),
         (("--url", "https://x.example/a b"), "--url is where"),
         (("--url", "https://x.example/\nenabled=0"), "--url is where"),
-        (("--url", URL, "--keep", "0"), "--keep is a number"),
+        (("--url", URL, "--keep", "0"), "--keep\n  expected: a number of 1 or more"),
     ],
 )
 def test_an_invalid_option_is_refused(
