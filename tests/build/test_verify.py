@@ -57,7 +57,7 @@ def test_a_sub_package_is_verified_too(package: Package) -> None:
     result = invoke_in(ROOT, "verify", str(rpm))
 
     assert 0 == result.returncode, result.stderr
-    assert package("3.4.3", "el8").plan.nevra == result.stdout.splitlines()[0]
+    assert rpm.name == result.stdout.splitlines()[0]
 
 
 def test_tags_that_differ_are_named(package: Package, checkout: Path) -> None:
