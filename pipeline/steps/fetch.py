@@ -1,7 +1,6 @@
 """The fetch step: the first source that is available, verified, and cached by its checksum."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -96,7 +95,9 @@ def _cache_entry(checksum: str, workspace: Workspace) -> Path:
 def _copy_cached(source: Source, dirs: StepDirs, report: Report) -> bool:
     """Copy an archive from the cache and verify the copy: the entry may have been altered."""
     entry = _cache_entry(source.sha256, dirs.workspace)
-    if not os.path.lexists(entry):
+    try:
+        entry.lstat()
+    except FileNotFoundError:
         return False
     if entry.is_file() and not entry.is_symlink():
         shutil.copyfile(entry, dirs.archive)
