@@ -248,7 +248,7 @@ def test_a_module_runs_what_its_imports_import(project: Path) -> None:
     assert {
         "pipeline/__init__.py",
         "pipeline/steps/check.py",
-        "pipeline/checks/__init__.py",
+        "pipeline/model/__init__.py",
         "pipeline/inspect/elf.py",
         "pipeline/smoke/trials.py",
     } <= files
