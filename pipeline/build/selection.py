@@ -2,11 +2,11 @@
 
 import platform
 from collections.abc import Iterable
-from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 from pipeline.config import load
-from pipeline.model import PLAIN, Compiler, Machine, Plan, Processor, Selection
+from pipeline.model import PLAIN, BuildRoot, Plan, Selection
 from pipeline.model.errors import RecipeError, RequestError
 from pipeline.sources import user
 
@@ -28,13 +28,33 @@ def plans(root: Path, selection: Selection) -> list[Plan]:
         raise RequestError(
             "--source is of one release", expected="one version", got=", ".join(versions)
         )
-    return [
-        _plan(root, replace(selection, version=version, dist=dist, arch=arch, flavor=flavor))
-        for version in versions
-        for dist in dists
-        for arch in _architectures(root, dist, selection)
+    # Each file is read once, and the user's source examined once, for however many plans.
+    targets = [load.build_root(root, dist) for dist in dists]
+    machines = [(one, arch) for one in targets for arch in _arches(one, targets, selection)]
+    processors = cache(partial(load.processor, root))
+    recipes = [load.recipe(root, version) for version in versions]
+    toolchain = load.checked_name("toolchain", selection.toolchain, load.toolchains(root))
+    compiler, source = load.compiler(root, toolchain), selection.source
+    user_source = user.user_source(source, versions[0], package) if source else None
+    selected = [
+        Plan(
+            package=package,
+            recipe=recipe,
+            root=target,
+            arch=arch,
+            processor=processors(target.machine[arch].processor or arch),
+            compiler=compiler,
+            flavor=package.flavor[flavor],
+            variant=flavor,
+            user_source=user_source,
+        )
+        for recipe in recipes
+        for target, arch in machines
         for flavor in flavors
     ]
+    for each in selected:
+        _check_compiler(each, root)
+    return selected
 
 
 def plan(root: Path, version: str, dist: str, arch: str, flavor: str = PLAIN) -> Plan:
@@ -70,61 +90,35 @@ def by_nevra(root: Path, name: str, version: str, release: str, arch: str) -> Pl
     )
 
 
-def _plan(root: Path, selection: Selection) -> Plan:
-    """The plan of a selection of one package. Raises an error for unusable data."""
-    version, source = selection.version, selection.source
-    package, build_root = load.package(root), load.build_root(root, selection.dist)
-    machine = build_root.machine[selection.arch]
-    processor = load.processor(root, machine.processor or selection.arch)
-    return Plan(
-        package=package,
-        recipe=load.recipe(root, version),
-        root=build_root,
-        arch=selection.arch,
-        processor=processor,
-        compiler=_compiler(root, selection, machine, processor),
-        flavor=package.flavor[selection.flavor],
-        variant=selection.flavor,
-        user_source=user.user_source(source, version, package) if source else None,
-    )
-
-
-def _compiler(root: Path, selection: Selection, machine: Machine, processor: Processor) -> Compiler:
-    """The compiler of a selection. Raises an error if it cannot compile for the machine."""
-    name = load.checked_name("toolchain", selection.toolchain, load.toolchains(root))
-    compiler = load.compiler(root, name)
-    if machine.isa not in compiler.isa:
+def _check_compiler(plan: Plan, root: Path) -> None:
+    """Raise an error if a plan's compiler cannot compile for its machine."""
+    compiler = plan.compiler
+    if plan.machine.isa not in compiler.isa:
         raise RecipeError(
-            f"toolchain {name} has no flags for {selection.dist} {selection.arch}",
-            expected=f"{machine.isa} in [isa]",
+            f"toolchain {compiler.name} has no flags for {plan.root.dist} {plan.arch}",
+            expected=f"{plan.machine.isa} in [isa]",
             got=", ".join(compiler.isa),
-            file=root / "buildroot" / "toolchains" / f"{name}.toml",
+            file=root / "buildroot" / "toolchains" / f"{compiler.name}.toml",
         )
-    if not compiler.target and processor.name != platform.machine():
+    if not compiler.target and plan.processor.name != platform.machine():
         raise RequestError(
             "the native toolchain builds for this machine only",
             expected=platform.machine(),
-            got=processor.name,
+            got=plan.processor.name,
             hint="leave out --toolchain",
         )
-    return compiler
 
 
-def _architectures(root: Path, dist: str, selection: Selection) -> list[str]:
+def _arches(target: BuildRoot, targets: Iterable[BuildRoot], selection: Selection) -> list[str]:
     """The selected architectures of a dist; where all dists are selected, those that it has."""
-    machines, arch = load.build_root(root, dist).machine, selection.arch or platform.machine()
+    arch = selection.arch or platform.machine()
     if selection.dist != EVERY or arch == EVERY:
-        return _names("arch", arch, machines)
-    build_roots = (load.build_root(root, name) for name in load.dists(root))
-    everywhere = dict.fromkeys(name for build_root in build_roots for name in build_root.machine)
-    return [name for name in _names("arch", arch, everywhere) if name in machines]
+        return _names("arch", arch, target.machine)
+    everywhere = dict.fromkeys(name for other in targets for name in other.machine)
+    return [name for name in _names("arch", arch, everywhere) if name in target.machine]
 
 
 def _names(kind: str, text: str, names: Iterable[str]) -> list[str]:
     """The names that a comma list or ``all`` stands for."""
     names = list(names)
-    if text == EVERY:
-        return names
-    return list(
-        dict.fromkeys(load.checked_name(kind, name.strip(), names) for name in text.split(","))
-    )
+    return names if text == EVERY else load.checked_names(kind, text, names)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.config import toml
-from pipeline.config.load import checked_name
+from pipeline.config.load import checked_names
 from pipeline.model import Selection
 
 
@@ -66,6 +66,6 @@ def requested(request: Request) -> Settings:
     changes |= {name: number for name, number in numbers.items() if number}
     if request.loads:
         loads = {item.name: item for item in settings.load}
-        names = [checked_name("load", name.strip(), loads) for name in request.loads.split(",")]
-        changes["load"] = tuple(loads[name] for name in dict.fromkeys(names))
+        names = checked_names("load", request.loads, loads)
+        changes["load"] = tuple(loads[name] for name in names)
     return replace(settings, **changes)

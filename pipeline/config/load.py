@@ -50,6 +50,13 @@ def checked_name(kind: str, name: str, names: Iterable[str]) -> str:
     )
 
 
+def checked_names(kind: str, text: str, names: Iterable[str]) -> list[str]:
+    """The names of a comma list, each once. Raises RequestError for one not in ``names``."""
+    names = list(names)
+    parts = (checked_name(kind, part.strip(), names) for part in text.split(","))
+    return list(dict.fromkeys(parts))
+
+
 def package(root: Path) -> Package:
     """What all releases share."""
     return load(root / "recipes" / "package.toml", Package, validation.of_package)

@@ -1,14 +1,17 @@
 """What the user selects, as plans."""
 
 import platform
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from pipeline.build import selection
 from pipeline.config import load
 from pipeline.model import Selection
 from pipeline.model.errors import PackagingError, RecipeError, RequestError
+from pipeline.sources import user
 from tests.unit import release
 
 
@@ -34,6 +37,17 @@ def test_lists_are_multiplied(project: Path) -> None:
     assert ["2.0.9 el8", "2.0.9 el7", "2.0.6 el8", "2.0.6 el7"] == [
         f"{plan.recipe.version} {plan.root.dist}" for plan in plans
     ]
+
+
+def test_a_file_is_read_once(project: Path, mocker: MockerFixture) -> None:
+    """However many plans need it; build roots are validated with processors, each with its own."""
+    read = mocker.spy(Path, "read_text")
+
+    selection.plans(project, selection.ALL)
+
+    files = Counter(call.args[0] for call in read.call_args_list)
+    counts = {count for file, count in files.items() if file.parent.name != "processors"}
+    assert {1} == counts
 
 
 def test_all_is_all_there_is(project: Path) -> None:
@@ -181,14 +195,16 @@ def test_source_is_of_one_release(project: Path, tmp_path: Path) -> None:
     assert "2.0.6, 2.0.9" == caught.value.got
 
 
-def test_source_goes_into_every_plan(project: Path, tmp_path: Path) -> None:
-    """One source may be packaged for several dists."""
+def test_source_goes_into_every_plan(project: Path, tmp_path: Path, mocker: MockerFixture) -> None:
+    """One source may be packaged for several dists; it is examined once."""
     release.unfold(tmp_path)
+    examine = mocker.spy(user, "user_source")
     plans = selection.plans(
         project, Selection(version="2.0.6", dist="el7,el8", source=str(tmp_path))
     )
 
     assert [str(tmp_path)] * 2 == [plan.user_source.location for plan in plans if plan.user_source]
+    assert 1 == examine.call_count
 
 
 def test_source_that_is_not_there(project: Path, tmp_path: Path) -> None:
