@@ -60,8 +60,8 @@ def _measure(packages: Selection, measured: MeasuredCheckout) -> Iterator[str]:
                 memory = max(memory, sum(sizes))
     wall, cpu, cores = time.monotonic() - began, _processor_time() - before, process.cores()
     if build.returncode != 0:
-        lines = log.read_text(errors="replace").splitlines()[-process.LAST_LINES :]
-        raise CompileError("the packages cannot be measured", detail="\n".join(lines))
+        lines = process.last_lines(log.read_text(errors="replace"))
+        raise CompileError("the packages cannot be measured", detail=lines)
     count = len(list(place.dist.rglob("*.rpm")))
     # The ideal: each core works all the time.
     numbers = [f"{wall:.1f}", f"{cpu:.1f}", str(cores), f"{wall * cores / cpu:.3f}"]

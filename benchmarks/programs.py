@@ -109,7 +109,7 @@ def measure(
         raise CompareError(
             f"{Path(argv[0]).name} cannot be measured" + (f" on {library}" if library else ""),
             got=f"exit code {numbers[3]}" if numbers else "no end within the time",
-            detail="\n".join((output + errors).splitlines()[-process.LAST_LINES :]),
+            detail=process.last_lines(output + errors),
         )
     wall, cpu, resident = map(int, numbers[:3])
     return Usage(wall / 1e9, cpu / 1e6, resident, output)

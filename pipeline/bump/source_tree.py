@@ -43,7 +43,7 @@ def read(folder: Path, version: str, stem: str) -> Tree:
     """
     major, minor, *_ = version.split(".")
     number, config = unpack.versions(folder)
-    numbers = _NAMES.search(_text(folder / _CMAKE))
+    numbers = _NAMES.search(unpack.text(folder / _CMAKE))
     library = "VERSION {} SOVERSION {}".format(*numbers.groups()) if numbers else ""
     library = Template(library).safe_substitute(
         mi_version=f"{major}.{minor}", mi_version_major=major
@@ -66,8 +66,8 @@ def read(folder: Path, version: str, stem: str) -> Tree:
 
 def cmake_and_licence(folder: Path) -> tuple[str, str]:
     """The version of cmake that a tree needs at least, and its licence."""
-    minimum = _MINIMUM.search(_text(folder / _CMAKE))
-    return minimum[1] if minimum else "0", _text(folder / _LICENCE)
+    minimum = _MINIMUM.search(unpack.text(folder / _CMAKE))
+    return minimum[1] if minimum else "0", unpack.text(folder / _LICENCE)
 
 
 def commit_of(archive: Path) -> tuple[str, datetime | None]:
@@ -89,7 +89,3 @@ def _numbers(version: str) -> set[str]:
     major, minor, patch = (*parts, 0, 0)[:3]
     factors = ((100, 10), (1000, 100), (10000, 100))
     return {str(major * first + minor * second + patch) for first, second in factors}
-
-
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""

@@ -12,6 +12,7 @@ from pipeline.config import load
 from pipeline.model import Package
 from pipeline.model.errors import BumpError, FetchError, RequestError
 from pipeline.system import process
+from pipeline.system.download import download
 from pipeline.system.report import Report, without_password
 
 # Tags of one page, and pages that are read at most.
@@ -68,9 +69,6 @@ def newest(name: str, released: Iterable[str]) -> str:
 
 
 def _of_host(package: Package, report: Report) -> Iterator[str]:
-    # Its library takes time to load, and a bump from a repository has no use for it.
-    from pipeline.system.download import download
-
     with TemporaryDirectory(prefix="mimalloc-tags-") as folder:
         for page in range(1, PAGES + 1):
             url = package.upstream.tags.format(count=COUNT, page=page)

@@ -176,8 +176,7 @@ def attack(server: Server, load: Load, seconds: int) -> tuple[Answers, list[Size
 
 
 def _last_lines(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(lines[-process.LAST_LINES :])
+    return process.last_lines(log.read_text(encoding="utf-8", errors="replace"))
 
 
 def create_content(folder: Path) -> None:

@@ -133,7 +133,7 @@ class Plan:
 
     @property
     def label(self) -> str:
-        """The plan's name in messages and lock files."""
+        """The plan's name in messages."""
         words = (self.recipe.version, self.root.dist, self.arch)
         return " ".join(words if self.variant == PLAIN else (*words, self.variant))
 

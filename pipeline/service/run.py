@@ -17,7 +17,7 @@ from pipeline.artifact import placement
 from pipeline.build import selection
 from pipeline.config.allocators import ALLOCATORS
 from pipeline.inspect import payload
-from pipeline.inspect.symbols import MALFORMED
+from pipeline.inspect.symbols import MALFORMED, sections
 from pipeline.model import Selection
 from pipeline.model.errors import HostError, RequestError, RunError
 from pipeline.smoke import preload
@@ -127,15 +127,14 @@ def _contents(file: Path, elf: ELFFile) -> Iterator[str]:
         yield f"{file} is statically linked: it has no loader that could preload anything"
         return
     defined = set[str]()
-    for section in elf.iter_sections():
-        if isinstance(section, SymbolTableSection):
-            defined |= {
-                symbol.name
-                for symbol in section.iter_symbols()
-                if symbol["st_shndx"] != "SHN_UNDEF" and symbol["st_info"]["type"] == "STT_FUNC"
-            }
-        tags = section.iter_tags("DT_NEEDED") if isinstance(section, DynamicSection) else ()
-        for name in (str(getattr(tag, "needed", "")) for tag in tags):
+    for table in sections(elf, SymbolTableSection):
+        defined |= {
+            symbol.name
+            for symbol in table.iter_symbols()
+            if symbol["st_shndx"] != "SHN_UNDEF" and symbol["st_info"]["type"] == "STT_FUNC"
+        }
+    for dynamic in sections(elf, DynamicSection):
+        for name in (str(getattr(tag, "needed", "")) for tag in dynamic.iter_tags("DT_NEEDED")):
             if ALLOCATORS.match(name):
                 yield f"{file} needs the allocator {name}: a preload replaces it"
     if defined >= _ENTRY_POINTS:

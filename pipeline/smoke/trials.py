@@ -67,8 +67,8 @@ def attempt(name: str, command: list[str], folder: Path, message: str = "") -> T
     """Run a program in ``folder``; it passes if it exits with 0 and prints the message."""
     code, output, errors = process.attempt(command, cwd=folder, timeout=TIMEOUT)
     # The last lines of a probe, the counts, are on its output: they stay last.
-    lines = (errors + output).splitlines()
+    printed = errors + output
     faults = [f"exit code {code}"] if code else []
-    if message and not any(line.endswith(message) for line in lines):
+    if message and not any(line.endswith(message) for line in printed.splitlines()):
         faults.append(f"it does not print `{message}`")
-    return Trial(name, not faults, "\n".join([*lines[-process.LAST_LINES :], *faults]).strip())
+    return Trial(name, not faults, "\n".join([process.last_lines(printed), *faults]).strip())

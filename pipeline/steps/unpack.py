@@ -132,11 +132,13 @@ def versions(tree: Path) -> tuple[str, str]:
 
     Each is empty where the release does not have it.
     """
-    header, config = (
-        file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-        for file in (tree / HEADER, tree / CONFIG)
-    )
+    header, config = text(tree / HEADER), text(tree / CONFIG)
     number = re.search(r"#define\s+MI_MALLOC_VERSION\s+(\d+)", header)
     names = ("major", "minor", "patch")
     parts = [re.search(rf"mi_version_{name}\s+(\d+)", config) for name in names]
     return number[1] if number else "", ".".join(part[1] for part in parts if part)
+
+
+def text(file: Path) -> str:
+    """The text of a file of a release, empty where the release does not have it."""
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""

@@ -89,7 +89,7 @@ def read(
     code, output, errors = attempt(argv, cwd=cwd, env=env)
     if code != 0:
         error.got = _ending(argv, code)
-        error.detail = "\n".join(errors.splitlines()[-LAST_LINES:])
+        error.detail = last_lines(errors)
         raise error
     return output
 
@@ -152,6 +152,11 @@ def foreground(argv: Argv, more: Variables) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     return 128 - child.returncode if child.returncode < 0 else child.returncode
+
+
+def last_lines(output: str) -> str:
+    """What an error message shows of a program's output."""
+    return "\n".join(output.splitlines()[-LAST_LINES:])
 
 
 def _opened(argv: Argv, log: Path) -> IO[bytes]:

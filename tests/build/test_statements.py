@@ -59,6 +59,15 @@ def checksums(files: list[Table]) -> dict[str, str]:
     return {file["name"]: file["hashes"][0]["content"] for file in files}
 
 
+def valid_documents(rpm: Path) -> tuple[Table, Table]:
+    """The statement and the bill of a package, each valid, and true of the package."""
+    content, bill = read_statement(rpm), read_bill(rpm)
+    VALIDATOR.validate(content)
+    assert "" == validation_error(bill)
+    assert statement.matches(rpm)
+    return content, bill
+
+
 def packaged_files(rpm: Path) -> dict[str, str]:
     """The checksums of the regular files in an RPM by name."""
     query = ["rpm", "-qp", "--nosignature", "--qf", "[%{FILENAMES} %{FILEDIGESTS}\n]", str(rpm)]
@@ -199,11 +208,8 @@ def test_a_sub_package_has_a_statement_and_a_bill(package: Package) -> None:
     built = package("3.4.3", "el8")
     assert built.plan.subpackage
     rpm = built.rpm.with_name(built.plan.subpackage.file_name)
-    content, bill = read_statement(rpm), read_bill(rpm)
+    content, bill = valid_documents(rpm)
 
-    VALIDATOR.validate(content)
-    assert "" == validation_error(bill)
-    assert statement.matches(rpm)
     definition = content["predicate"]["buildDefinition"]
     assert "noarch" == definition["externalParameters"]["arch"]
     assert "compiler" not in definition["internalParameters"]
@@ -217,11 +223,8 @@ def test_a_source_package_has_a_statement_and_a_bill(package: Package) -> None:
     package("2.0.9", "el8")
     plan = selection.plan(ROOT, "2.0.9", "el8", ARCH)
     rpm = make.step(plan, workspace.locate(ROOT), Report(), "srpm")
-    content, bill = read_statement(rpm), read_bill(rpm)
+    content, bill = valid_documents(rpm)
 
-    VALIDATOR.validate(content)
-    assert "" == validation_error(bill)
-    assert statement.matches(rpm)
     definition = content["predicate"]["buildDefinition"]
     assert "src" == definition["externalParameters"]["arch"]
     assert "compiler" not in definition["internalParameters"]
