@@ -22,18 +22,6 @@ exit 0
 """
 
 
-@pytest.fixture
-def part(tmp_path: Path) -> Path:
-    """Where the archive goes."""
-    return tmp_path / "part"
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    """The log of the step."""
-    return tmp_path / "log"
-
-
 def _obtain(part: Path, log: Path, request: str = "mimalloc=2.0.9+ds-2") -> None:
     pinned.obtain(Source("0", debian=request), part, limit=1 << 20, report=Report(), log=log)
 

@@ -17,12 +17,6 @@ FILE = "cmeel_mimalloc-3.4.3.tar.gz"
 PAGE = Answer(f'<a href="../../{FILE}">{FILE}</a>'.encode(), headers={"Content-Type": "text/html"})
 
 
-@pytest.fixture
-def part(tmp_path: Path) -> Path:
-    """Where the archive goes."""
-    return tmp_path / "part"
-
-
 def _obtain(part: Path, requirement: str = REQUIREMENT) -> None:
     log = part.with_name("log")
     pinned.obtain(Source("0", sdist=requirement), part, limit=1 << 20, report=Report(), log=log)

@@ -17,18 +17,6 @@ from tests.unit.server import Answer, Server
 LIMIT = 1 << 20
 
 
-@pytest.fixture
-def part(tmp_path: Path) -> Path:
-    """Where the archive goes."""
-    return tmp_path / "part"
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    """The log of the step."""
-    return tmp_path / "log"
-
-
 def _git(folder: Path, *arguments: str) -> str:
     author = ("-c", "user.name=x", "-c", "user.email=x@x.invalid", "-c", "init.defaultBranch=main")
     result = subprocess.run(
