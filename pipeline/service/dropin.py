@@ -9,9 +9,9 @@ from pipeline.model.errors import RequestError
 from pipeline.system.report import Report
 from pipeline.toolchain import spec
 
-# systemd.unit(5): the other types of units, and the characters of their names.
+# systemd.unit(5): the other types of units, and the characters of their names, 255 with the type.
 _OTHERS = ".socket .device .mount .automount .swap .target .path .timer .slice .scope"
-_NAME = re.compile(r"(?!@)[A-Za-z0-9:_.\\@-]+")
+_NAME = re.compile(r"(?!@)[A-Za-z0-9:_.\\@-]{1,247}")
 
 
 def run(root: Path, unit: str, selected: Selection) -> None:

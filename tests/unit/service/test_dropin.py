@@ -25,6 +25,7 @@ from pipeline.service import dropin
         ("foo@bar.service", "foo@bar.service"),
         ("foo@1.2", "foo@1.2.service"),
         (r"a\x20b:_-", r"a\x20b:_-.service"),
+        ("a" * 247, "a" * 247 + ".service"),
     ],
 )
 def test_a_unit_has_the_name_that_systemctl_gives_it(unit: str, name: str) -> None:
@@ -33,7 +34,7 @@ def test_a_unit_has_the_name_that_systemctl_gives_it(unit: str, name: str) -> No
 
 
 @pytest.mark.parametrize(
-    "unit", ["", ".service", "@bar", "@.service", "a/b", "a b.service", "ä", "a\n"]
+    "unit", ["", ".service", "@bar", "@.service", "a/b", "a b.service", "ä", "a\n", "a" * 248]
 )
 def test_what_is_no_name_of_a_unit_is_refused(unit: str) -> None:
     """systemd takes none of these; it would escape some of them first."""
