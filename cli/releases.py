@@ -12,8 +12,8 @@ from pipeline.model import Options
         "line": "pin the newest release of a line, such as v2",
         "list": "show which releases are newer than what is pinned",
         "source": "git repository or upstream's tarball to take the release from",
-        "accept": "what may change: a comma list of soname, files, licence, cmake, libraries, "
-        "source, tag",
+        "accept": "what may change: a comma list of soname, files, licence, cmake, options, "
+        "libraries, source, tag",
         "draft": "a recipe to begin with, instead of the nearest release's",
         "released": "time of the tagged commit, where the source has none",
         "dry-run": "show the plan, and write nothing",

@@ -29,6 +29,8 @@ FOLLOWS = {
     "there if it is another licence",
     "cmake": "source packages need a newer cmake: where a dist has none, mock, COPR and "
     "`rpmbuild --rebuild` fail",
+    "options": "the library is compiled in another way: where the old default is better, set it in "
+    "[cmake] of the draft",
     "libraries": "a program on the library does not start where these are missing: rpm installs "
     "them, or refuses the update where no repository has them",
     "source": "the tree is not confirmed by upstream, or those who package it have different "
@@ -57,8 +59,13 @@ def names(text: str) -> frozenset[str]:
     return accepted
 
 
-def refuse(version: str, changes: Collection[Change], accepted: Collection[str]) -> None:
-    """Raise BumpError for the changes that are not accepted, with what follows from each."""
+def refuse(
+    version: str, changes: Collection[Change], accepted: Collection[str], command: str
+) -> None:
+    """Raise BumpError for the changes that are not accepted, with what follows from each.
+
+    ``command`` is the command line without ``--accept``.
+    """
     refused = [change for change in changes if change.name not in accepted]
     if not refused:
         return
@@ -73,7 +80,7 @@ def refuse(version: str, changes: Collection[Change], accepted: Collection[str])
         f"mimalloc {version} has changes that are not accepted: "
         + ", ".join(change.name for change in refused),
         detail="\n".join(lines),
-        hint=f"the same command with --accept {','.join(filter(needed.__contains__, FOLLOWS))}, "
+        hint=f"{command} --accept {','.join(filter(needed.__contains__, FOLLOWS))}\n"
         "if you want them",
     )
 

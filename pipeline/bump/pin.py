@@ -1,10 +1,12 @@
 """Pin a release, or raise the release number of a pinned one, once all packages are tried."""
 
+import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.bump import (
     changes,
+    decisions,
     documents,
     inspection,
     patches,
@@ -48,6 +50,17 @@ class Request:
     number: int = 0
     reason: str = ""
     options: Options = field(default_factory=Options)
+
+    def command(self, version: str, **others: str) -> str:
+        """The command line that pins this version, with ``others`` in place of some flags."""
+        names = ("source", "accept", "draft", "released")
+        flags = {"version": version, **{name: getattr(self, name) for name in names}, **others}
+        flags["jobs"] = str(self.options.jobs or "")
+        words = [word for name, value in flags.items() if value for word in (f"--{name}", value)]
+        switches = {"--force": self.force, "--offline": self.options.offline}
+        return shlex.join(
+            ["invoke", "bump", *words, *(name for name, on in switches.items() if on)]
+        )
 
 
 def run(root: Path, request: Request) -> None:
@@ -102,13 +115,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> None:
     report.line(f"mimalloc {version} {'is' if pinned else 'is not'} pinned")
     if pinned and not request.force:
         if request.source:
-            release = _inspect(scratch, request, version)
-            if moved := inspection.difference(release, load.recipe(scratch.root, version)):
-                raise BumpError(
-                    f"the tag of mimalloc {version} has moved, or this is not what it was put on",
-                    detail=moved,
-                    hint="ask upstream; --force --accept tag pins this source",
-                )
+            _refuse_moved_tag(scratch, request)
         report.line("nothing to do")
         return
     other = recipe_writer.nearest(version, versions)
@@ -117,21 +124,39 @@ def _bump(scratch: ScratchCheckout, request: Request) -> None:
     base = version if pinned else other
     release = _inspect(scratch, request, base)
     text = _draft(scratch, request, base, release)
+    comparison = decisions.compare(scratch, other, release.tree.options, text)
+    report.line("  then        patches, manifests, packages, checks, smoke, README, CHANGELOG")
     if request.dry_run:
         report.line("nothing was written")
         return
     draft = scratch.root.with_name(f"{version}.toml")
     place_text(text, draft)
     scratch.recipe.write_text(text, encoding="utf-8")
+    command = request.command(version, draft=str(draft))
+    decisions.refuse(scratch, comparison, draft, command)
+    changes.refuse(
+        *(version, decisions.changes(comparison), changes.names(request.accept)),
+        request.command(version, draft=str(draft), accept=""),
+    )
+    decisions.write(scratch, release.tree.options)
     scratch = replace(scratch, source=str(release.archive))
     try:
         _try_and_place(scratch, request, release, base, other)
     except _RECIPE_ERRORS as problem:
-        problem.hint = (
-            f"correct {draft}, then\n"
-            f"invoke bump --version {version} --draft {draft} and the other flags"
-        )
+        problem.hint = f"correct {draft}, then\n{command}"
         raise
+
+
+def _refuse_moved_tag(scratch: ScratchCheckout, request: Request) -> None:
+    """Raise BumpError where ``--source`` is not what is pinned."""
+    version = scratch.version
+    release = _inspect(scratch, request, version)
+    if moved := inspection.difference(release, load.recipe(scratch.root, version)):
+        raise BumpError(
+            f"the tag of mimalloc {version} has moved, or this is not what it was put on",
+            detail=moved,
+            hint="ask upstream; --force --accept tag pins this source",
+        )
 
 
 def _inspect(scratch: ScratchCheckout, request: Request, base: str) -> Release:
@@ -150,9 +175,6 @@ def _draft(scratch: ScratchCheckout, request: Request, base: str, release: Relea
     scratch.report.line(f"  recipe      as {file.name}, with these differences")
     for line in recipe_writer.difference(file, text):
         scratch.report.line(f"    {line}")
-    scratch.report.line(
-        "  then        patches, manifests, packages, checks, smoke, README, CHANGELOG"
-    )
     return text
 
 
@@ -171,7 +193,8 @@ def _try_and_place(
         *inspection.changes(release, former),
         *changes.with_other(scratch, other, plans, request.source),
     ]
-    changes.refuse(version, differences, changes.names(request.accept))
+    accepted = changes.names(request.accept)
+    changes.refuse(version, differences, accepted, request.command(version, accept=""))
     report.line("packages")
     trial_build.every_package(scratch)
     report.line("documents")

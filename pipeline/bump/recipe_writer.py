@@ -86,6 +86,11 @@ def with_entry(text: str, release: int, day: str, reason: str) -> str:
     return f"{before}{block.strip()}\n\n{mark}{after}"
 
 
+def cmake(text: str) -> list[str]:
+    """The names that the ``[cmake]`` table of a recipe sets."""
+    return list(tomlkit.parse(text).get("cmake", ()))
+
+
 def difference(base: Path, text: str) -> list[str]:
     """The lines of a recipe that are not those of the one it was made from."""
     lines = difflib.ndiff(_read(base).splitlines(), text.splitlines())

@@ -2,11 +2,14 @@
 
 import re
 import tarfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
+from pipeline.bump import cmake_options
+from pipeline.bump.cmake_options import Option
 from pipeline.model import Package
 from pipeline.model.errors import VerifyError
 from pipeline.steps import unpack
@@ -21,12 +24,13 @@ _CMAKE, _LICENCE = "CMakeLists.txt", "LICENSE"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The facts that a recipe takes from the unpacked tree of a release."""
+    """The facts that a recipe takes from the unpacked tree of a release, and its cmake options."""
 
     identity: str
     mi_version: int
     soname: str
     library: str
+    options: Mapping[str, Option] = field(default_factory=dict)
 
 
 def extract(archive: Path, folder: Path, package: Package) -> str:
@@ -43,7 +47,8 @@ def read(folder: Path, version: str, stem: str) -> Tree:
     """
     major, minor, *_ = version.split(".")
     number, config = unpack.versions(folder)
-    numbers = _NAMES.search(unpack.text(folder / _CMAKE))
+    cmake = unpack.text(folder / _CMAKE)
+    numbers = _NAMES.search(cmake)
     library = "VERSION {} SOVERSION {}".format(*numbers.groups()) if numbers else ""
     library = Template(library).safe_substitute(
         mi_version=f"{major}.{minor}", mi_version_major=major
@@ -61,7 +66,8 @@ def read(folder: Path, version: str, stem: str) -> Tree:
                 file=folder / file,
                 hint="leave this release out, and ask upstream what it is: invoke bump --list",
             )
-    return Tree(identity_of(folder), int(number), f"{stem}.{major}", f"{stem}.{major}.{minor}")
+    names = (f"{stem}.{major}", f"{stem}.{major}.{minor}")
+    return Tree(identity_of(folder), int(number), *names, cmake_options.read(cmake))
 
 
 def cmake_and_licence(folder: Path) -> tuple[str, str]:

@@ -199,6 +199,7 @@ class Package:
     ``summary`` and ``description`` may contain ``{name}`` and ``{version}``, ``platform``
     ``{arch}``. ``identity`` lists the files and the folders (with a final slash) of a release that
     a build reads; nothing else is unpacked. ``overrides`` are symbols that the library must define.
+    ``options`` are options of cmake that are left at upstream's default, and why.
     """
 
     name: str
@@ -224,6 +225,7 @@ class Package:
     cmake: Mapping[str, str]
     macros: Mapping[str, str]
     flavor: Mapping[str, Flavor]
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def libraries(self) -> PurePosixPath:

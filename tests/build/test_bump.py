@@ -149,6 +149,8 @@ def test_a_release_is_pinned_as_we_have_pinned_it(checkout: Path, bump: Bump) ->
     for file in (checkout / "recipes" / "manifests").glob(f"{NEWEST}.*"):
         assert (ROOT / file.relative_to(checkout)).read_text() == file.read_text()
     assert 2 == len(list((checkout / "recipes" / "manifests").glob(f"{NEWEST}.*")))
+    options = Path("recipes", "options", f"{NEWEST}.txt")
+    assert (ROOT / options).read_text() == (checkout / options).read_text()
     assert (ROOT / "README.md").read_text() == (checkout / "README.md").read_text()
     name = Path("recipes") / f"{NEWEST}.toml"
     ours, theirs = (_comparable((where / name).read_text()) for where in (ROOT, checkout))

@@ -78,12 +78,12 @@ def test_the_message_about_a_change_has_its_effect_on_users(name: str) -> None:
     """And the flag that accepts it; with the flag nothing is raised."""
     change = Change(name, "one\ntwo")
     with pytest.raises(BumpError) as caught:
-        changes.refuse("2.4.1", [change], ())
+        changes.refuse("2.4.1", [change], (), "invoke bump --version 2.4.1")
 
     detail = " ".join(caught.value.detail.split())
     assert f"{name}: one two so: {changes.FOLLOWS[name]}" == detail
-    assert f"--accept {name}," in caught.value.hint
-    changes.refuse("2.4.1", [change], {name})
+    assert f"invoke bump --version 2.4.1 --accept {name}\n" in caught.value.hint
+    changes.refuse("2.4.1", [change], {name}, "")
 
 
 def test_unknown_accepted_names_are_refused() -> None:

@@ -37,6 +37,7 @@ HEADINGS = [
 FILES = [
     *("CHANGELOG.md", "README.md"),
     *(f"recipes/manifests/{NEW}.el{n}{flavor}.txt" for n in (7, 8) for flavor in (".secure", "")),
+    f"recipes/options/{NEW}.txt",
     f"recipes/{NEW}.toml",
 ]
 
@@ -159,7 +160,12 @@ def test_killed_while_files_are_placed_the_same_command_completes_it(
 
 @pytest.mark.parametrize("failing", ["write_manifests", "every_package"])
 def test_a_failure_leaves_nothing(
-    root: Path, bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch, failing: str
+    root: Path,
+    repository: Path,
+    bump: Bump,
+    status: Status,
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str,
 ) -> None:
     """The message has the file to correct, and the command to try next."""
 
@@ -172,7 +178,9 @@ def test_a_failure_leaves_nothing(
 
     assert "" == status()
     draft = root / "work" / "v1" / "bump" / NEW / f"{NEW}.toml"
-    assert f"--draft {draft}" in caught.value.hint
+    assert f"invoke bump --version {NEW} --source {repository} --draft {draft} --offline" in (
+        caught.value.hint
+    )
     assert draft.is_file()
 
 
@@ -214,7 +222,7 @@ def test_a_change_stops_it_until_it_is_accepted(
         with pytest.raises(BumpError) as caught:
             bump(accept=accepted)
         assert "" == status()
-    assert "--accept files,licence,cmake" in caught.value.hint
+    assert "--offline --accept files,licence,cmake\n" in caught.value.hint
     bump(accept="files,cmake")
 
     assert _is_complete(root)
