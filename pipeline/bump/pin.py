@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.bump import (
     changes,
+    conformance,
     decisions,
     documents,
     inspection,
@@ -196,7 +197,12 @@ def _try_and_place(
     accepted = changes.names(request.accept)
     changes.refuse(version, differences, accepted, request.command(version, accept=""))
     report.line("packages")
-    trial_build.every_package(scratch)
+    try:
+        trial_build.every_package(scratch)
+    except errors.CheckError:
+        _compare_conformance(scratch, other)
+        raise
+    _compare_conformance(scratch, other)
     report.line("documents")
     documents.add_row(scratch.root, load.recipe(scratch.root, version), base)
     if not former:
@@ -204,3 +210,15 @@ def _try_and_place(
         entry += "".join(f"; without {patch.file}, as its fault is gone" for patch in dropped)
         documents.add_entry(scratch.root, "Added", f"{entry}.")
     place_files(scratch)
+
+
+def _compare_conformance(scratch: ScratchCheckout, other: str) -> None:
+    """Print which rules of conformance the packages violate, and those of ``other`` do not."""
+    file = scratch.recipe.with_name(f"{other}.toml")
+    old, accepted = (
+        recipe_writer.accepted(recipe.read_text(encoding="utf-8"))
+        for recipe in (file, scratch.recipe)
+    )
+    new = conformance.violations(trial_build.check_logs(scratch))
+    for line in conformance.comparison(old, new, accepted):
+        scratch.report.line(f"  conformance, {other} -> {scratch.version}: {line}")

@@ -91,6 +91,11 @@ def cmake(text: str) -> list[str]:
     return list(tomlkit.parse(text).get("cmake", ()))
 
 
+def accepted(text: str) -> frozenset[str]:
+    """The rules of conformance that the release of a recipe may violate."""
+    return frozenset(str(table["rule"]) for table in tomlkit.parse(text).get("accepted", ()))
+
+
 def difference(base: Path, text: str) -> list[str]:
     """The lines of a recipe that are not those of the one it was made from."""
     lines = difflib.ndiff(_read(base).splitlines(), text.splitlines())

@@ -93,6 +93,12 @@ def every_package(scratch: ScratchCheckout) -> None:
         scratch.report.line(f"  {plan.nevra:<50} {names}")
 
 
+def check_logs(scratch: ScratchCheckout) -> list[str]:
+    """The logs of the check of every package that has come so far."""
+    logs = (make.step_dirs(plan, scratch.workspace).log("check") for plan in scratch.plans())
+    return [log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file()]
+
+
 def stage_other(version: str, scratch: ScratchCheckout, source: str) -> list[Plan]:
     """Stage another release for each dist; returns its plans, or none where it cannot be built.
 

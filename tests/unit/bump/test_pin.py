@@ -184,6 +184,27 @@ def test_a_failure_leaves_nothing(
     assert draft.is_file()
 
 
+def test_conformance_is_compared(
+    bump: Bump, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the check of a package fails because of it."""
+
+    def fail(*_: object) -> None:
+        raise CheckError("a finding")
+
+    log = "conformance: zero-size calls 9 violations 2\n"
+    monkeypatch.setattr(trial_build, "check_logs", lambda _: [log])
+    every_package = trial_build.every_package
+    monkeypatch.setattr(trial_build, "every_package", fail)
+    with pytest.raises(CheckError):
+        bump()
+    monkeypatch.setattr(trial_build, "every_package", every_package)
+    bump()
+
+    line = f"  conformance, {OLD} -> {NEW}: newly violated: zero-size; correct with a patch"
+    assert 2 == capsys.readouterr().out.count(line)
+
+
 def test_an_error_that_no_recipe_resolves_keeps_its_hint(
     bump: Bump, status: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:

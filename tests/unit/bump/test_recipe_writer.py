@@ -76,6 +76,19 @@ def test_keys_of_one_release_only_are_not_carried(project: Path) -> None:
     assert "Return aligned blocks" in text
 
 
+def test_accepted_violations_are_carried(project: Path, tmp_path: Path) -> None:
+    """A new release begins with those of the nearest one, reasons and comments included."""
+    file, entry = tmp_path / "base.toml", '[[accepted]]\nrule = "errno"\nwhy  = "# 1"    # mine\n'
+    text = (project / "recipes" / "3.2.8.toml").read_text()
+    file.write_text(text.replace("[[changelog]]", f"{entry}\n[[changelog]]"))
+    recipe = load.recipe(project, "3.4.3")
+    drafted = recipe_writer.recipe(file, "3.4.3", _release(recipe), "2026-01-01")
+
+    assert entry in drafted
+    assert {"errno"} == recipe_writer.accepted(drafted)
+    assert frozenset() == recipe_writer.accepted(text)
+
+
 def test_the_recipe_of_the_release_itself_stays_what_it_is(project: Path) -> None:
     """Nothing changes where the facts are the same."""
     for version in load.versions(project):
