@@ -47,6 +47,14 @@ def of_recipe(recipe: Recipe, version: str) -> Iterator[str]:
     for patch in recipe.patch:
         if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.patch", patch.file):
             yield f"patch: expected NNNN-slug.patch, got {patch.file!r}"
+    accepted = [(item.rule, item.flavor) for item in recipe.accepted]
+    for rule, flavor in sorted(set(accepted)):
+        if not re.fullmatch(r"[a-z]+(-[a-z]+)*", rule):
+            yield f"accepted: expected the name of a rule, such as zero-size, got {rule!r}"
+        # Without a flavor it holds for all of them.
+        if accepted.count((rule, flavor)) > 1 or (flavor and (rule, "") in accepted):
+            yield f"accepted: {rule} more than once"
+    yield from (f"accepted: {item.rule}: why is empty" for item in recipe.accepted if not item.why)
     releases = [change.release for change in recipe.changelog]
     if not releases or releases != sorted(set(releases), reverse=True):
         yield f"changelog: expected the newest release first, each once, got {releases}"

@@ -11,4 +11,14 @@ from pipeline.model.plan import (
     Selection,
     UserSource,
 )
-from pipeline.model.recipe import Flavor, Limits, Package, Patch, Recipe, Signing, Source, holds
+from pipeline.model.recipe import (
+    Accepted,
+    Flavor,
+    Limits,
+    Package,
+    Patch,
+    Recipe,
+    Signing,
+    Source,
+    holds,
+)

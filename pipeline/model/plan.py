@@ -143,6 +143,12 @@ class Plan:
         return self._flavored(self.recipe.soname)
 
     @property
+    def accepted(self) -> tuple[str, ...]:
+        """The rules of the conformance probe that the library may violate, and must."""
+        flavors = ("", self.variant)
+        return tuple(item.rule for item in self.recipe.accepted if item.flavor in flavors)
+
+    @property
     def options(self) -> Mapping[str, str]:
         """The -D options of cmake for every compiler: ``NAME`` or ``NAME:TYPE`` to value."""
         return {

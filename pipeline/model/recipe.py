@@ -41,13 +41,26 @@ class Source:
 class Patch:
     """A patch of ours: a file below ``patches/<version>/``, its checksum, and its reason.
 
-    ``test`` is the trial that fails without it, if there is one.
+    ``test`` is the trial that fails without it, if there is one; ``conformance: <rule>`` is one
+    rule of a trial.
     """
 
     file: str
     sha256: str
     why: str
     test: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A rule of the conformance probe that a release violates by design, and why that stays so.
+
+    ``flavor`` is the only one that violates it; empty for all.
+    """
+
+    rule: str
+    why: str
+    flavor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,7 @@ class Recipe:
     unmarked: tuple[str, ...] = ()
     cmake: Mapping[str, str] = field(default_factory=dict)
     patch: tuple[Patch, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
 
     @property
     def release(self) -> int:

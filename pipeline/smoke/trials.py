@@ -1,11 +1,15 @@
 """Probes, small C programs, compiled as a package was compiled, and tried on its files."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
 from pipeline.model.errors import SmokeError
+from pipeline.smoke import conformance
+from pipeline.smoke.conformance import Outcome
 from pipeline.system import process
 from pipeline.system.workspace import StepDirs, Workspace
 from pipeline.toolchain import compiler, emulator
@@ -15,47 +19,97 @@ PROBES = Path(__file__).with_name("probes")
 # Seconds after which a trial has failed; each takes about one.
 TIMEOUT = 120.0
 
-# The trials that every package must have passed.
-NAMES = ("aligned", "archive", "object")
+# The trials that every package must have passed; `conformance` adds one for each of its rules.
+NAMES = ("aligned", "archive", "object", "conformance", "first-call")
 
 
 def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
-    """Try aligned blocks on the unpacked library, and link with the archive and the object."""
-    libraries = payload.place(dirs.unpacked, plan.package.libraries)
+    """Try the unpacked library, preloaded, and what programs link with: archive and object."""
     objects = payload.place(dirs.unpacked, plan.objects)
-    runner, folder, log = emulator.runner(plan), dirs.folder("check"), dirs.log("check")
+    files = {"archive": objects / f"lib{plan.base}.a", "object": objects / f"{plan.base}.o"}
+    # The aligned blocks take longest; meanwhile the others are compiled and run.
+    with ThreadPoolExecutor(2) as pool:
+        preloaded = pool.submit(_preloaded, plan, dirs)
+        linked = {name: pool.submit(_linked, plan, dirs, name, files[name]) for name in files}
+        aligned = _aligned(plan, dirs)
+        rules, first = {}, {}
+        rules["preloaded"], first["preloaded"] = preloaded.result()
+        links = []
+        for name, future in linked.items():
+            link, rules[name], first[name] = future.result()
+            links.append(link)
+    judged = conformance.rules(rules, plan.accepted)
+    return aligned, *links, *judged, conformance.first_call(first)
 
-    def link(name: str, file: Path) -> Trial:
-        try:
-            program = compiled("linked", plan, dirs.workspace, folder / name, log, file)
-        except SmokeError as error:
-            # The package is wrong; it is one finding among others.
-            return Trial(name, False, f"{error.what}\n{error.detail}")
-        return attempt(name, emulator.start([program], {}, runner), libraries)
 
-    # The aligned blocks take longest; meanwhile the other two are linked and run.
-    with ThreadPoolExecutor(1) as pool:
-        files = (objects / f"lib{plan.base}.a", objects / f"{plan.base}.o")
-        others = pool.map(link, ("archive", "object"), files)
-        program = compiled("aligned", plan, dirs.workspace, folder / "aligned", log)
-        # Relative: the loader splits the variable at spaces and colons, which a path may have.
-        variables = {"LD_PRELOAD": f"./{plan.soname}", "MIMALLOC_VERBOSE": "1"}
-        command = emulator.start([program], variables, runner)
-        aligned = attempt("aligned", command, libraries, f"secure level: {plan.flavor.level}")
-        return aligned, *others
+def _aligned(plan: Plan, dirs: StepDirs) -> Trial:
+    program = _built("aligned", plan, dirs)
+    variables = {"LD_PRELOAD": f"./{plan.soname}", "MIMALLOC_VERBOSE": "1"}
+    command = emulator.start([program], variables, emulator.runner(plan))
+    level = f"secure level: {plan.flavor.level}"
+    return attempt("aligned", command, _libraries(plan, dirs), level)
+
+
+def _preloaded(plan: Plan, dirs: StepDirs) -> tuple[Outcome, Outcome]:
+    """Rules and first calls of the preloaded library."""
+    folder, start = _libraries(plan, dirs), partial(_outcome, plan, dirs)
+    program = _built("conformance", plan, dirs)
+    target = dirs.folder("check") / "first_call.so"
+    first = _built("first_call", plan, dirs, "-shared", "-fPIC", target=target)
+    # Relative: the loader splits the variable at spaces and colons, which a path may have.
+    library, constructor = f"./{plan.soname}", os.path.relpath(first, folder)
+    return (
+        start(program, conformance.ARGUMENT, LD_PRELOAD=library),
+        start(program, LD_PRELOAD=f"{library}:{constructor}"),
+    )
+
+
+def _linked(plan: Plan, dirs: StepDirs, name: str, file: Path) -> tuple[Trial, Outcome, Outcome]:
+    """The same of programs that are linked with a file, and whether its malloc is in use."""
+    folder, start = dirs.folder("check"), partial(_outcome, plan, dirs)
+    arguments = (PROBES / "first_call.c", "-DLINKED", file)
+    try:
+        link = _built("linked", plan, dirs, file, target=folder / name)
+        program = _built("conformance", plan, dirs, *arguments, target=folder / f"rules-{name}")
+    except SmokeError as error:
+        # The package is wrong; it is one finding among others.
+        failed = Outcome(None, "", f"{error.what}\n{error.detail}")
+        return Trial(name, False, failed.errors), failed, failed
+    command = emulator.start([link], {}, emulator.runner(plan))
+    trial = attempt(name, command, _libraries(plan, dirs))
+    return trial, start(program, conformance.ARGUMENT), start(program)
+
+
+def _libraries(plan: Plan, dirs: StepDirs) -> Path:
+    return payload.place(dirs.unpacked, plan.package.libraries)
+
+
+def _built(
+    name: str, plan: Plan, dirs: StepDirs, *arguments: str | Path, target: Path | None = None
+) -> Path:
+    target = target or dirs.folder("check") / name
+    return compiled(name, plan, dirs.workspace, target, dirs.log("check"), *arguments)
+
+
+def _outcome(
+    plan: Plan, dirs: StepDirs, program: Path, *arguments: str, **variables: str
+) -> Outcome:
+    """Run a program in the folder of the library."""
+    command = emulator.start([program, *arguments], variables, emulator.runner(plan))
+    return Outcome(*process.attempt(command, cwd=_libraries(plan, dirs), timeout=TIMEOUT))
 
 
 def compiled(
-    name: str, plan: Plan, workspace: Workspace, target: Path, log: Path, linked: Path | None = None
+    name: str, plan: Plan, workspace: Workspace, target: Path, log: Path, *arguments: str | Path
 ) -> Path:
-    """Compile a probe, linked with a file of the package where one is named; the answer is target.
+    """Compile a probe, with further files and options of the compiler; the answer is target.
 
     Raises SmokeError where it does not compile or link.
     """
-    source, files = PROBES / f"{name}.c", [linked] if linked else []
     flags = ("-std=gnu11", "-O1", "-g0", *plan.compiler.isa[plan.machine.isa])
+    source = PROBES / f"{name}.c"
     process.run(
-        [*compiler.command(plan), *flags, source, *files, "-o", target, "-lpthread", "-ldl"],
+        [*compiler.command(plan), *flags, source, *arguments, "-o", target, "-lpthread", "-ldl"],
         log=log,
         error=SmokeError(f"the probe {name} does not compile or link"),
         env=compiler.environment(plan, workspace),
