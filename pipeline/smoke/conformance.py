@@ -65,9 +65,10 @@ def _rule(rule: str, outcomes: Mapping[str, Outcome], accepted: bool) -> Trial:
     """The trial of one rule: tried everywhere, and violated nowhere, or somewhere if accepted."""
     counts = [outcome.counts.get(rule, (0, 0)) for outcome in outcomes.values()]
     tried, violated = all(calls for calls, _ in counts), any(bad for _, bad in counts)
-    texts = [
-        f"{name}: {outcome.of_rule(rule) or 'not tried'}" for name, outcome in outcomes.items()
-    ]
+    variants: dict[str, list[str]] = {}
+    for name, outcome in outcomes.items():
+        variants.setdefault(outcome.of_rule(rule) or "not tried", []).append(name)
+    texts = [f"{', '.join(names)}: {text}" for text, names in variants.items()]
     if accepted:
         texts.append(
             "accepted by the recipe" + ("" if violated else ", but no longer needed there")

@@ -312,7 +312,7 @@ static void ordinary_blocks(void) {
 static void free_keeps_errno(void) {
   for (int round = 0; round < 2; round++) {
     EACH(e, allocating) if (!(e->traits & CXX) && found(e))
-      for (size_t size = 0; size <= 100 * (size_t)MiB; size = size * 3 + 1) {
+      for (size_t size = 0; size <= (round ? 1 : 100) * (size_t)MiB; size = size * 3 + 1) {
         void *p = allocate(e, size % 2 ? 16 : 64 * KiB, size);
         if (p == NULL) continue;  // counted elsewhere
         errno = SENTINEL;

@@ -19,7 +19,7 @@
 enum { RIGHT, WRONG, ABSENT, SECONDS = 20 };
 
 /* The arguments: what is freed is NULL, and what is allocated has one of these sizes. */
-static const size_t sizes[] = {0, 24, 100000, (size_t)8 << 20, SIZE_MAX};
+static const size_t sizes[] = {0, 24, 100000, (size_t)1 << 20, SIZE_MAX};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 /* Whether the allocator is of use after the first call. */
