@@ -65,10 +65,7 @@ def _rule(rule: str, outcomes: Mapping[str, Outcome], accepted: bool) -> Trial:
     """The trial of one rule: tried everywhere, and violated nowhere, or somewhere if accepted."""
     counts = [outcome.counts.get(rule, (0, 0)) for outcome in outcomes.values()]
     tried, violated = all(calls for calls, _ in counts), any(bad for _, bad in counts)
-    variants: dict[str, list[str]] = {}
-    for name, outcome in outcomes.items():
-        variants.setdefault(outcome.of_rule(rule) or "not tried", []).append(name)
-    texts = [f"{', '.join(names)}: {text}" for text, names in variants.items()]
+    texts = _by_text({name: outcome.of_rule(rule) for name, outcome in outcomes.items()})
     if accepted:
         texts.append(
             "accepted by the recipe" + ("" if violated else ", but no longer needed there")
@@ -81,9 +78,17 @@ def first_call(outcomes: Mapping[str, Outcome]) -> Trial:
     passed = all(
         outcome.code == 0 and _TOTAL.search(outcome.output) for outcome in outcomes.values()
     )
-    texts = (
-        f"{name}: {(outcome.errors + outcome.output).strip()}"
+    texts = {
+        name: (outcome.errors + outcome.output).strip()
         + ("" if outcome.code == 0 else f"\nexit code {outcome.code}")
         for name, outcome in outcomes.items()
-    )
-    return Trial("first-call", passed, "\n".join(texts))
+    }
+    return Trial("first-call", passed, "\n".join(_by_text(texts)))
+
+
+def _by_text(texts: Mapping[str, str]) -> list[str]:
+    """What the variants print, each text once, after the names of those that print it."""
+    names: dict[str, list[str]] = {}
+    for name, text in texts.items():
+        names.setdefault(text or "not tried", []).append(name)
+    return [f"{', '.join(those)}: {text}" for text, those in names.items()]

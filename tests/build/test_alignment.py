@@ -35,9 +35,9 @@ def test_every_package_returns_aligned_blocks(package: Package, which: Which) ->
     assert [0, 0, 0] == wrong
 
 
-@pytest.mark.parametrize("version", [SEED, "2.0.9"])
+@pytest.mark.parametrize(("version", "count"), [(SEED, 1864), ("2.0.9", 1838)])
 def test_without_its_patch_the_package_is_refused(
-    package: Package, checkout: Path, version: str
+    package: Package, checkout: Path, version: str, count: int
 ) -> None:
     """The check finds the misaligned blocks of the release as upstream tagged it."""
     package(version, "el7")
@@ -53,5 +53,5 @@ def test_without_its_patch_the_package_is_refused(
     assert "trials: aligned: expected passed, got:" in caught.value.detail
     counts = TOTAL.search(caught.value.detail)
     assert counts
-    assert 1864 == int(counts[2])
+    assert count == int(counts[2])
     assert not placement.destination(plan, place).exists()

@@ -41,7 +41,7 @@ def test_good_files_pass(attempt: Try) -> None:
     """As they are packaged, all trials pass."""
     results = attempt(lambda folder: None)
 
-    assert set(trials.NAMES) == set(results)
+    assert set(trials.NAMES) <= set(results)
     assert [] == [trial for trial in results.values() if not trial.passed]
 
 
@@ -76,9 +76,7 @@ def test_a_library_for_a_newer_arm_dies(package: Package, checkout: Path) -> Non
 
     results = {trial.name: trial for trial in trials.run(plan, dirs)}
 
-    assert {"aligned", "archive", "object"} == {
-        name for name, trial in results.items() if not trial.passed
-    }
+    assert set(trials.NAMES) == {name for name, trial in results.items() if not trial.passed}
     assert f"exit code {-signal.SIGILL}" in results["aligned"].output
 
 

@@ -73,7 +73,7 @@ static void try_first(struct entry *e, size_t size) {
   else print("first-call: %s, size %zu: no usable block, exit code %d\n", e->name, size, WEXITSTATUS(status));
 }
 
-__attribute__((constructor(101))) static void before_others(int count, char **arguments) {
+static void before_others(int count, char **arguments) {
   if (count > 1 && arguments != NULL) return;
   EACH(e, freeing) try_first(e, 0);
   try_first(others, 0);
@@ -82,3 +82,6 @@ __attribute__((constructor(101))) static void before_others(int count, char **ar
   print("first-call: %s calls %zu violations %d\n", "total", calls, (int)violations);
   _exit(violations != 0);
 }
+
+/* A constructor of priority 100: before those that mimalloc and programs may have, in whatever order they are linked. */
+__attribute__((section(".init_array.00100"), used)) static void (*const constructor)(int, char **) = before_others;

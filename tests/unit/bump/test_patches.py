@@ -142,4 +142,16 @@ def test_the_patches_of_the_project_name_trials_that_exist(project: Path) -> Non
     patches = [p for v in load.versions(project) for p in load.recipe(project, v).patch]
 
     assert patches
-    assert {patch.test for patch in patches} <= set(trials.NAMES)
+    assert {patch.test.partition(": ")[0] for patch in patches} <= set(trials.NAMES)
+
+
+def test_patches_and_recipes_name_rules_that_exist(project: Path) -> None:
+    """Rules of the probe, in which a name has underscores."""
+    text = (trials.PROBES / "conformance.c").read_text()
+    rules = {name.replace("_", "-") for name in re.findall(r"\bX\((\w+)\)", text)}
+    recipes = [load.recipe(project, version) for version in load.versions(project)]
+    tests = [patch.test.partition(": ")[2] for recipe in recipes for patch in recipe.patch]
+    accepted = [item.rule for recipe in recipes for item in recipe.accepted]
+
+    assert {"main-errno", "rezalloc-zero"} < rules
+    assert {*filter(None, tests), *accepted} <= rules

@@ -16,6 +16,7 @@ Edit = Callable[..., Path]
 SHA = "9f05c94cc2b017ed13698834ac2a3567b6339a8bde27640df5a1581d49d05ce5"
 URL = "https://github.com/microsoft/mimalloc/archive/refs/tags/v2.0.6.tar.gz"
 NOTES = 'notes   = ["Package mimalloc 2.0.6", "Return aligned blocks of 256, 512 and 1024 bytes"]'
+ACCEPTED = '[[accepted]]\nrule = "zero-size"\n'
 
 
 @pytest.fixture
@@ -157,6 +158,22 @@ def test_name_that_is_similar_to_none() -> None:
         (f'url    = "{URL}"', 'debian = "a b"', "source[0]: debian: expected name=version"),
         ("0001-align", "../0001-align", "patch: expected NNNN-slug.patch, got '../0001"),
         ("[[source]]", "[[source]", "Expected ']]'"),
+        ("[[source]]", ACCEPTED + "[[source]]", "accepted[0].why: missing"),
+        (
+            "[[source]]",
+            f'{ACCEPTED}why = ""\n[[source]]',
+            "accepted: zero-size: why is empty",
+        ),
+        (
+            "[[source]]",
+            '[[accepted]]\nrule = "Zero size"\nwhy = "x"\n[[source]]',
+            "accepted: expected the name of a rule, such as zero-size, got 'Zero size'",
+        ),
+        (
+            "[[source]]",
+            f'{ACCEPTED}why = "x"\n{ACCEPTED}why = "y"\nflavor = "secure"\n[[source]]',
+            "accepted: zero-size more than once",
+        ),
     ],
 )
 def test_recipe_with_a_fault(
@@ -187,6 +204,17 @@ def test_recipe_is_read_again_once_it_is_corrected(checkout: Path, edit: Edit) -
     edit("mi_version = true", "mi_version = 206")
 
     assert 206 == load.recipe(checkout, "2.0.6").mi_version
+
+
+def test_an_accepted_rule_is_that_of_its_flavor(checkout: Path, edit: Edit) -> None:
+    """Without a flavor, that of all of them."""
+    other = '[[accepted]]\nrule = "null"\nwhy = "y"\nflavor = "secure"\n'
+    edit("[[source]]", f'{ACCEPTED}why = "x"\n{other}[[source]]')
+
+    assert {"plain": ("zero-size",), "secure": ("zero-size", "null")} == {
+        flavor: selection.plan(checkout, "2.0.6", "el7", "x86_64", flavor).accepted
+        for flavor in ("plain", "secure")
+    }
 
 
 def test_release_numbers_go_down(checkout: Path, edit: Edit) -> None:
