@@ -1,6 +1,6 @@
 /*
  * Makes each entry point of the allocator the first that a process calls, out of a constructor that runs before those
- * of other objects; with NULL, zero and ordinary arguments. The blocks must be usable, and the allocator goes on.
+ * of other objects, with NULL, zero and ordinary arguments. The blocks must be usable, and the allocator goes on.
  *
  * Why: free(NULL) as the first call ends a process on 3.x, which sets itself up in the other functions only.
  *
@@ -83,5 +83,5 @@ static void before_others(int count, char **arguments) {
   _exit(violations != 0);
 }
 
-/* A constructor of priority 100: before those that mimalloc and programs may have, in whatever order they are linked. */
+/* A constructor of priority 100: before those of mimalloc, in whatever order they are linked. */
 __attribute__((section(".init_array.00100"), used)) static void (*const constructor)(int, char **) = before_others;
