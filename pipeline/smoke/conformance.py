@@ -41,8 +41,9 @@ def rules(outcomes: Mapping[str, Outcome], accepted: Collection[str]) -> tuple[T
     The rules that a recipe accepts must be violated, and no others. ``outcomes`` are those of the
     preloaded library and of what programs link with, by name.
     """
-    names = dict.fromkeys(rule for outcome in outcomes.values() for rule in outcome.counts)
-    trials = [_rule(rule, outcomes, rule in accepted) for rule in names]
+    counted = {name: outcome for name, outcome in outcomes.items() if outcome.counts}
+    names = dict.fromkeys(rule for outcome in counted.values() for rule in outcome.counts)
+    trials = [_rule(rule, counted, rule in accepted) for rule in names]
     failed = ", ".join(trial.name.partition(": ")[2] for trial in trials if not trial.passed)
     faults = [*_incomplete(outcomes), *([f"rules that do not hold: {failed}"] if failed else [])]
     faults += [
@@ -58,7 +59,8 @@ def _incomplete(outcomes: Mapping[str, Outcome]) -> Iterator[str]:
     for name, outcome in outcomes.items():
         violated = any(violations for _, violations in outcome.counts.values())
         if not outcome.counts or outcome.code != violated:
-            yield f"{name}: {process.last_lines(outcome.errors)}\nexit code {outcome.code}"
+            yield f"{name}: {process.last_lines(outcome.errors)}"
+            yield "it did not run" if outcome.code is None else f"exit code {outcome.code}"
 
 
 def _rule(rule: str, outcomes: Mapping[str, Outcome], accepted: bool) -> Trial:

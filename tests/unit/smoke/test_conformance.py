@@ -64,7 +64,8 @@ def test_a_probe_that_does_not_end_well_fails(broken: Outcome) -> None:
     done = conformance.rules(dict(zip(VARIANTS, (GOOD, broken, GOOD), strict=True)), ("null",))
 
     assert not done[0].passed
-    assert f"archive: {broken.errors.strip()}\nexit code {broken.code}" in done[0].output
+    end = "it did not run" if broken.code is None else f"exit code {broken.code}"
+    assert f"archive: {broken.errors.strip()}\n{end}" in done[0].output
 
 
 def test_a_rule_that_was_not_reached_does_not_hold() -> None:
@@ -74,6 +75,13 @@ def test_a_rule_that_was_not_reached_does_not_hold() -> None:
     assert {"conformance": False, "null": False, "null-size": False} == verdicts(
         GOOD, crashed, GOOD
     )
+
+
+def test_rules_are_judged_by_the_probes_that_print_them() -> None:
+    """One that did not run fails the trial of all, once, and not that of each rule."""
+    missing = Outcome(None, "", "it does not link")
+
+    assert {"conformance": False, "null": True, "null-size": True} == verdicts(GOOD, missing, GOOD)
 
 
 def test_the_trial_of_a_rule_shows_what_was_violated() -> None:
