@@ -77,8 +77,10 @@ WRONG = {
         bool odd = a && a <= 1 << 20 && POWER(a) && n % a;
         return odd ? errno = ENOMEM, NULL : ALIGNED_ALLOC(a, n); }""",
     "large-alignment": """int posix_memalign(void **p, size_t a, size_t n) {
-        bool large = a > 1 << 20 && a <= SIZE_MAX / 4 && POWER(a);
-        return large ? ENOMEM : POSIX_MEMALIGN(p, a, n); }""",
+        return a > 1 << 20 && a <= 32 << 20 && POWER(a) ? ENOMEM : POSIX_MEMALIGN(p, a, n); }""",
+    "huge-alignment": """int posix_memalign(void **p, size_t a, size_t n) {
+        bool huge = a > 32 << 20 && a <= SIZE_MAX / 4 && POWER(a);
+        return huge ? ENOMEM : POSIX_MEMALIGN(p, a, n); }""",
     "invalid-alignment": """void *memalign(size_t a, size_t n) {
         return POWER(a) ? MEMALIGN(a, n) : NULL; }""",
     "posix-memalign": """int posix_memalign(void **p, size_t a, size_t n) {

@@ -26,7 +26,7 @@ enum {
 
 #define RULES(X)                                                                                        \
   X(main_errno) X(one_heap) X(null) X(zero_size) X(realloc_zero) X(alignment) X(any_size)               \
-  X(large_alignment) X(invalid_alignment) X(posix_memalign) X(posix_memalign_errno)                     \
+  X(large_alignment) X(huge_alignment) X(invalid_alignment) X(posix_memalign) X(posix_memalign_errno)   \
   X(natural_alignment) X(refusal) X(refusal_errno) X(overflow) X(realloc_refused) X(free_errno)         \
   X(calloc_zero) X(usable_size) X(neighbours) X(realloc_content) X(libc_blocks) X(rezalloc_zero)
 #define NUMBER(name) name##_rule,
@@ -193,6 +193,11 @@ static void resize_to_zero(void) {
   }
 }
 
+static enum rule of_alignment(size_t alignment, size_t size) {
+  if (alignment > MiB) return alignment > 32 * MiB ? huge_alignment_rule : large_alignment_rule;
+  return size % alignment ? any_size_rule : alignment_rule;
+}
+
 /* C17 by defect report 460, C23 and POSIX take any size with any alignment. */
 static void alignments(void) {
   EACH(e, allocating) if (e->traits & (ALIGNED | PAGE) && found(e))
@@ -201,8 +206,7 @@ static void alignments(void) {
       const size_t sizes[] = {alignment, alignment - 1, alignment + 1, alignment / 2 + 3, 1, 100, alignment * 3 / 2};
       for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i] != 0)
-          try_block(e, alignment > MiB ? large_alignment_rule : sizes[i] % alignment ? any_size_rule : alignment_rule,
-                    alignment, sizes[i]);
+          try_block(e, of_alignment(alignment, sizes[i]), alignment, sizes[i]);
     }
   EACH(e, allocating) if (e->shape == ALIGN_SIZE && !(e->traits & CXX) && found(e)) {
     const size_t invalid[] = {0, 3, 6, 24, 48, 100, 4097, 3 * MiB, SIZE_MAX / 2 + 2, SIZE_MAX - 1, SIZE_MAX};
