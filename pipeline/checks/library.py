@@ -30,6 +30,14 @@ def exports(library: Library, plan: Plan) -> Iterator[Finding]:
         yield Finding("exports", f"symbols of {plan.library}", expected, got)
 
 
+def hooks(library: Library, plan: Plan) -> Iterator[Finding]:
+    """The library defines the malloc hooks of the dist's C library, or none where it has none."""
+    defined = tuple(name for name in plan.package.hooks.exports if name in library.exports)
+    if defined != plan.hooks:
+        expected, got = (", ".join(names) or "none" for names in (plan.hooks, defined))
+        yield Finding("hooks", f"malloc hooks in {plan.library}", expected, got)
+
+
 def hardening(library: Library, plan: Plan) -> Iterator[Finding]:
     """The library has every hardening trait that the build root requires on this machine.
 

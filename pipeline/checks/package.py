@@ -37,8 +37,8 @@ CHECKS: tuple[Check, ...] = (
     *(host_names, trials),
 )
 LIBRARY_CHECKS: tuple[LibraryCheck, ...] = (
-    *(library.soname, library.exports, library.hardening, library.instructions),
-    *(library.pages, library.tls, library.stripped),
+    *(library.soname, library.exports, library.hooks, library.hardening),
+    *(library.instructions, library.pages, library.tls, library.stripped),
 )
 
 

@@ -113,6 +113,11 @@ def manifest(file: Path) -> tuple[str, ...]:
         raise RecipeError("not a list of paths", got=str(problem), file=file) from problem
 
 
+def hooks(root: Path, plan: Plan) -> list[Path]:
+    """The C file of the malloc hooks, where the C library of the dist has them."""
+    return [root / "buildroot" / plan.package.hooks.source] if plan.hooks else []
+
+
 def patch_file(root: Path, recipe: Recipe, patch: Patch) -> Path:
     """The file of a patch. Raises PatchError if its checksum is not the one in the recipe."""
     file = root / "patches" / recipe.version / patch.file

@@ -10,7 +10,7 @@ _GLIBC = re.compile(r"\d+\.\d+")
 
 
 def of_package(package: Package) -> Iterator[str]:
-    """Texts with unknown placeholders."""
+    """Texts with unknown placeholders, and malformed malloc hooks."""
     texts = {"summary": package.summary, "description": package.description}
     for name, flavor in package.flavor.items():
         if flavor.subpackage:
@@ -19,6 +19,10 @@ def of_package(package: Package) -> Iterator[str]:
     for key, text in texts.items():
         yield from _placeholders(key, text, "name", "version")
     yield from _placeholders("platform", package.platform, "arch")
+    if not _GLIBC.fullmatch(package.hooks.until):
+        yield f"hooks.until: expected major.minor, got {package.hooks.until!r}"
+    if not re.fullmatch(r"\w+\.c", package.hooks.source, re.ASCII):
+        yield f"hooks.source: expected name.c, got {package.hooks.source!r}"
 
 
 def _placeholders(key: str, text: str, *names: str) -> Iterator[str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from packaging.version import Version
+
 from pipeline.model.buildroot import BuildRoot, Compiler, Isa, Machine, Processor
 from pipeline.model.recipe import Flavor, Package, Recipe
 
@@ -125,6 +127,12 @@ class Plan:
         """The compiler's option for machine and C library; empty for those of the host."""
         glibc = self.machine.floor or self.root.glibc
         return self.compiler.target.format(processor=self.processor.name, glibc=glibc)
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """The malloc hooks of the dist's C library, all of which the library defines."""
+        hooks = self.package.hooks
+        return hooks.exports if Version(self.root.glibc) < Version(hooks.until) else ()
 
     @property
     def libraries(self) -> tuple[str, ...]:

@@ -207,6 +207,18 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """The malloc hooks of C libraries older than ``until``: variables that the library defines.
+
+    ``source`` is the C file below ``buildroot/`` that defines the ``exports``.
+    """
+
+    until: str
+    source: str
+    exports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """What all releases share.
 
@@ -229,6 +241,7 @@ class Package:
     platform: str
     identity: tuple[str, ...]
     overrides: tuple[str, ...]
+    hooks: Hooks
     tls_ceiling: int
     default: Default
     upstream: Upstream

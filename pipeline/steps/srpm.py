@@ -17,8 +17,8 @@ from pipeline.toolchain import rpmbuild, spec
 def inputs(plan: Plan, root: Path) -> object:
     """Nothing of a machine: all machines of a dist have the same source package."""
     data = (plan.package, plan.recipe, plan.root, plan.variant)
-    manifests = filter(Path.is_file, load.manifest_files(root, plan))
-    return data, rpmbuild.inputs(root), digest_of_files(manifests)
+    files = (*load.manifest_files(root, plan), *load.hooks(root, plan))
+    return data, rpmbuild.inputs(root), digest_of_files(filter(Path.is_file, files))
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
@@ -29,6 +29,8 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     _pack(dirs.tree, sources / f"mimalloc-{recipe.version}.tar.gz", recipe.moment)
     for patch in recipe.patch:
         shutil.copyfile(load.patch_file(root, recipe, patch), sources / patch.file)
+    for file in load.hooks(root, plan):
+        shutil.copyfile(file, sources / file.name)
     for file in sources.iterdir():
         file.chmod(0o644)
         os.utime(file, (recipe.moment, recipe.moment))

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from pipeline.config import load
 from pipeline.model import Flags, Plan
 from pipeline.model.errors import ConfigureError, HostError, RecipeError
 from pipeline.system import process
@@ -34,11 +35,14 @@ def flags(plan: Plan) -> Flags:
 
 
 def support(plan: Plan, root: Path) -> list[Path]:
-    """The C files that the toolchain adds to the library. Raises RecipeError for a missing one."""
+    """The C files that are added to the library: the toolchain's, and that of the malloc hooks.
+
+    Raises RecipeError for a missing one.
+    """
     folder = root / "buildroot" / "toolchains" / plan.compiler.name
-    files = [folder / name for name in plan.compiler.support]
+    files = [*(folder / name for name in plan.compiler.support), *load.hooks(root, plan)]
     if missing := [file for file in files if not file.is_file()]:
-        raise RecipeError("no such file, which `support` names", file=missing[0])
+        raise RecipeError("no such file, which is linked into the library", file=missing[0])
     return files
 
 

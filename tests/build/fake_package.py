@@ -94,7 +94,7 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
     root = work / "stage"
     libraries = root / str(plan.package.libraries).lstrip("/")
     (libraries / "pkgconfig").mkdir(parents=True)
-    names = [name for name in plan.package.overrides if name not in fault.hidden]
+    names = [name for name in (*plan.package.overrides, *plan.hooks) if name not in fault.hidden]
     defined = "\n".join(f"void {name}(void) {{}}" for name in names)
     source = work / "fake.c"
     source.write_text(SOURCE.format(exports=defined, tls=fault.tls) + fault.code)

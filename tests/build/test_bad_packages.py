@@ -99,6 +99,10 @@ FAULTS = {
     "not stripped": (Fault(without=("-s",)), {"stripped": ".symtab"}),
     "a search path": (Fault(link=("-Wl,-rpath,/opt/lib",)), {"soname": "/opt/lib"}),
     "malloc left to the C library": (Fault(hidden=("malloc",)), {"exports": "without malloc"}),
+    "a hook left to the C library": (
+        Fault(hidden=("__free_hook",)),
+        {"hooks": "got __malloc_hook, __realloc_hook, __memalign_hook"},
+    ),
 }
 
 LIBRARIES = "usr/local/nginx-dep/lib64"
@@ -167,6 +171,14 @@ def test_a_zstd_payload_is_caught_for_el7(tmp_path: Path) -> None:
     findings = findings_of(plan_for("el7"), fault, tmp_path)
     assert {"features"} == {finding.check for finding in findings}
     assert "rpmlib(PayloadIsZstd)" in findings[0].got
+
+
+def test_a_hook_of_another_c_library_is_caught(tmp_path: Path) -> None:
+    """From 2.34 on it has none, so the package is not what its build root says."""
+    findings = findings_of(plan_for("el9"), Fault("void *__malloc_hook;"), tmp_path)
+    assert [("hooks", "none", "__malloc_hook")] == [
+        (finding.check, finding.expected, finding.got) for finding in findings
+    ]
 
 
 @pytest.mark.parametrize(

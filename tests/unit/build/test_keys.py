@@ -181,6 +181,7 @@ def _keys(root: Path) -> dict[str, str]:
         ("pipeline/model/plan.py", ALL_NAMES),
         # Data that steps read.
         ("buildroot/toolchains/zig/atexit.c", since("configure")),
+        ("buildroot/malloc_hooks.c", [*since("configure"), *SOURCE_NAMES]),
         ("pipeline/smoke/probes/threads.c", since("check")),
         ("recipes/manifests/2.0.6.el7.txt", [*since("check"), *SOURCE_NAMES]),
         ("recipes/manifests/2.0.6.el8.txt", []),

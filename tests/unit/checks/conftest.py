@@ -27,7 +27,7 @@ from pipeline.model import (
     VersionedSymbol,
 )
 from pipeline.model.buildroot import Rpm, Support
-from pipeline.model.recipe import Change, Default, Modes, Provenance, Upstream
+from pipeline.model.recipe import Change, Default, Hooks, Modes, Provenance, Upstream
 from tests.unit.checks.case import Case
 
 RELEASED = datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
@@ -36,6 +36,7 @@ FOLDER = "/opt/dep/lib64"
 LIBRARY = f"{FOLDER}/libmimalloc.so.1.2"
 BUILD_ID = "ab" + "cd" * 19
 BUILD_ID_LINK = f"/usr/lib/.build-id/{BUILD_ID[:2]}/{BUILD_ID[2:]}"
+EXPORTS = frozenset({"malloc", "free", "_Znwm", "mi_malloc", "__malloc_hook", "__free_hook"})
 PACKAGER = "somebody <somebody@example.invalid>"
 
 MANIFEST = (
@@ -94,6 +95,7 @@ def package() -> Package:
         platform="{arch}-some-linux",
         identity=("src/",),
         overrides=("malloc", "free", "_Znwm"),
+        hooks=Hooks("2.34", "hooks.c", ("__malloc_hook", "__free_hook")),
         tls_ceiling=256,
         upstream=Upstream("v{version}", "", ""),
         default=Default("1.2", "el5"),
@@ -223,7 +225,7 @@ def library() -> Library:
             VersionedSymbol("memcpy", "GLIBC_2.14", "libc.so.6"),
             VersionedSymbol("clock_gettime", "GLIBC_2.17", "libc.so.6"),
         ),
-        exports=frozenset({"malloc", "free", "_Znwm", "mi_malloc"}),
+        exports=EXPORTS,
         hardening=frozenset({"relro", "bind-now", "cet"}),
         tls=256,
         static_tls=True,

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.checks.case import Case
+from tests.unit.checks.conftest import EXPORTS
 
 LIBRARY = "/opt/dep/lib64/libmimalloc.so.1.2"
 
@@ -32,11 +33,37 @@ def test_another_identity_is_found(good: Case, change: dict[str, str], message: 
 
 def test_missing_overrides_are_named(good: Case) -> None:
     """A program would allocate with two allocators."""
-    (message,) = good.with_library(exports=frozenset({"free"})).messages()
+    (message,) = good.with_library(exports=EXPORTS - {"malloc", "_Znwm"}).messages()
     expected = "the 3 symbols of the package's overrides"
     assert (
         f"exports: symbols of {LIBRARY}: expected {expected}, got without malloc, _Znwm" == message
     )
+
+
+HOOKS = "__malloc_hook, __free_hook"
+
+
+@pytest.mark.parametrize(
+    ("missing", "got"),
+    [
+        ({"__malloc_hook"}, "__free_hook"),
+        ({"__free_hook"}, "__malloc_hook"),
+        ({"__malloc_hook", "__free_hook"}, "none"),
+    ],
+)
+def test_a_missing_hook_is_found(good: Case, missing: set[str], got: str) -> None:
+    """PHP would free with the C library what comes from mimalloc."""
+    (message,) = good.with_library(exports=EXPORTS - missing).messages()
+    assert f"hooks: malloc hooks in {LIBRARY}: expected {HOOKS}, got {got}" == message
+
+
+@pytest.mark.parametrize("glibc", ["2.34", "2.39", "3.0"])
+def test_hooks_without_a_use_are_found(good: Case, glibc: str) -> None:
+    """The C library of newer dists has none; without them the library is good."""
+    newer = good.with_root(glibc=glibc)
+    (message,) = newer.messages()
+    assert f"hooks: malloc hooks in {LIBRARY}: expected none, got {HOOKS}" == message
+    assert [] == newer.with_library(exports=EXPORTS - set(HOOKS.split(", "))).messages()
 
 
 @pytest.mark.parametrize("missing", ["relro", "bind-now", "cet"])

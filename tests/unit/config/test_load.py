@@ -312,6 +312,28 @@ def test_processor_with_a_fault(
     assert (file, 10) == (caught.value.file, caught.value.exit_code)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('until = "2.34"', 'until = "2"', "hooks.until: expected major.minor, got '2'"),
+        (
+            '"malloc_hooks.c"',
+            '"../own.c"',
+            "hooks.source: expected name.c, got '../own.c'",
+        ),
+    ],
+)
+def test_malformed_malloc_hooks(
+    edit: Edit, checkout: Path, old: str, new: str, complaint: str
+) -> None:
+    """No version of a C library, no file below `buildroot/`."""
+    edit(old, new, "recipes/package.toml")
+    with pytest.raises(RecipeError) as caught:
+        load.package(checkout)
+
+    assert complaint == caught.value.detail
+
+
 # --- manifests -----------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.build import selection
+from pipeline.config import load
 from pipeline.model import Compiler, Flags, Plan, Selection
 from pipeline.model.errors import ConfigureError, HostError, RecipeError
 from pipeline.system.workspace import Workspace
@@ -211,3 +212,21 @@ def test_a_file_of_the_toolchain_is_missing(plan: Plan, tmp_path: Path) -> None:
 
     folder = tmp_path / "buildroot" / "toolchains" / plan.compiler.name
     assert folder / "none.c" == caught.value.file
+
+
+@pytest.mark.parametrize(("dist", "hooked"), [("el7", 1), ("el8", 1), ("el9", 0), ("el10", 0)])
+def test_malloc_hooks_are_added_where_the_c_library_has_them(
+    project: Path, dist: str, hooked: int
+) -> None:
+    """After what the toolchain adds; their variables are those of the C library."""
+    plan = selection.plan(project, "3.4.3", dist, "aarch64")
+    hooks = project / "buildroot" / "malloc_hooks.c"
+
+    assert [hooks][:hooked] == load.hooks(project, plan)
+    names = [file.name for file in compiler.support(plan, project)]
+    assert ["atexit.c", "malloc_hooks.c"][: 1 + hooked] == names
+    assert hooked * ("__malloc_hook", "__free_hook", "__realloc_hook", "__memalign_hook") == (
+        plan.hooks
+    )
+    text = hooks.read_text()
+    assert all(f"volatile {name})" in text for name in plan.hooks)
