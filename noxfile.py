@@ -9,7 +9,7 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = [
     *("lint", "tests", "mutation", "build", "manifest", "smoke", "nginx", "rpmlint"),
-    *("install", "reproduce", "faults"),
+    *("install", "php", "reproduce", "faults"),
 ]
 
 
@@ -49,7 +49,7 @@ def _covered(session: nox.Session, *arguments: str) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
-    others = ("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "reproduce")
+    others = ("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "php", "reproduce")
     ignored = [f"--ignore=tests/build/test_{name}.py" for name in others]
     session.run("pytest", "tests/build", *ignored, *session.posargs)
 
@@ -66,6 +66,12 @@ def install(session: nox.Session) -> None:
     session.run(
         "pytest", "tests/build/test_install.py", "tests/build/test_dnf.py", *session.posargs
     )
+
+
+@nox.session
+def php(session: nox.Session) -> None:
+    """PHP of Debian 11, on a C library with malloc hooks, serves on the library."""
+    session.run("pytest", "tests/build/test_php.py", *session.posargs)
 
 
 @nox.session
