@@ -13,11 +13,23 @@ from pipeline.toolchain import spec
 _OTHERS = ".socket .device .mount .automount .swap .target .path .timer .slice .scope"
 _NAME = re.compile(r"(?!@)[A-Za-z0-9:_.\\@-]{1,247}")
 
+# Such as php-fpm, php8.2-fpm, php83-php-fpm. The C library of the dist decides, which is not known.
+_PHP = re.compile(r"php.*fpm")
+_WARNING = """\
+On EL9 and later, PHP before 8.5 crashes on a preloaded allocator: leave this unit as it is there.
+On EL7 and EL8 it runs. See PHP in docs/administrator.md."""
+
 
 def run(root: Path, unit: str, selected: Selection) -> None:
-    """Print the content of the drop-in of a service, and nothing else, so that it can be a file."""
+    """Print the content of the drop-in of a service, and nothing else, so that it can be a file.
+
+    A warning about PHP is on the error output.
+    """
     plan = selection.single(root, selected, "a service runs on one library")
-    Report().line(spec.dropin(plan, root, service(unit)).rstrip("\n"))
+    report, name = Report(), service(unit)
+    report.line(spec.dropin(plan, root, name).rstrip("\n"))
+    if _PHP.match(name):
+        report.aside(_WARNING)
 
 
 def service(unit: str) -> str:

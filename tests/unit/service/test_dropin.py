@@ -64,3 +64,24 @@ def test_the_drop_in_is_all_that_is_printed(
     assert output.endswith(
         "[Service]\nEnvironment=LD_PRELOAD=/usr/local/nginx-dep/lib64/libmimalloc.so.3\n"
     )
+
+
+@pytest.mark.parametrize("unit", ["php-fpm", "php8.2-fpm.service", "php83-php-fpm", "php-fpm@a"])
+def test_php_has_a_warning(project: Path, capsys: pytest.CaptureFixture[str], unit: str) -> None:
+    """It is on the error output, and names the dists where PHP crashes."""
+    dropin.run(project, unit, Selection(version="3.4.3"))
+
+    output, errors = capsys.readouterr()
+    assert "PHP" not in output
+    assert errors.startswith("On EL9 and later, PHP before 8.5 crashes on a preloaded allocator")
+    assert "docs/administrator.md" in errors
+
+
+@pytest.mark.parametrize("unit", ["nginx", "php", "fpm", "my-php-fpm"])
+def test_other_services_have_none(
+    project: Path, capsys: pytest.CaptureFixture[str], unit: str
+) -> None:
+    """Nothing is on their error output."""
+    dropin.run(project, unit, Selection(version="3.4.3"))
+
+    assert "" == capsys.readouterr().err
