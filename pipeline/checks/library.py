@@ -22,12 +22,21 @@ def soname(library: Library, plan: Plan) -> Iterator[Finding]:
 
 
 def exports(library: Library, plan: Plan) -> Iterator[Finding]:
-    """The library defines every symbol that it must override."""
-    missing = [name for name in plan.package.overrides if name not in library.exports]
+    """The library defines every symbol that it must override, and none that is a program's own."""
+    package, subject = plan.package, f"symbols of {plan.library}"
+    missing = [name for name in package.overrides if name not in library.exports]
     if missing:
-        expected = f"the {len(plan.package.overrides)} symbols of the package's overrides"
-        got = f"without {', '.join(missing)}"
-        yield Finding("exports", f"symbols of {plan.library}", expected, got)
+        expected = f"the {len(package.overrides)} symbols of the package's overrides"
+        yield Finding("exports", subject, expected, f"without {', '.join(missing)}")
+    known = {*package.overrides, *package.hooks.exports}
+    foreign = [name for name in sorted(set(library.exports) - known) if not _may_export(name, plan)]
+    if foreign:
+        expected = "only those of the package's overrides and exports"
+        yield Finding("exports", subject, expected, f"also {', '.join(foreign)}")
+
+
+def _may_export(name: str, plan: Plan) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in plan.package.exports)
 
 
 def hooks(library: Library, plan: Plan) -> Iterator[Finding]:

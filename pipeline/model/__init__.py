@@ -2,6 +2,7 @@
 
 from pipeline.model.buildroot import BuildRoot, Compiler, Flags, Isa, Machine, Processor
 from pipeline.model.facts import Facts, FileEntry, Finding, Header, Library, Trial, VersionedSymbol
+from pipeline.model.package import Flavor, Limits, Package, Signing, holds
 from pipeline.model.plan import (
     PLAIN,
     Built,
@@ -11,14 +12,4 @@ from pipeline.model.plan import (
     Selection,
     UserSource,
 )
-from pipeline.model.recipe import (
-    Accepted,
-    Flavor,
-    Limits,
-    Package,
-    Patch,
-    Recipe,
-    Signing,
-    Source,
-    holds,
-)
+from pipeline.model.recipe import Accepted, Patch, Recipe, Source

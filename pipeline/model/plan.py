@@ -8,7 +8,8 @@ from typing import Literal
 from packaging.version import Version
 
 from pipeline.model.buildroot import BuildRoot, Compiler, Isa, Machine, Processor
-from pipeline.model.recipe import Flavor, Package, Recipe
+from pipeline.model.package import Flavor, Package
+from pipeline.model.recipe import Recipe
 
 PLAIN = "plain"
 

@@ -99,6 +99,10 @@ FAULTS = {
     "not stripped": (Fault(without=("-s",)), {"stripped": ".symtab"}),
     "a search path": (Fault(link=("-Wl,-rpath,/opt/lib",)), {"soname": "/opt/lib"}),
     "malloc left to the C library": (Fault(hidden=("malloc",)), {"exports": "without malloc"}),
+    "a function of a program's own name": (
+        Fault("void vfree(void *p) {}"),
+        {"exports": "also vfree"},
+    ),
     "a hook left to the C library": (
         Fault(hidden=("__free_hook",)),
         {"hooks": "got __malloc_hook, __realloc_hook, __memalign_hook"},

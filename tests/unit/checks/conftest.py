@@ -27,7 +27,8 @@ from pipeline.model import (
     VersionedSymbol,
 )
 from pipeline.model.buildroot import Rpm, Support
-from pipeline.model.recipe import Change, Default, Hooks, Modes, Provenance, Upstream
+from pipeline.model.package import Default, Hooks, Modes, Provenance, Upstream
+from pipeline.model.recipe import Change
 from tests.unit.checks.case import Case
 
 RELEASED = datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
@@ -95,6 +96,7 @@ def package() -> Package:
         platform="{arch}-some-linux",
         identity=("src/",),
         overrides=("malloc", "free", "_Znwm"),
+        exports=("mi_*", "strdup"),
         hooks=Hooks("2.34", "hooks.c", ("__malloc_hook", "__free_hook")),
         tls_ceiling=256,
         upstream=Upstream("v{version}", "", ""),

@@ -40,6 +40,20 @@ def test_missing_overrides_are_named(good: Case) -> None:
     )
 
 
+@pytest.mark.parametrize("names", [("vfree",), ("_mi_free", "malloc_size"), ("xmi_free",)])
+def test_names_of_programs_are_found(good: Case, names: tuple[str, ...]) -> None:
+    """A program's own function of that name would be replaced."""
+    (message,) = good.with_library(exports=EXPORTS.union(names)).messages()
+    expected = "only those of the package's overrides and exports"
+    got = f"also {', '.join(names)}"
+    assert f"exports: symbols of {LIBRARY}: expected {expected}, got {got}" == message
+
+
+def test_names_beside_the_overrides_may_be_defined(good: Case) -> None:
+    """Patterns and whole names of the package's exports."""
+    assert [] == good.with_library(exports=EXPORTS | {"mi_zalloc", "strdup"}).messages()
+
+
 HOOKS = "__malloc_hook, __free_hook"
 
 

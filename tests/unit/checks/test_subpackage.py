@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.checks.subpackage import check_subpackage
 from pipeline.model import Flavor
-from pipeline.model.recipe import Subpackage
+from pipeline.model.package import Subpackage
 from tests.unit.checks.case import Case
 from tests.unit.checks.conftest import entry
 
