@@ -20,7 +20,12 @@ PROBES = Path(__file__).with_name("probes")
 TIMEOUT = 120.0
 
 # The trials that every package must have passed; `conformance` adds one for each of its rules.
-NAMES = ("aligned", "archive", "object", "conformance", "first-call")
+NAMES = ("aligned", "archive", "object", "conformance", "first-call", "forks", "plugin")
+
+# What probes are started with: the number of forks, and of threads that start others meanwhile; how
+# often a plugin is loaded. An emulator's own process does not stand a fork while it has threads.
+ARGUMENTS = {"forks": ("600", "4"), "plugin": ("100",)}
+EMULATED = {"forks": ("50", "0"), "plugin": ("10",)}
 
 
 def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
@@ -31,6 +36,7 @@ def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
     with ThreadPoolExecutor(2) as pool:
         preloaded = pool.submit(_preloaded, plan, dirs)
         linked = {name: pool.submit(_linked, plan, dirs, name, files[name]) for name in files}
+        started = pool.map(lambda trial: trial(plan, dirs), (forks, plugin))
         aligned = _aligned(plan, dirs)
         rules, first = {}, {}
         rules["preloaded"], first["preloaded"] = preloaded.result()
@@ -39,7 +45,7 @@ def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
             link, rules[name], first[name] = future.result()
             links.append(link)
     judged = conformance.rules(rules, plan.accepted)
-    return aligned, *links, *judged, conformance.first_call(first)
+    return aligned, *links, *judged, conformance.first_call(first), *started
 
 
 def _aligned(plan: Plan, dirs: StepDirs) -> Trial:
@@ -78,6 +84,29 @@ def _linked(plan: Plan, dirs: StepDirs, name: str, file: Path) -> tuple[Trial, O
     command = emulator.start([link], {}, emulator.runner(plan))
     trial = attempt(name, command, _libraries(plan, dirs))
     return trial, start(program, conformance.ARGUMENT), start(program)
+
+
+def forks(plan: Plan, dirs: StepDirs) -> Trial:
+    """A program on the library forks while its threads start, allocate and end."""
+    program = _built("forks", plan, dirs)
+    return _started("forks", [program], {"LD_PRELOAD": f"./{plan.soname}"}, plan, dirs)
+
+
+def plugin(plan: Plan, dirs: StepDirs) -> Trial:
+    """A program that is not on the library loads and unloads a plugin that is linked with it."""
+    program, target = _built("plugin", plan, dirs), dirs.folder("check") / "plugin.so"
+    arguments = ("-DPLUGIN", "-shared", "-fPIC", _libraries(plan, dirs) / plan.soname)
+    _built("plugin", plan, dirs, *arguments, target=target)
+    return _started("plugin", [program, target], {"LD_LIBRARY_PATH": "."}, plan, dirs)
+
+
+def _started(
+    name: str, command: list[Path], variables: dict[str, str], plan: Plan, dirs: StepDirs
+) -> Trial:
+    runner = emulator.runner(plan)
+    arguments = (EMULATED if runner else ARGUMENTS)[name]
+    started = emulator.start([*command, *arguments], variables, runner)
+    return attempt(name, started, _libraries(plan, dirs))
 
 
 def _libraries(plan: Plan, dirs: StepDirs) -> Path:

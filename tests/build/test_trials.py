@@ -11,12 +11,14 @@ import pytest
 
 from pipeline.artifact import placement
 from pipeline.build import make
+from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
 from pipeline.model.errors import CheckError
 from pipeline.smoke import trials
 from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.toolchain import compiler, emulator
+from tests.build import upstream
 from tests.build.conftest import NEWEST, ROOT, Package
 
 Try = Callable[[Callable[[Path], None]], dict[str, Trial]]
@@ -78,6 +80,38 @@ def test_a_library_for_a_newer_arm_dies(package: Package, checkout: Path) -> Non
 
     assert set(trials.NAMES) == {name for name, trial in results.items() if not trial.passed}
     assert f"exit code {-signal.SIGILL}" in results["aligned"].output
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "message"),
+    [
+        (NEWEST, "forks", "exit code 1"),
+        ("2.0.9", "plugin", "plugin: unloaded while a thread lives: signal 11"),
+    ],
+)
+def test_a_library_without_our_patches_is_found(
+    package: Package,
+    checkout: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    name: str,
+    message: str,
+) -> None:
+    """Children that hang, here after a second; and what outlives the code of a plugin."""
+    monkeypatch.setitem(trials.ARGUMENTS, "forks", (*trials.ARGUMENTS["forks"], "1"))
+    plan = package(version, "el7").plan
+    dirs = make.step_dirs(plan, workspace.locate(checkout))
+    shutil.copytree(
+        make.step_dirs(plan, workspace.locate(ROOT)).unpacked, dirs.unpacked, symlinks=True
+    )
+    library = payload.place(dirs.unpacked, plan.library)
+    shutil.copy(upstream.compiled(plan, tmp_path), library)
+
+    results = {trial.name: trial for trial in trials.run(plan, dirs)}
+
+    assert not results[name].passed
+    assert message in results[name].output.splitlines()
 
 
 def test_such_a_library_makes_no_package(package: Package, checkout: Path) -> None:
