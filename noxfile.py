@@ -9,7 +9,7 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = [
     *("lint", "tests", "mutation", "build", "manifest", "smoke", "nginx", "rpmlint"),
-    *("install", "php", "reproduce", "faults"),
+    *("programs", "concurrency", "install", "reproduce", "faults"),
 ]
 
 
@@ -49,7 +49,10 @@ def _covered(session: nox.Session, *arguments: str) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
-    others = ("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "php", "reproduce")
+    others = [
+        *("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "php", "reproduce"),
+        *("programs", "concurrency"),
+    ]
     ignored = [f"--ignore=tests/build/test_{name}.py" for name in others]
     session.run("pytest", "tests/build", *ignored, *session.posargs)
 
@@ -58,6 +61,18 @@ def build(session: nox.Session) -> None:
 def smoke(session: nox.Session) -> None:
     """Real programs on the library out of the RPM, and cases that must fail."""
     session.run("pytest", "tests/build/test_smoke.py", *session.posargs)
+
+
+@nox.session
+def programs(session: nox.Session) -> None:
+    """Programs of a base system on the library: a sample of releases, or all with `-- --full`."""
+    session.run("pytest", "tests/build/test_programs.py", *session.posargs)
+
+
+@nox.session
+def concurrency(session: nox.Session) -> None:
+    """Threads, forks, plugins and memory on the library: a sample, or all with `-- --full`."""
+    session.run("pytest", "tests/build/test_concurrency.py", *session.posargs)
 
 
 @nox.session
