@@ -19,13 +19,23 @@ PROBES = Path(__file__).with_name("probes")
 # Seconds after which a trial has failed; each takes about one.
 TIMEOUT = 120.0
 
-# The trials that every package must have passed; `conformance` adds one for each of its rules.
-NAMES = ("aligned", "archive", "object", "conformance", "first-call", "forks", "plugin")
+# What probes are started with; their first lines say what it means. An emulator's own process does
+# not stand a fork while it has threads, and takes memory of its own.
+ARGUMENTS = {
+    "forks": ("600", "4"),
+    "reclaimer": ("200", "64"),
+    "sparse": ("64", "2"),
+    "plugin": ("100",),
+}
+EMULATED = {
+    "forks": ("50", "0"),
+    "reclaimer": ("500", "64"),
+    "sparse": ("512", "2"),
+    "plugin": ("10",),
+}
 
-# What probes are started with: the number of forks, and of threads that start others meanwhile; how
-# often a plugin is loaded. An emulator's own process does not stand a fork while it has threads.
-ARGUMENTS = {"forks": ("600", "4"), "plugin": ("100",)}
-EMULATED = {"forks": ("50", "0"), "plugin": ("10",)}
+# The trials that every package must have passed; `conformance` adds one for each of its rules.
+NAMES = ("aligned", "archive", "object", "conformance", "first-call", *ARGUMENTS)
 
 
 def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
@@ -36,7 +46,7 @@ def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
     with ThreadPoolExecutor(2) as pool:
         preloaded = pool.submit(_preloaded, plan, dirs)
         linked = {name: pool.submit(_linked, plan, dirs, name, files[name]) for name in files}
-        started = pool.map(lambda trial: trial(plan, dirs), (forks, plugin))
+        started = pool.map(partial(_started, plan, dirs), ARGUMENTS)
         aligned = _aligned(plan, dirs)
         rules, first = {}, {}
         rules["preloaded"], first["preloaded"] = preloaded.result()
@@ -86,26 +96,17 @@ def _linked(plan: Plan, dirs: StepDirs, name: str, file: Path) -> tuple[Trial, O
     return trial, start(program, conformance.ARGUMENT), start(program)
 
 
-def forks(plan: Plan, dirs: StepDirs) -> Trial:
-    """A program on the library forks while its threads start, allocate and end."""
-    program = _built("forks", plan, dirs)
-    return _started("forks", [program], {"LD_PRELOAD": f"./{plan.soname}"}, plan, dirs)
-
-
-def plugin(plan: Plan, dirs: StepDirs) -> Trial:
-    """A program that is not on the library loads and unloads a plugin that is linked with it."""
-    program, target = _built("plugin", plan, dirs), dirs.folder("check") / "plugin.so"
-    arguments = ("-DPLUGIN", "-shared", "-fPIC", _libraries(plan, dirs) / plan.soname)
-    _built("plugin", plan, dirs, *arguments, target=target)
-    return _started("plugin", [program, target], {"LD_LIBRARY_PATH": "."}, plan, dirs)
-
-
-def _started(
-    name: str, command: list[Path], variables: dict[str, str], plan: Plan, dirs: StepDirs
-) -> Trial:
+def _started(plan: Plan, dirs: StepDirs, name: str) -> Trial:
+    """A probe on the library; the plugin's is not, but loads a plugin that is linked with it."""
+    command, variables = [_built(name, plan, dirs)], {"LD_PRELOAD": f"./{plan.soname}"}
+    if name == "plugin":
+        command.append(dirs.folder("check") / "plugin.so")
+        arguments = ("-DPLUGIN", "-shared", "-fPIC", _libraries(plan, dirs) / plan.soname)
+        _built(name, plan, dirs, *arguments, target=command[1])
+        variables = {"LD_LIBRARY_PATH": "."}
     runner = emulator.runner(plan)
-    arguments = (EMULATED if runner else ARGUMENTS)[name]
-    started = emulator.start([*command, *arguments], variables, runner)
+    given = (EMULATED if runner else ARGUMENTS)[name]
+    started = emulator.start([*command, *given], variables, runner)
     return attempt(name, started, _libraries(plan, dirs))
 
 

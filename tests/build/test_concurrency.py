@@ -53,10 +53,10 @@ class Probes:
     def compiled(self, name: str, library: Path | None = None) -> Path:
         """A program, or with a library the plugin that is linked with it."""
         target = self.folder / (f"{name}.so" if library else name)
-        flags = ("-DPLUGIN", "-shared", "-fPIC") if library else ()
+        arguments = ("-DPLUGIN", "-shared", "-fPIC", library) if library else ()
         place, log = workspace.locate(ROOT), self.folder / "log"
         if not target.exists():
-            trials.compiled(name, self.plan, place, target, log, library, flags)
+            trials.compiled(name, self.plan, place, target, log, *arguments)
         return target
 
     def preloaded(self, library: Path, name: str, *arguments: str) -> Trial:

@@ -67,6 +67,7 @@ void __libc_free(void *p) { free(p); }
 # What breaks one rule only, and its name.
 WRONG = {
     "main-errno": "__attribute__((constructor)) static void set(void) { errno = 22; }",
+    "plain-names": "void vfree(void *p) { (void)p; }",
     "one-heap": "bool mi_is_in_heap_region(const void *p) { return p == NULL; }",
     "null": "size_t malloc_usable_size(void *p) { return p ? USABLE(p) : 8; }",
     "zero-size": "void *realloc(void *p, size_t n) { return p || n ? REALLOC(p, n) : NULL; }",

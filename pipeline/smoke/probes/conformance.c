@@ -25,7 +25,7 @@ enum {
 };
 
 #define RULES(X)                                                                                        \
-  X(main_errno) X(one_heap) X(null) X(zero_size) X(realloc_zero) X(alignment) X(any_size)               \
+  X(main_errno) X(plain_names) X(one_heap) X(null) X(zero_size) X(realloc_zero) X(alignment) X(any_size) \
   X(large_alignment) X(huge_alignment) X(invalid_alignment) X(posix_memalign) X(posix_memalign_errno)   \
   X(natural_alignment) X(refusal) X(refusal_errno) X(overflow) X(realloc_refused) X(free_errno)         \
   X(calloc_zero) X(usable_size) X(neighbours) X(realloc_content) X(libc_blocks) X(rezalloc_zero)
@@ -193,6 +193,21 @@ static void resize_to_zero(void) {
   }
 }
 
+/* Names of other systems. Here, a program or a library may have a function of its own of that name. */
+#define FOREIGN(X) X(vfree) X(malloc_size) X(malloc_good_size) X(reallocf) X(reallocarr) X(_aligned_malloc)
+#ifdef LINKED
+#define WEAK(name) extern __attribute__((weak)) char name[];
+FOREIGN(WEAK)
+#define ADDRESS(name) name
+#else
+#define ADDRESS(name) dlsym(RTLD_DEFAULT, #name)
+#endif
+
+static void plain_names(void) {
+#define IS_FREE(name) CHECK(plain_names, (void *)ADDRESS(name) == NULL, #name, "is defined%s", "");
+  FOREIGN(IS_FREE)
+}
+
 static enum rule of_alignment(size_t alignment, size_t size) {
   if (alignment > MiB) return alignment > 32 * MiB ? huge_alignment_rule : large_alignment_rule;
   return size % alignment ? any_size_rule : alignment_rule;
@@ -215,7 +230,9 @@ static void alignments(void) {
       while (power < invalid[i] && power <= SIZE_MAX / 4) power *= 2;
       errno = 0;
       void *p = allocate(e, invalid[i], 100);
-      const bool right = p == NULL ? errno == EINVAL : (uintptr_t)p % power == 0;
+      // aligned_alloc refuses them (C17, and the GNU C library since 2.38), or rounds up as memalign does.
+      const bool refuse = strcmp(e->name, "aligned_alloc") == 0 || power < invalid[i];
+      const bool right = p == NULL ? refuse && errno == EINVAL : (uintptr_t)p % power == 0;
       CHECK(invalid_alignment, right, e->name, "alignment %zu: %p, errno %d", invalid[i], p, errno);
       if (p != NULL) release(e, p, power, 100);
     }
@@ -425,6 +442,7 @@ int main(int count, char **arguments) {
   for (int i = 0; i < COUNT_OF_RULES; i++)
     for (char *c = rules[i].name; *c != 0; c++) if (*c == '_') *c = '-';
   CHECK(main_errno, at_start == 0, "program", "errno is %d at the start of main", at_start);
+  plain_names();
   page = (size_t)sysconf(_SC_PAGESIZE);
   usable_size = (size_t (*)(void *))address("malloc_usable_size");
   if (count > 1 && strcmp(arguments[1], "mimalloc") == 0) {
