@@ -20,6 +20,9 @@ from pipeline.model.errors import RecipeError
 # Keys that describe one release only, and that the next one does not take over.
 _OWN = re.compile(r"(?m)^(#.*\n)*(folders|unmarked)\b.*\n")
 
+# The length of a list that is written on one line.
+_WIDTH = 88
+
 
 def nearest(version: str, versions: Iterable[str]) -> str:
     """The release to begin with: the next older of the line, else the next newer.
@@ -142,8 +145,15 @@ def _tables(name: str, tables: Iterable[dict[str, Any]]) -> Any:
     for table in tables:
         width = max(map(len, table))
         lines += [f"[[{name}]]"]
-        lines += [
-            f"{key:<{width}} = {tomlkit.item(value).as_string()}" for key, value in table.items()
-        ]
+        lines += [f"{key:<{width}} = {_written(value)}" for key, value in table.items()]
         lines += [""]
     return tomlkit.parse("\n".join([*lines, ""]))[name]
+
+
+def _written(value: Any) -> str:
+    """A value as we write it: a list that is too long for a line has a line for each item."""
+    text: str = tomlkit.item(value).as_string()
+    if not isinstance(value, list) or len(text) <= _WIDTH:
+        return text
+    items = (f"    {tomlkit.item(str(item)).as_string()},\n" for item in value)
+    return f"[\n{''.join(items)}]"

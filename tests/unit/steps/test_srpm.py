@@ -92,7 +92,8 @@ def test_source_package_has_tree_patches_and_spec(
 
     assert "mimalloc-custom-2.0.6-1.el7.src.rpm" == rpm.name
     assert set(files) == {
-        *("mimalloc-2.0.6.tar.gz", patches[0].file, "malloc_hooks.c", "mimalloc-custom.spec")
+        *("mimalloc-2.0.6.tar.gz", "malloc_hooks.c", "mimalloc-custom.spec"),
+        *(patch.file for patch in patches),
     }
     assert {(0o644, plan.recipe.moment)} == {
         (file.stat().st_mode & 0o777, int(file.stat().st_mtime)) for file in files.values()
@@ -107,7 +108,7 @@ def test_an_altered_patch_is_not_packed(
     plan: Plan, project: Path, checkout: Path, make_dirs: Callable[..., StepDirs], tree: Path
 ) -> None:
     """Others build from it, so it must be what the recipe pins."""
-    (change,) = load.recipe(project, "2.0.6").patch
+    change = load.recipe(project, "2.0.6").patch[0]
     file = checkout / "patches" / "2.0.6" / change.file
     file.write_text(file.read_text() + "\n")
     dirs = make_dirs("unpack", "srpm")

@@ -224,7 +224,7 @@ def test_malloc_hooks_are_added_where_the_c_library_has_them(
 
     assert [hooks][:hooked] == load.hooks(project, plan)
     names = [file.name for file in compiler.support(plan, project)]
-    assert ["atexit.c", "malloc_hooks.c"][: 1 + hooked] == names
+    assert ["atexit.c", "atfork.c", "finalize.c", "malloc_hooks.c"][: 3 + hooked] == names
     assert hooked * ("__malloc_hook", "__free_hook", "__realloc_hook", "__memalign_hook") == (
         plan.hooks
     )
