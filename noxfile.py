@@ -109,6 +109,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def library(session: nox.Session) -> None:
+    """What each release keeps of the C library's promises: docs/library.json and library.md."""
+    session.run("python", "-m", "benchmarks", "promises")
+
+
+@nox.session
 def rpmlint(session: nox.Session) -> None:
     """rpmlint on packages and spec; tests/rpmlint.toml explains every filter."""
     session.run("pytest", "tests/build/test_rpmlint.py", *session.posargs)

@@ -1,18 +1,24 @@
-"""The command line: python -m benchmarks build|grid|library [--sample] [--dist DIST]."""
+"""The command line: python -m benchmarks BENCHMARK [--sample] [--dist DIST]."""
 
 import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import build, library, parallel
+from benchmarks import build, library, parallel, promises, promises_page
 from benchmarks.settings import load
 from pipeline.model.errors import PackagingError
 from pipeline.system.report import Report
 from pipeline.toolchain import host_programs
 
 ROOT = Path(__file__).resolve().parent.parent
-BENCHMARKS = {"build": build.run, "grid": parallel.run, "library": library.run}
+BENCHMARKS = {
+    "build": build.run,
+    "grid": parallel.run,
+    "library": library.run,
+    "promises": promises.run,
+    "page": promises_page.run,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -17,11 +17,14 @@ from pipeline.toolchain import compiler
 
 SOURCES = Path(__file__).with_name("workloads")
 STARTER = Path(__file__).with_name("usage.c")
+PAIRS = Path(__file__).with_name("pairs.c")
 COUNTER = "valgrind"
 TIMEOUT = 300.0
 
 _COMPILED = "{program}"
 _TOTAL = re.compile(r"^(?:totals|summary): (\d+)$", re.MULTILINE)
+_NAMED = re.compile(r"^(c?)ob=\((\d+)\)(?: (.+))?$")
+_COST = re.compile(r"^(?:\*|[+-]?\d+) (\d+)$")
 _OBJECT = re.compile(r"^c?ob=\(\d+\) (.+)$", re.MULTILINE)
 
 
@@ -120,6 +123,19 @@ def count(program: Program, allocator: Allocator) -> tuple[int, str]:
 
     Raises CompareError where it fails, or where no instruction of the library is among them.
     """
+    profiles, output = _profiles(program, allocator)
+    return sum(map(total, profiles)), output
+
+
+def count_inside(program: Program, allocator: Allocator) -> int:
+    """The instructions of a program that are the library's own; raises CompareError like count."""
+    assert allocator.library
+    profiles, _ = _profiles(program, allocator)
+    return sum(inside(profile, allocator.library) for profile in profiles)
+
+
+def _profiles(program: Program, allocator: Allocator) -> tuple[list[str], str]:
+    """What callgrind writes of each process of a program, and the program's output."""
     with tempfile.TemporaryDirectory(prefix="mimalloc-benchmark-") as folder:
         command = [COUNTER, "--tool=callgrind", "--trace-children=yes", "--quiet"]
         command += [f"--callgrind-out-file={folder}/%p", *program.counted]
@@ -131,13 +147,31 @@ def count(program: Program, allocator: Allocator) -> tuple[int, str]:
         raise CompareError(what, got=f"exit code {code}", detail=errors)
     if library and not any(executed(profile, library) for profile in profiles):
         raise CompareError(what, expected=f"instructions in {library}", got="none")
-    return sum(map(total, profiles)), output
+    return profiles, output
 
 
 def total(profile: str) -> int:
     """The sum of instructions in a file of callgrind's."""
     match = _TOTAL.search(profile)
     return int(match[1]) if match else 0
+
+
+def inside(profile: str, library: Path) -> int:
+    """The instructions of a library in a file of callgrind's, without what it calls elsewhere."""
+    names: dict[str, str] = {}
+    current, called, instructions = "", False, 0
+    for line in profile.splitlines():
+        if match := _NAMED.match(line):
+            callee, number, name = match.groups()
+            names[number] = name or names[number]
+            current = current if callee else names[number]
+        elif line.startswith("calls="):
+            called = True  # the next line has the cost of the callee
+        elif match := _COST.match(line):
+            own = not called and current == str(library.resolve())
+            instructions += int(match[1]) if own else 0
+            called = False
+    return instructions
 
 
 def executed(profile: str, library: Path) -> bool:

@@ -57,6 +57,14 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """What the C library promises, in a few words, and the trials and rules that show it."""
+
+    title: str
+    shown_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of benchmarks.toml."""
 
@@ -66,6 +74,7 @@ class Settings:
     parallel: Selection
     library: Library
     workload: tuple[Workload, ...]
+    promise: tuple[Promise, ...]
 
     def sampled(self) -> Self:
         """One round of the smallest work: its numbers mean nothing."""

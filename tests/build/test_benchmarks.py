@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import library, programs, settings
+from benchmarks import library, programs, promises, settings
 from benchmarks.build import BY_HAND, UNCHECKED, WHOLE
 from benchmarks.settings import Workload
 from benchmarks.variants import PACKAGE
@@ -18,7 +18,7 @@ from pipeline.config.allocators import host_allocators, library_file
 from pipeline.model.errors import CompareError
 from pipeline.system import workspace
 from pipeline.system.report import QuietReport
-from tests.build.conftest import ARCH, ROOT, Package
+from tests.build.conftest import ARCH, ROOT, SEED, Package
 
 SAMPLE = settings.load().sampled()
 RELEASE = SAMPLE.library.releases[0]
@@ -122,3 +122,26 @@ def test_a_program_that_comes_to_another_result_is_refused() -> None:
 
     with pytest.raises(CompareError, match="witness has another result"):
         library.run(sample, ROOT, QuietReport())
+
+
+def test_what_upstream_does_not_keep_is_measured(package: Package, tmp_path: Path) -> None:
+    """Of 2.0.6 without our patches: rules, forks, memory, instructions, programs."""
+    plan, lines = (
+        package(SEED, "el8").plan,
+        [
+            ("sed", "echo abc | sed s/b/x/"),
+            ("coreutils", "tr a-z A-Z < text | sha256sum"),
+        ],
+    )
+    setup = promises.prepared(SAMPLE, workspace.locate(ROOT), tmp_path, QuietReport())
+    setup = replace(setup, expected={key: setup.expected[key] for key in lines})
+
+    side = promises.measured(promises.without_patches(plan), setup, tmp_path / "before")
+
+    rules = {"conformance: zero-size", "conformance: any-size", "conformance: refusal-errno"}
+    assert rules | {"plugin", "sparse"} <= set(side.failed)
+    assert side.counts["zero-size"][1] > 0 == side.counts["neighbours"][1]
+    assert (3600, 0, 0, 0) == side.forks
+    assert side.peaks["sparse"] > 900 > side.peaks["reclaimer"]
+    assert 10 < side.instructions["malloc"] < 100 < side.instructions["small"]
+    assert {"sed": ["echo abc | sed s/b/x/"]} == side.programs

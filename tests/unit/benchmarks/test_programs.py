@@ -35,6 +35,30 @@ def test_a_library_that_was_never_called_is_missed(tmp_path: Path) -> None:
     assert not programs.executed(PROFILE.format(library="/lib/libc.so.6"), tmp_path / "lib.so")
 
 
+def test_instructions_of_the_library_are_added_up(tmp_path: Path) -> None:
+    """Not those of what it calls, and not those of the program."""
+    library = tmp_path / "lib.so"
+    profile = f"""
+ob=(1) /usr/bin/program
+fn=(1) main
+0 7
+cob=(2) {library}
+cfn=(2) malloc
+calls=2 0
+0 50
+ob=(2)
+fn=(2)
+0 40
++3 2
+cob=(1)
+calls=1 0
+* 9
+totals: 49
+"""
+
+    assert 42 == programs.inside(profile, library)
+
+
 def test_the_same_result_is_good() -> None:
     """There is no error."""
     programs.check_output("small", "jemalloc", {"cafe\n"})

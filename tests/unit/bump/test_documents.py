@@ -85,7 +85,7 @@ def test_a_row_is_sorted_by_version(project: Path, tmp_path: Path, real_plan: Pl
     rows = [line.split()[1] for line in lines if line.startswith(("| 2.4.1", "| 2.10", "| 3.2.8"))]
 
     assert ["2.4.1", "2.10.0", "3.2.8"] == rows
-    change = "misaligned blocks of 256, 512 and 1024 bytes"
+    change = "[patches](docs/library.md#our-patches)"
     assert f"| 2.10.0 | libmimalloc.so.2 | | {change} |" in lines
 
 
