@@ -73,8 +73,11 @@ def promise_rows(
         before, after = (
             failed(releases[version][side]) & set(promise.shown_by) for side in ("before", "after")
         )
-        numbers = (str(reasons.index((version, rule)) + 1) for rule in sorted(after))
-        return f"no ({', '.join(numbers)})" if after else "patched" if before else "yes"
+        numbers = [
+            str(n) for n, (v, rule) in enumerate(reasons, 1) if v == version and rule in after
+        ]
+        reason = f" ({', '.join(numbers)})" if numbers else ""
+        return f"no{reason}" if after else "patched" if before else "yes"
 
     return [
         ["promise", *releases],
