@@ -6,7 +6,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from pipeline.config import load
-from pipeline.model import PLAIN, BuildRoot, Plan, Selection
+from pipeline.model import PLAIN, BuildRoot, FlavorChange, Package, Plan, Recipe, Selection
 from pipeline.model.errors import RecipeError, RequestError
 from pipeline.sources import user
 
@@ -44,7 +44,7 @@ def plans(root: Path, selection: Selection) -> list[Plan]:
             arch=arch,
             processor=processors(target.machine[arch].processor or arch),
             compiler=compiler,
-            flavor=package.flavor[flavor],
+            flavor=recipe.flavor.get(flavor, FlavorChange()).of(package.flavor[flavor]),
             variant=flavor,
             user_source=user_source,
         )
@@ -52,6 +52,8 @@ def plans(root: Path, selection: Selection) -> list[Plan]:
         for target, arch in machines
         for flavor in flavors
     ]
+    for recipe in recipes:
+        _check_flavors(recipe, package, root)
     for each in selected:
         _check_compiler(each, root)
     return selected
@@ -88,6 +90,17 @@ def by_nevra(root: Path, name: str, version: str, release: str, arch: str) -> Pl
         got=file_name,
         hint="git log: an older commit of this project may have made it",
     )
+
+
+def _check_flavors(recipe: Recipe, package: Package, root: Path) -> None:
+    """Raise an error if a recipe changes a flavor that there is not."""
+    if unknown := sorted(recipe.flavor.keys() - package.flavor.keys()):
+        raise RecipeError(
+            f"[flavor.{unknown[0]}] changes a flavor that there is not",
+            expected=f"one of {', '.join(package.flavor)}",
+            got=", ".join(unknown),
+            file=root / "recipes" / f"{recipe.version}.toml",
+        )
 
 
 def _check_compiler(plan: Plan, root: Path) -> None:

@@ -61,6 +61,8 @@ def recipe(base: Path, version: str, release: Release, day: str) -> str:
             [str(note).replace(former, version) for note in entries[-1]["notes"]] if entries else []
         )
         document["changelog"] = _entry(1, day, notes or [f"Package mimalloc {version}"])
+        for flavor in document.get("flavor", {}).values():
+            _drop_unknown(flavor, release.tree.options)
     return _tidy(tomlkit.dumps(document))
 
 
@@ -90,8 +92,10 @@ def with_entry(text: str, release: int, day: str, reason: str) -> str:
 
 
 def cmake(text: str) -> list[str]:
-    """The names that the ``[cmake]`` table of a recipe sets."""
-    return list(tomlkit.parse(text).get("cmake", ()))
+    """The names that the ``[cmake]`` tables of a recipe and of its flavors set."""
+    document = tomlkit.parse(text)
+    tables = (document, *document.get("flavor", {}).values())
+    return [name for table in tables for name in table.get("cmake", ())]
 
 
 def accepted(text: str) -> frozenset[str]:
@@ -108,6 +112,16 @@ def difference(base: Path, text: str) -> list[str]:
 def today() -> str:
     """The date of a changelog entry."""
     return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def _drop_unknown(flavor: Any, options: Mapping[str, Any]) -> None:
+    """Drop the options that a release does not have, and the secure level that they are for."""
+    cmake = flavor.get("cmake", {})
+    unknown = [name for name in cmake if name.partition(":")[0] not in options]
+    for name in unknown:
+        del cmake[name]
+    if unknown:
+        flavor.pop("level", None)
 
 
 def _read(file: Path) -> str:

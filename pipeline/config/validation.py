@@ -10,9 +10,11 @@ _GLIBC = re.compile(r"\d+\.\d+")
 
 
 def of_package(package: Package) -> Iterator[str]:
-    """Texts with unknown placeholders, and malformed malloc hooks."""
+    """Texts with unknown placeholders, malformed malloc hooks, and flavors secure by half."""
     texts = {"summary": package.summary, "description": package.description}
     for name, flavor in package.flavor.items():
+        if bool(flavor.level) != bool(flavor.guards):
+            yield f"flavor.{name}: level and guards, or neither"
         if flavor.subpackage:
             texts[f"flavor.{name}.subpackage.summary"] = flavor.subpackage.summary
             texts[f"flavor.{name}.subpackage.description"] = flavor.subpackage.description

@@ -12,4 +12,4 @@ from pipeline.model.plan import (
     Selection,
     UserSource,
 )
-from pipeline.model.recipe import Accepted, Patch, Recipe, Source
+from pipeline.model.recipe import Accepted, FlavorChange, Patch, Recipe, Source

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
+Guards = Literal["", "pages", "segments"]
+
 
 def holds(listing: tuple[str, ...], path: PurePosixPath) -> bool:
     """Whether a path is in a listing of files and folders; folders end in a slash."""
@@ -62,10 +64,12 @@ class Flavor:
     ``suffix`` is the end of the names of package and library, ``cmake`` are its options.
     ``omitted`` are files and folders (with a final slash) below the prefix that it does not
     package, because they would conflict with those of the plain package. ``level`` is the secure
-    level that the library reports.
+    level that the library reports. ``guards`` says what has a guard page behind it: each page of
+    blocks, each segment of pages, or nothing.
     """
 
     level: int = 0
+    guards: Guards = ""
     suffix: str = ""
     cmake: Mapping[str, str] = field(default_factory=dict)
     omitted: tuple[str, ...] = ()

@@ -154,8 +154,7 @@ class Plan:
     @property
     def accepted(self) -> tuple[str, ...]:
         """The rules of the conformance probe that the library may violate, and must."""
-        flavors = ("", self.variant)
-        return tuple(item.rule for item in self.recipe.accepted if item.flavor in flavors)
+        return tuple(x.rule for x in self.recipe.accepted if x.flavor in ("", self.variant))
 
     @property
     def options(self) -> Mapping[str, str]:

@@ -1,9 +1,11 @@
 """What is built: a release, its sources, and our changes to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
+
+from pipeline.model.package import Flavor, Guards
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,24 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class FlavorChange:
+    """What is different in a flavor of one release: what is set here; ``cmake`` is added."""
+
+    level: int = 0
+    guards: Guards = ""
+    cmake: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, flavor: Flavor) -> Flavor:
+        """The flavor as it is of this release."""
+        return replace(
+            flavor,
+            level=self.level or flavor.level,
+            guards=self.guards or flavor.guards,
+            cmake={**flavor.cmake, **self.cmake},
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One entry of the package's changelog, with its release number and its date."""
 
@@ -90,6 +110,7 @@ class Recipe:
     cmake: Mapping[str, str] = field(default_factory=dict)
     patch: tuple[Patch, ...] = ()
     accepted: tuple[Accepted, ...] = ()
+    flavor: Mapping[str, FlavorChange] = field(default_factory=dict)
 
     @property
     def release(self) -> int:

@@ -81,7 +81,19 @@ def test_flavors_are_selected(project: Path, flavor: str, variants: list[str]) -
     plans = selection.plans(project, Selection(flavor=flavor))
 
     assert variants == [plan.variant for plan in plans]
-    assert [plan.package.flavor[plan.variant] for plan in plans] == [p.flavor for p in plans]
+    suffixes = [plan.package.flavor[plan.variant].suffix for plan in plans]
+    assert suffixes == [plan.flavor.suffix for plan in plans]
+
+
+def test_a_change_of_an_unknown_flavor_is_refused(checkout: Path) -> None:
+    """Whichever flavor is selected: nobody would get what the recipe says."""
+    file = checkout / "recipes" / "2.0.6.toml"
+    file.write_text(file.read_text().replace("[flavor.secure]", "[flavor.secur]"))
+
+    with pytest.raises(RecipeError, match=r"\[flavor.secur\] changes") as caught:
+        selection.plans(checkout, Selection(version="2.0.6"))
+    assert ("one of plain, secure", "secur") == (caught.value.expected, caught.value.got)
+    assert file == caught.value.file
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.bump import cmake_options
+from pipeline.bump import cmake_options, recipe_writer
 from pipeline.bump.cmake_options import Option
 from pipeline.config import load
 
@@ -101,13 +101,18 @@ def test_an_option_is_set_by_any_table(project: Path) -> None:
     assert {"MI_OWN", "MI_OVERRIDE", "MI_SECURE", "CMAKE_BUILD_TYPE"} < settings
 
 
+def _set_by(project: Path, version: str) -> list[str]:
+    text = (project / "recipes" / f"{version}.toml").read_text(encoding="utf-8")
+    return recipe_writer.cmake(text)
+
+
 @pytest.mark.parametrize("version", load.versions(ROOT))
 def test_every_option_of_a_pinned_release_is_decided_on(project: Path, version: str) -> None:
     """It is set, or there is a reason for its default."""
-    package, recipe = load.package(project), load.recipe(project, version)
+    package = load.package(project)
     content = cmake_options.file(project, version).read_text(encoding="utf-8")
     defaults = cmake_options.defaults(content)
-    settings = cmake_options.settings(package, recipe.cmake)
+    settings = cmake_options.settings(package, _set_by(project, version))
 
     assert {"MI_OVERRIDE", "MI_BUILD_SHARED"} < defaults.keys()
     assert set() == defaults.keys() - settings - package.options.keys()
@@ -119,7 +124,7 @@ def test_every_reason_is_about_an_option_that_is_left_at_its_default(project: Pa
     for version in load.versions(project):
         file = cmake_options.file(project, version)
         names = cmake_options.defaults(file.read_text(encoding="utf-8")).keys()
-        left |= names - cmake_options.settings(package, load.recipe(project, version).cmake)
+        left |= names - cmake_options.settings(package, _set_by(project, version))
 
     assert package.options.keys() == left
     assert all(reason.strip() for reason in package.options.values())

@@ -1,5 +1,7 @@
 """A recipe made from another one; comments and options are carried."""
 
+import re
+import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.bump import recipe_writer
+from pipeline.bump.cmake_options import Option
 from pipeline.bump.inspection import Release
 from pipeline.bump.source_tree import Tree
 from pipeline.config import load
 from pipeline.model import Recipe
 from pipeline.model.errors import RecipeError
+
+# The table of a flavor, with its comment.
+_FLAVOR = re.compile(r"(#.*\n)*\[flavor\..*\n(.+\n)*\n")
 
 VERSIONS = ["2.0.6", "2.0.9", "2.2.4", "2.10.0", "3.2.8"]
 
@@ -58,12 +64,32 @@ def _drafted(project: Path, base: str, version: str) -> str:
 def test_our_own_recipes_would_be_written_byte_for_byte(
     project: Path, base: str, version: str
 ) -> None:
-    """Facts, layout, comments: as written by hand; with patches that apply to the new release."""
+    """Facts, layout, comments: as written by hand, but for patches, and an option new to it."""
     own = (project / "recipes" / f"{version}.toml").read_text()
     checksums = {patch.file: patch.sha256 for patch in load.recipe(project, version).patch}
     drafted = _drafted(project, base, version)
 
-    assert own == recipe_writer.with_patches(drafted, checksums, version)
+    assert "MI_SECURE_FULL" in own
+    assert _FLAVOR.sub("", own) == _FLAVOR.sub(
+        "", recipe_writer.with_patches(drafted, checksums, version)
+    )
+
+
+def test_what_a_release_changes_of_a_flavor_is_carried(project: Path) -> None:
+    """Where it has the option; else the level that the option is for stays behind with it."""
+    file = project / "recipes" / "3.4.3.toml"
+    release = _release(load.recipe(project, "3.4.3"))
+    known = replace(release.tree, options={"MI_SECURE_FULL": Option("OFF", "")})
+    with_it, without = (
+        recipe_writer.recipe(file, "3.9.9", replace(release, tree=tree), "2026-01-01")
+        for tree in (known, release.tree)
+    )
+
+    secure = '[flavor.secure]\nlevel = 5\ncmake.MI_SECURE_FULL = "ON"\n'
+    assert secure in with_it
+    assert "MI_SECURE_FULL" in recipe_writer.cmake(with_it)
+    assert {"secure": {}} == tomllib.loads(without)["flavor"]
+    assert "mi_has_libatomic" in recipe_writer.cmake(without)
 
 
 def test_keys_of_one_release_only_are_not_carried(project: Path) -> None:

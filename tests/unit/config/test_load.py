@@ -164,6 +164,8 @@ def test_name_that_is_similar_to_none() -> None:
             f'{ACCEPTED}why = ""\n[[source]]',
             "accepted: zero-size: why is empty",
         ),
+        ("[flavor.secure]", "[flavor.secure]\nsuffix = ''", "flavor['secure']: unknown key suffix"),
+        ('"segments"', '"blocks"', "flavor['secure'].guards: blocks not in literal"),
         (
             "[[source]]",
             '[[accepted]]\nrule = "Zero size"\nwhy = "x"\n[[source]]',
@@ -317,6 +319,7 @@ def test_processor_with_a_fault(
     ("old", "new", "complaint"),
     [
         ('until = "2.34"', 'until = "2"', "hooks.until: expected major.minor, got '2'"),
+        ('guards = "pages"\n', "", "flavor.secure: level and guards, or neither"),
         (
             '"malloc_hooks.c"',
             '"../own.c"',

@@ -99,7 +99,28 @@ def test_flavors_share_the_rest_of_the_plan(project: Path) -> None:
         secure.platform,
         secure.release,
     )
-    assert (0, 4) == (plain.flavor.level, secure.flavor.level)
+
+
+@pytest.mark.parametrize(
+    ("version", "level", "guards", "options"),
+    [
+        ("2.2.4", 4, "segments", {"MI_SECURE": "ON"}),
+        ("2.4.1", 5, "segments", {"MI_SECURE": "ON", "MI_SECURE_FULL": "ON"}),
+        ("3.2.8", 4, "pages", {"MI_SECURE": "ON"}),
+        ("3.4.3", 5, "pages", {"MI_SECURE": "ON", "MI_SECURE_FULL": "ON"}),
+    ],
+)
+def test_a_release_changes_a_flavor(
+    project: Path, version: str, level: int, guards: str, options: dict[str, str]
+) -> None:
+    """Its level, what it guards, and its options; the other flavor stays as it is of all."""
+    plain, secure = selection.plans(project, Selection(version=version, flavor="plain,secure"))
+
+    assert (level, guards) == (secure.flavor.level, secure.flavor.guards)
+    assert options == secure.flavor.cmake
+    assert options == {key: secure.options[key] for key in options}
+    assert plain.package.flavor["plain"] == plain.flavor
+    assert "MI_SECURE_FULL" not in plain.options
 
 
 @pytest.mark.parametrize(
