@@ -1,6 +1,7 @@
 """Probes, small C programs, compiled as a package was compiled, and tried on its files."""
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -34,8 +35,17 @@ EMULATED = {
     "plugin": ("10",),
 }
 
+# Processes of the secure flavor whose blocks must lie differently.
+PROCESSES = 3
+_PLACES = re.compile(r" places (\w+)$", re.MULTILINE)
+
 # The trials that every package must have passed; `conformance` adds one for each of its rules.
 NAMES = ("aligned", "archive", "object", "conformance", "first-call", *ARGUMENTS)
+
+
+def names(plan: Plan) -> tuple[str, ...]:
+    """The trials that a package must have passed: `secure` is that of the secure flavor only."""
+    return (*NAMES, "secure") if plan.flavor.guards else NAMES
 
 
 def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
@@ -47,6 +57,7 @@ def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
         preloaded = pool.submit(_preloaded, plan, dirs)
         linked = {name: pool.submit(_linked, plan, dirs, name, files[name]) for name in files}
         started = pool.map(partial(_started, plan, dirs), ARGUMENTS)
+        promised = [pool.submit(secure, plan, dirs)] if plan.flavor.guards else []
         aligned = _aligned(plan, dirs)
         rules, first = {}, {}
         rules["preloaded"], first["preloaded"] = preloaded.result()
@@ -55,7 +66,8 @@ def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
             link, rules[name], first[name] = future.result()
             links.append(link)
     judged = conformance.rules(rules, plan.accepted)
-    return aligned, *links, *judged, conformance.first_call(first), *started
+    last = (future.result() for future in promised)
+    return aligned, *links, *judged, conformance.first_call(first), *started, *last
 
 
 def _aligned(plan: Plan, dirs: StepDirs) -> Trial:
@@ -108,6 +120,18 @@ def _started(plan: Plan, dirs: StepDirs, name: str) -> Trial:
     given = (EMULATED if runner else ARGUMENTS)[name]
     started = emulator.start([*command, *given], variables, runner)
     return attempt(name, started, _libraries(plan, dirs))
+
+
+def secure(plan: Plan, dirs: StepDirs) -> Trial:
+    """What the secure flavor promises, in several processes."""
+    argv = [_built("secure", plan, dirs), plan.flavor.guards]
+    command = emulator.start(argv, {"LD_PRELOAD": f"./{plan.soname}"}, emulator.runner(plan))
+    done = [attempt("secure", command, _libraries(plan, dirs)) for _ in range(PROCESSES)]
+    output = "\n".join(dict.fromkeys(trial.output for trial in done))
+    differ = len(set(_PLACES.findall(output))) == PROCESSES
+    if not differ:
+        output += "\nblocks lie to each other as in another process"
+    return Trial("secure", differ and all(trial.passed for trial in done), output)
 
 
 def _libraries(plan: Plan, dirs: StepDirs) -> Path:

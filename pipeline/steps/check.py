@@ -57,7 +57,7 @@ def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
         # Without a library nothing can run, and the missing trials are a finding.
         has_library = payload.place(files, plan.library).is_file()
         done = trials.run(plan, dirs) if has_library else ()
-        facts = replace(reading.result(), trials=done, required=trials.NAMES)
+        facts = replace(reading.result(), trials=done, required=trials.names(plan))
     manifest, *others = map(load.manifest, load.manifest_files(root, plan))
     findings = check_package(facts, plan, manifest)
     if plan.subpackage:

@@ -82,6 +82,56 @@ def test_a_library_for_a_newer_arm_dies(package: Package, checkout: Path) -> Non
     assert f"exit code {-signal.SIGILL}" in results["aligned"].output
 
 
+def _secure(plan: Plan, checkout: Path, library: Path) -> Trial:
+    """The trial of the secure flavor, with another library in its package."""
+    dirs = make.step_dirs(plan, workspace.locate(checkout))
+    shutil.copytree(
+        make.step_dirs(plan, workspace.locate(ROOT)).unpacked, dirs.unpacked, symlinks=True
+    )
+    shutil.copy(library, payload.place(dirs.unpacked, plan.library))
+    return trials.secure(plan, dirs)
+
+
+@pytest.mark.parametrize(
+    ("version", "blocks"), [(NEWEST, (16, 1024, 65536, 1 << 20)), ("2.4.1", (32 << 20, 48 << 20))]
+)
+def test_a_plain_library_is_not_secure(
+    package: Package, checkout: Path, version: str, blocks: tuple[int, ...]
+) -> None:
+    """Each of the four properties is missing."""
+    plan = package(version, "el8", flavor="secure").plan
+    plain = package(version, "el8").plan
+    unpacked = make.step_dirs(plain, workspace.locate(ROOT)).unpacked
+
+    trial = _secure(plan, checkout, payload.place(unpacked, plain.library))
+
+    lines = trial.output.splitlines()
+    assert not trial.passed
+    assert "exit code 1" in lines
+    assert set() == {
+        f"secure: guard: blocks of {size} bytes: it succeeds" for size in blocks
+    }.difference(lines)
+    assert "secure: double: blocks of 16 bytes: it succeeds" in lines
+    assert "secure: forged: blocks of 16 bytes: it succeeds" in lines
+    assert "blocks lie to each other as in another process" in lines
+
+
+def test_a_library_without_guard_pages_is_found(package: Package, checkout: Path) -> None:
+    """Level 4 of 3.4 stands all but writes behind a page."""
+    plan = package(NEWEST, "el8", flavor="secure").plan
+    cmake = {"MI_SECURE": "ON", "MI_SECURE_FULL": "OFF"}
+    without = replace(plan, flavor=replace(plan.flavor, level=4, cmake=cmake))
+    staged = make.step(without, workspace.locate(ROOT), Report(), "stage") / "root"
+
+    trial = _secure(plan, checkout, payload.place(staged, plan.library))
+
+    faults = [line for line in trial.output.splitlines() if line.endswith("it succeeds")]
+    assert not trial.passed
+    assert faults
+    assert {"guard"} == {line.split(": ")[1] for line in faults}
+    assert "blocks lie to each other as in another process" not in trial.output
+
+
 @pytest.mark.parametrize(
     ("version", "name", "message"),
     [
