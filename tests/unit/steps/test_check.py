@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -106,3 +107,5 @@ def test_checksums_of_good_packages_are_written(
     lines = [f"{sha256_of(dirs.packages / name)}  {name}" for name in plan.file_names]
     assert lines == (dirs.folder("check") / "sha256").read_text().splitlines()
     assert trials.NAMES == seen[0].required
+    secure = replace(plan, flavor=replace(plan.flavor, level=4, guards="pages"))
+    assert (*trials.NAMES, "secure") == trials.names(secure)
