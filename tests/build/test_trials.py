@@ -93,7 +93,7 @@ def _secure(plan: Plan, checkout: Path, library: Path) -> Trial:
 
 
 @pytest.mark.parametrize(
-    ("version", "blocks"), [(NEWEST, (16, 1024, 65536, 1 << 20)), ("2.4.1", (32 << 20, 48 << 20))]
+    ("version", "blocks"), [(NEWEST, (16, 1024, 65536, 1 << 20)), ("2.4.1", (33 << 20, 48 << 20))]
 )
 def test_a_plain_library_is_not_secure(
     package: Package, checkout: Path, version: str, blocks: tuple[int, ...]

@@ -10,8 +10,8 @@
  * for guard pages, and what has one, has changed.
  *
  * Run:  LD_PRELOAD=/path/to/libmimalloc-secure.so.3 ./secure pages|segments
- *       what has a guard page behind it: pages, which have blocks of one size only, or segments, which a block of
- *       32 MiB and more does not share
+ *       what has a guard page behind it: pages, which have blocks of one size only, or segments, which a block of more
+ *       than 32 MiB does not share
  * Exit: 0 all right, 1 what must not succeed has succeeded, or was not tried
  */
 #include <errno.h>
@@ -39,7 +39,7 @@ enum {
 
 static const size_t of_pages[] = {16,   48,   112,   256,   640,   1024,   2048,    5120,
                                   8192, 16384, 40960, 65536, 131072, 1 << 20, 0};
-static const size_t of_segments[] = {32 << 20, 40 << 20, 48 << 20, 0};
+static const size_t of_segments[] = {33 << 20, 40 << 20, 48 << 20, 0};
 static const size_t small[] = {16, 48, 112, 256, 1024, 4096, 8192, 0};
 
 struct block { char *start; size_t size; };
