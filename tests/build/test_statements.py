@@ -117,7 +117,8 @@ def test_the_bill_is_true_of_the_package(package: Package, which: Which) -> None
     assert packaged_files(built.rpm) == checksums(files)
     linked = [file for file in components(bill, "file") if file not in files]
     hooks = ["buildroot/malloc_hooks.c"] if which.dist in OLD else []
-    sources = ["buildroot/toolchains/zig/atexit.c", *hooks]
+    names = ("atexit.c", "atfork.c", "finalize.c")
+    sources = [*(f"buildroot/toolchains/zig/{name}" for name in names), *hooks]
     assert {source: sha256_of(ROOT / source) for source in sources} == checksums(linked)
     assert {"zig", "cmake", "ninja", "rpmbuild"} == {
         tool["name"] for tool in components(bill, "application") if tool["scope"] == "excluded"
