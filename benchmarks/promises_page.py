@@ -20,6 +20,9 @@ TEMPLATE = Path(__file__).with_name("library.md.j2")
 # What a release was measured as, by version: patches, and what was measured before and after them.
 Releases = Mapping[str, Mapping[str, Any]]
 
+# Characters of a command line that the page shows.
+_SHOWN = 60
+
 
 def run(settings: Settings, root: Path, report: Report) -> None:
     """Write the page anew from what was measured."""
@@ -162,9 +165,14 @@ def _instructions(releases: Releases) -> Iterator[list[str]]:
 def _programs(failing: Mapping[str, Sequence[str]], lines: Mapping[str, int]) -> str:
     """Of each group how many command lines fail, and the shortest of them."""
     return "; ".join(
-        f"{group} {len(those)} of {lines[group]}, such as `{min(those, key=len)}`"
+        f"{group} {len(those)} of {lines[group]}, such as `{_begin(min(those, key=len))}`"
         for group, those in failing.items()
     )
+
+
+def _begin(command: str) -> str:
+    """A command line, or the beginning of a long one."""
+    return command if len(command) <= _SHOWN else f"{command[:_SHOWN].rstrip()} ..."
 
 
 def _markdown(rows: Sequence[list[str]] | Iterator[list[str]]) -> str:
