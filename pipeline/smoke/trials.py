@@ -124,14 +124,16 @@ def _started(plan: Plan, dirs: StepDirs, name: str) -> Trial:
 
 def secure(plan: Plan, dirs: StepDirs) -> Trial:
     """What the secure flavor promises, in several processes."""
-    argv = [_built("secure", plan, dirs), plan.flavor.guards]
-    command = emulator.start(argv, {"LD_PRELOAD": f"./{plan.soname}"}, emulator.runner(plan))
-    done = [attempt("secure", command, _libraries(plan, dirs)) for _ in range(PROCESSES)]
-    output = "\n".join(dict.fromkeys(trial.output for trial in done))
+    start = partial(_outcome, plan, dirs, _built("secure", plan, dirs), plan.flavor.guards)
+    done = [start(LD_PRELOAD=f"./{plan.soname}") for _ in range(PROCESSES)]
+    lines = [line for run in done for line in (run.errors + run.output).splitlines()]
+    lines += [f"exit code {run.code}" for run in done if run.code != 0]
+    output = "\n".join(dict.fromkeys(lines))
     differ = len(set(_PLACES.findall(output))) == PROCESSES
     if not differ:
         output += "\nblocks lie to each other as in another process"
-    return Trial("secure", differ and all(trial.passed for trial in done), output)
+    passed = differ and all(run.code == 0 for run in done)
+    return Trial("secure", passed, output)
 
 
 def _libraries(plan: Plan, dirs: StepDirs) -> Path:

@@ -45,7 +45,7 @@ static const size_t small[] = {16, 48, 112, 256, 1024, 4096, 8192, 0};
 struct block { char *start; size_t size; };
 static struct block *blocks;  // not in the allocator's memory
 static size_t count;
-static void *around[AROUND], *later[LATER];
+static void *volatile around[AROUND], *volatile later[LATER];  // or the compiler takes each block for a new one
 static volatile char *from, *to;
 static unsigned long faults;
 
@@ -77,8 +77,10 @@ static bool write_upwards(size_t size) {
 }
 
 static bool is_returned(const void *block, size_t size, int times) {
-  for (int i = 0; i < LATER && times > 0; i++)
-    if ((later[i] = malloc(size)) == block) times--;
+  for (int i = 0; i < LATER && times > 0; i++) {
+    later[i] = malloc(size);
+    if (later[i] == block) times--;
+  }
   return times == 0;
 }
 
