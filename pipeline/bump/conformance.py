@@ -3,15 +3,21 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-# A line of the trial, wherever it is in the log of a check.
-_LINE = re.compile(r"\bconformance: (\S+) calls \d+ violations (\d+)$", re.MULTILINE)
+# In the log of a check: where the trial of a rule begins, and where those of all rules end.
+_TRIAL = re.compile(r"(?:conformance: ([a-z-]+)|first-call): ")
+_COUNT = re.compile(r"calls \d+ violations (\d+)$")
 
 
 def violations(logs: Iterable[str]) -> dict[str, int]:
     """The violations of each rule that was tried, the most of all packages; none is 0."""
     counts: dict[str, int] = {}
-    for rule, count in (found for log in logs for found in _LINE.findall(log)):
-        counts[rule] = max(counts.get(rule, 0), int(count))
+    for log in logs:
+        rule = ""
+        for line in log.splitlines():
+            if begun := _TRIAL.match(line):
+                rule = begun[1] or ""
+            if rule and (count := _COUNT.search(line)):
+                counts[rule] = max(counts.get(rule, 0), int(count[1]))
     return counts
 
 

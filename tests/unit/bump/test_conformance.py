@@ -1,20 +1,33 @@
 """Conformance of a release, compared with that of the release before."""
 
 from pipeline.bump import conformance
+from pipeline.smoke import conformance as smoke
+from pipeline.smoke.conformance import Outcome
 
-LOG = """\
-$ ./aligned
-aligned: 500000 blocks
-conformance: conformance: errno-kept calls 40 violations 0
-conformance: zero-size calls 12 violations 3
-conformance: fork calls 8 violations 0
-object: done
-"""
+
+def _log(**violations: tuple[int, int]) -> str:
+    """What the check writes of rules whose violations differ, preloaded and linked."""
+    outcomes = {}
+    for place, name in enumerate(("preloaded", "archive")):
+        counts = {rule.replace("_", "-"): pair[place] for rule, pair in violations.items()}
+        lines = [f"conformance: {rule} calls 40 violations {n}\n" for rule, n in counts.items()]
+        errors = [
+            f"conformance: {rule}: realloc: size 0: NULL\n" for rule, n in counts.items() if n
+        ]
+        outcomes[name] = Outcome(int(any(counts.values())), "".join(lines), "".join(errors))
+    first = Outcome(1, "first-call: total calls 132 violations 16\n", "")
+    trials = (*smoke.rules(outcomes, ()), smoke.first_call({"preloaded": first}))
+    return "aligned: total calls 9 violations 8\n" + "".join(
+        f"{trial.name}: {trial.output}\n" for trial in trials
+    )
+
+
+LOG = _log(errno_kept=(0, 0), zero_size=(0, 3), fork=(0, 0))
 
 
 def test_the_most_violations_of_all_packages_count() -> None:
     """In whichever package they are; other lines of a log are none of a rule."""
-    other = "conformance: fork calls 8 violations 2\nconformance: no rule\n"
+    other = _log(fork=(2, 1))
 
     assert {"errno-kept": 0, "zero-size": 3, "fork": 2} == conformance.violations([LOG, other])
     assert {} == conformance.violations(["", "aligned: calls 4 violations 3\n"])
