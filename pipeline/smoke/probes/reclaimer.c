@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "resident.h"
+
 enum {
   PRODUCERS_MAX = 64,
   SIZE = 592,
@@ -85,16 +87,6 @@ static void *reclaim(void *argument) {
     for (unsigned long i = 0; i < number; i++) freed += free_all(&producers[i]);
   }
   return argument;
-}
-
-static long status(const char *field) {
-  char line[256];
-  long kib = 0;
-  FILE *file = fopen("/proc/self/status", "r");
-  while (file != NULL && fgets(line, sizeof line, file) != NULL)
-    if (strncmp(line, field, strlen(field)) == 0) kib = atol(line + strlen(field));
-  if (file != NULL) fclose(file);
-  return kib / 1024;
 }
 
 static unsigned long argument_or(int argc, char **argv, int index, unsigned long otherwise) {

@@ -9,17 +9,8 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static long status(const char *field) {
-  char line[256];
-  long kib = 0;
-  FILE *file = fopen("/proc/self/status", "r");
-  while (file != NULL && fgets(line, sizeof line, file) != NULL)
-    if (strncmp(line, field, strlen(field)) == 0) kib = atol(line + strlen(field));
-  if (file != NULL) fclose(file);
-  return kib / 1024;
-}
+#include "resident.h"
 
 int main(int argc, char **argv) {
   const long mib = argc > 1 ? atol(argv[1]) : 64, rounds = argc > 2 ? atol(argv[2]) : 4;
