@@ -23,6 +23,9 @@ from tests.build.conftest import ARCH, NEWEST, ROOT, Package, invoke_in
 DIST = "el8"
 FORMER = "3.2.8"
 
+# What the newest release must decide on.
+SECURE = '[flavor.secure]\nlevel = 5\ncmake.MI_SECURE_FULL = "ON"\n'
+
 # What a package installs since 2.2, in the manifests that the release is compared with.
 HEADER = "mimalloc-stats.h"
 
@@ -68,6 +71,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, checkout / name)
     for file in (*(checkout / "recipes").rglob(f"{NEWEST}.*"),):
         file.unlink()
+    shutil.rmtree(checkout / "patches" / NEWEST)
     # The release is made from the former one, whatever else the project has come to pin.
     for version in set(load.versions(checkout)) - {FORMER}:
         (checkout / "recipes" / f"{version}.toml").unlink()
@@ -87,12 +91,28 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout
 
 
+@pytest.fixture(scope="module")
+def draft(checkout: Path) -> Path:
+    """What a maintainer makes of the former recipe: our options, patches and changelog."""
+    former, ours = (
+        (where / "recipes" / f"{version}.toml").read_text().partition("[cmake]\n")
+        for where, version in ((checkout, FORMER), (ROOT, NEWEST))
+    )
+    shutil.copytree(ROOT / "patches" / NEWEST, checkout / "patches" / NEWEST)
+    _git(checkout, "add", "--all")
+    _git(checkout, "commit", "--quiet", "-m", "patches")
+    draft = checkout.with_name("draft.toml")
+    draft.write_text(former[0].replace(FORMER, NEWEST) + "".join(ours[1:]))
+    return draft
+
+
 @pytest.fixture
-def bump(checkout: Path, source: Path) -> Callable[..., tuple[int, str]]:
+def bump(checkout: Path, source: Path, draft: Path) -> Callable[..., tuple[int, str]]:
     """Runs `invoke bump` for the newest release; returns exit code and output."""
+    command = ("bump", "--version", NEWEST, "--source", str(source), "--draft", str(draft))
 
     def run(*arguments: str) -> tuple[int, str]:
-        done = invoke_in(checkout, "bump", "--version", NEWEST, "--source", str(source), *arguments)
+        done = invoke_in(checkout, *command, *arguments)
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout + done.stderr
 
@@ -106,15 +126,44 @@ def _status(checkout: Path) -> str:
     return _git(checkout, "status", "--porcelain", "--untracked-files=all")
 
 
-def test_killed_while_it_compiles_the_checkout_is_unchanged(checkout: Path, source: Path) -> None:
+def test_an_option_that_nobody_has_decided_on_stops_it(checkout: Path, source: Path) -> None:
+    """The former recipe does not set it; the message has what upstream says of it."""
+    done = invoke_in(checkout, "bump", "--version", NEWEST, "--source", str(source))
+
+    assert 40 == done.returncode
+    assert re.search(r"\n +MI_SECURE_FULL=OFF    Use full security mitigations", done.stderr)
+    assert "or set it in [cmake] of " in done.stderr
+    assert "" == _status(checkout)
+
+
+def test_a_patch_that_does_not_apply_stops_it(checkout: Path, source: Path) -> None:
+    """The former release's, which the new one still needs; the message has where to write it."""
+    start = checkout.with_name("former.toml")
+    text = (checkout / "recipes" / f"{FORMER}.toml").read_text()
+    start.write_text(f"{text}\n{SECURE}")
+    command = ("bump", "--version", NEWEST, "--source", str(source), "--draft", str(start))
+    done = invoke_in(checkout, *command)
+
+    assert 40 == done.returncode
+    assert f"does not apply to mimalloc {NEWEST}, and the release still needs it" in done.stderr
+    assert f"write it anew, below patches/{NEWEST}/" in done.stderr
+    assert "" == _status(checkout)
+
+
+def test_killed_while_it_compiles_the_checkout_is_unchanged(
+    checkout: Path, source: Path, draft: Path
+) -> None:
     """SIGKILL to the process group, in the middle of a real build."""
     command = ["invoke", "bump", "--version", NEWEST, "--source", str(source)]
+    command += ["--draft", str(draft)]
+    scratch = checkout / "work" / "v1" / "bump" / NEWEST / "checkout"
+    log = "work/v1/compile/*/log"
+    former = set(scratch.glob(log))
     with subprocess.Popen(
         command, cwd=checkout, stdout=subprocess.DEVNULL, start_new_session=True
     ) as child:
-        scratch = checkout / "work" / "v1" / "bump" / NEWEST / "checkout"
         deadline = time.monotonic() + 120
-        while not list(scratch.glob("work/v1/compile/*/log")) and time.monotonic() < deadline:
+        while set(scratch.glob(log)) <= former and time.monotonic() < deadline:
             assert child.poll() is None
             time.sleep(0.05)
         os.killpg(child.pid, signal.SIGKILL)
@@ -187,14 +236,14 @@ def test_the_release_number_is_raised_with_packages_that_work(checkout: Path, so
     assert "must rise" in back.stderr
 
 
-def test_an_option_that_upstream_dropped_is_named(checkout: Path, source: Path) -> None:
+def test_an_option_that_upstream_dropped_is_named(
+    checkout: Path, source: Path, draft: Path
+) -> None:
     """cmake would ignore it; the message has the recipe to correct, and the next command."""
-    draft = checkout / "draft.toml"
-    text = (checkout / "recipes" / f"{FORMER}.toml").read_text()
-    draft.write_text(text.replace("[cmake]\n", '[cmake]\nMI_GONE = "ON"\n'))
-    command = ("bump", "--version", NEWEST, "--source", str(source), "--draft", str(draft))
+    wrong = checkout.with_name("wrong.toml")
+    wrong.write_text(draft.read_text().replace("[cmake]\n", '[cmake]\nMI_GONE = "ON"\n'))
+    command = ("bump", "--version", NEWEST, "--source", str(source), "--draft", str(wrong))
     done = invoke_in(checkout, *command, "--force")
-    draft.unlink()
 
     assert 24 == done.returncode
     assert f"mimalloc {NEWEST} has no option MI_GONE" in done.stderr

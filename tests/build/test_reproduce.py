@@ -190,7 +190,7 @@ def test_a_file_that_differs_is_shown(package: Package, checkout: Path, tmp_path
     which = SOURCES[0]
     first = _source(package, which)
     plan = selection.plan(ROOT, *which)
-    (change,) = plan.recipe.patch
+    change = plan.recipe.patch[0]
     patch = load.patch_file(checkout, plan.recipe, change)
     _change(patch, "Why:", "why:")
     altered = hashlib.sha256(patch.read_bytes()).hexdigest()

@@ -192,7 +192,7 @@ def test_conformance_is_compared(
     def fail(*_: object) -> None:
         raise CheckError("a finding")
 
-    log = "conformance: zero-size calls 9 violations 2\n"
+    log = "conformance: zero-size: preloaded: calls 9 violations 2\n"
     monkeypatch.setattr(trial_build, "check_logs", lambda _: [log])
     every_package = trial_build.every_package
     monkeypatch.setattr(trial_build, "every_package", fail)
