@@ -8,8 +8,12 @@
    have them. */
 
 #include <errno.h>
+#include <gnu/libc-version.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #if !__GLIBC_PREREQ(2, 34)
 
@@ -57,5 +61,19 @@ EXPORTED void *(*volatile __malloc_hook)(size_t, const void *) = on_malloc;
 EXPORTED void (*volatile __free_hook)(void *, const void *) = on_free;
 EXPORTED void *(*volatile __realloc_hook)(void *, size_t, const void *) = on_realloc;
 EXPORTED void *(*volatile __memalign_hook)(size_t, size_t, const void *) = on_memalign;
+
+/* The C library's own allocator is initialised by the first valloc, mallopt or malloc_trim, not by
+   malloc, which looks at a hook first. Two threads that do it at once damage it: the end of the
+   second one aborts. It also sets hooks of its own where MALLOC_CHECK_ is in the environment. So it
+   is done here, before there are threads, by a call that changes no parameter. C libraries before
+   2.24 change the hooks while a process forks, once it is done; there it is left undone. */
+__attribute__((constructor)) static void initialise(void) {
+    if (atoi(strchr(gnu_get_libc_version(), '.') + 1) < 24) return;
+    mallopt(0, 0);
+    __malloc_hook = on_malloc;
+    __free_hook = on_free;
+    __realloc_hook = on_realloc;
+    __memalign_hook = on_memalign;
+}
 
 #endif

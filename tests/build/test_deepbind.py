@@ -19,14 +19,14 @@ from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.toolchain import compiler, emulator
 from tests.build import debian
-from tests.build.conftest import NEWEST, OLD, ROOT, SEED, VERSIONS, Package, Which, of_each
+from tests.build.conftest import ARCH, NEWEST, OLD, ROOT, SEED, VERSIONS, Package, Which, of_each
 
 SOURCE = Path(__file__).with_name("deepbind.c")
 DONE = "crossed 32000 of 32000, odd arguments 6 of 6\n"
 HAS_HOOKS = Version(platform.libc_ver()[1]) < Version("2.34")
 ABORTED = re.compile(r"(munmap_chunk|free|realloc)\(\): invalid (pointer|size)")
 
-Run = Callable[[Plan, Path, list[str | Path]], tuple[int, str]]
+Run = Callable[..., tuple[int, str]]
 Loader = Callable[[str], list[str | Path]]
 
 HOOKED = [Which(version, dist) for version in VERSIONS for dist in OLD]
@@ -52,7 +52,9 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Loader:
 def run(tmp_path: Path) -> Run:
     """Compiles program and object for a plan, and runs them on a library; exit code and output."""
 
-    def start(plan: Plan, library: Path, before: list[str | Path]) -> tuple[int, str]:
+    def start(
+        plan: Plan, library: Path, before: list[str | Path], **variables: str
+    ) -> tuple[int, str]:
         # For el7, whose programs run on every C library.
         oldest = replace(plan, root=replace(plan.root, glibc="2.17"))
         command = [*compiler.command(oldest), "-std=gnu11", "-O1", "-g0", "-fPIC", str(SOURCE)]
@@ -60,7 +62,7 @@ def run(tmp_path: Path) -> Run:
         for more in ("-o program -lpthread -ldl", "-DPLUGIN -shared -o plugin.so"):
             subprocess.run([*command, *more.split()], check=True, cwd=tmp_path, env=env)
         argv = [*before, tmp_path / "program", tmp_path / "plugin.so"]
-        preload = {"LD_PRELOAD": str(library)}
+        preload = {"LD_PRELOAD": str(library), **variables}
         started = emulator.start(argv, preload, emulator.runner(plan))
         done = subprocess.run(started, capture_output=True, text=True, timeout=120, check=False)
         return done.returncode, done.stdout + done.stderr
@@ -77,6 +79,16 @@ def test_blocks_cross_by_the_malloc_hooks(
     library = payload.place(payload.unpack(built.rpm, tmp_path), built.plan.preload)
 
     assert (0, DONE) == run(built.plan, library, loader(which.arch))
+
+
+def test_no_thread_initialises_the_c_librarys_allocator(
+    package: Package, loader: Loader, run: Run, tmp_path: Path
+) -> None:
+    """It is initialised before, and no valloc sets the hooks that the variable asks for."""
+    built = package("2.0.9", "el8")
+    library = payload.place(payload.unpack(built.rpm, tmp_path), built.plan.preload)
+
+    assert (0, DONE) == run(built.plan, library, loader(ARCH), MALLOC_CHECK_="3")
 
 
 def test_without_the_hooks_it_aborts(package: Package, loader: Loader, run: Run) -> None:
