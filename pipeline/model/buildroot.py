@@ -105,6 +105,7 @@ class Processor:
 class Compiler:
     """A compiler: ``target`` is its option for machine and C library, ``isa`` has flags per level.
 
+    ``options`` are given whenever it is started, also where probes and tests are compiled.
     ``support`` are C files below ``buildroot/toolchains/<name>/`` to link into the library.
     """
 
@@ -112,4 +113,5 @@ class Compiler:
     flags: Flags
     isa: Mapping[str, tuple[str, ...]]
     target: str = ""
+    options: tuple[str, ...] = ()
     support: tuple[str, ...] = ()

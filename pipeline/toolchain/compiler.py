@@ -20,8 +20,8 @@ _NATIVE = ("gcc", "clang", "cc")
 def command(plan: Plan) -> tuple[str, ...]:
     """The program of the compiler, and the arguments that it always gets."""
     if not plan.compiler.target:
-        return (_native(),)
-    return (str(program("zig")), "cc", "-target", plan.target)
+        return (_native(), *plan.compiler.options)
+    return (str(program("zig")), "cc", "-target", plan.target, *plan.compiler.options)
 
 
 def flags(plan: Plan) -> Flags:
@@ -94,12 +94,14 @@ def options(plan: Plan) -> dict[str, str]:
 def toolchain_file(plan: Plan) -> str:
     """The text of cmake's toolchain file: the compiler, and no use of the host's libraries."""
     words = " ".join(map(_quoted, command(plan)))
-    # Nothing in C++ is compiled; zig's own C++ driver would build a whole libc++ for cmake's test.
+    # Nothing in C++ is compiled but cmake's test of the compiler, for which zig's C++ driver would build
+    # a whole libc++, and zig without -O a sanitizer's runtime.
     text = f"""\
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR {plan.processor.name})
 set(CMAKE_C_COMPILER {words})
 set(CMAKE_CXX_COMPILER {words})
+set(CMAKE_CXX_FLAGS_INIT {_quoted(" ".join(flags(plan).compile))})
 set(CMAKE_FIND_ROOT_PATH "${{CMAKE_CURRENT_LIST_DIR}}/no-such-folder")
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)

@@ -112,6 +112,7 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
         "cc",
         "-target",
         target,
+        *plan.compiler.options,
         "-shared",
         soname,
         *used,

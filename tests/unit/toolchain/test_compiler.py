@@ -40,9 +40,9 @@ def test_c_library_floor_is_in_the_target(plan: Plan, arch: str, glibc: str) -> 
     kind = replace(plan.processor, name=arch)
     root = replace(plan.root, glibc=glibc, machine=machine)
     other = replace(plan, arch=arch, processor=kind, root=root)
-    command = compiler.command(other)
+    first = compiler.command(other)[:4]
 
-    assert (str(compiler.program("zig")), "cc", "-target", f"{arch}-linux-gnu.{glibc}") == command
+    assert (str(compiler.program("zig")), "cc", "-target", f"{arch}-linux-gnu.{glibc}") == first
 
 
 def test_an_architecture_of_a_level_is_compiled_for_its_processor(project: Path) -> None:
