@@ -94,8 +94,8 @@ def options(plan: Plan) -> dict[str, str]:
 def toolchain_file(plan: Plan) -> str:
     """The text of cmake's toolchain file: the compiler, and no use of the host's libraries."""
     words = " ".join(map(_quoted, command(plan)))
-    # Nothing in C++ is compiled but cmake's test of the compiler, for which zig's C++ driver would build
-    # a whole libc++, and zig without -O a sanitizer's runtime.
+    # Nothing in C++ is compiled but cmake's test of the compiler. For that, zig's C++ driver would
+    # build a whole libc++, and zig without -O a sanitizer's runtime.
     text = f"""\
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR {plan.processor.name})
