@@ -25,7 +25,7 @@ from pipeline.inspect import payload, symbols
 from pipeline.inspect.instructions import disassembler
 from pipeline.model import Plan
 from pipeline.model.errors import CompareError
-from pipeline.smoke import trials
+from pipeline.smoke import probe, trials
 from pipeline.system import process, workspace
 from pipeline.system.report import QuietReport, Report
 from pipeline.system.workspace import StepDirs, Workspace, place_text
@@ -180,7 +180,7 @@ def peak(output: str) -> int:
 def _probed(name: str, plan: Plan, setup: Setup, library: Path | None) -> str:
     """What a probe prints on a library, or on the C library's allocator."""
     folder = setup.scratch
-    program = trials.compiled(name, plan, setup.place, folder / name, folder / "log")
+    program = probe.compiled(name, plan, setup.place, folder / name, folder / "log")
     argv: list[str | Path] = [program, *(FORKS if name == "forks" else trials.ARGUMENTS[name])]
     env = Allocator(name, library).variables()
     _, output, errors = process.attempt(argv, env=env, timeout=programs.TIMEOUT)

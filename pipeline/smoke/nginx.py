@@ -21,7 +21,7 @@ from pipeline.model import Trial
 from pipeline.model.errors import HostError
 from pipeline.smoke import preload
 from pipeline.smoke.preload import Assertion, CompletedProgram, LibraryUnderTest, loader_output
-from pipeline.smoke.trials import PROBES
+from pipeline.smoke.probe import PROBES
 from pipeline.system import process, procfs
 from pipeline.system.procfs import Process
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.model import Trial
-from pipeline.smoke.trials import TIMEOUT
+from pipeline.smoke.probe import TIMEOUT
 from pipeline.system import process
 from pipeline.toolchain import emulator
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
 from pipeline.model.errors import SmokeError
-from pipeline.smoke import nginx, preload, trials
+from pipeline.smoke import nginx, preload, probe
 from pipeline.smoke.preload import Assertion, CompletedProgram, LibraryUnderTest
-from pipeline.smoke.trials import PROBES
+from pipeline.smoke.probe import PROBES
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace, remove
 from pipeline.toolchain import emulator
@@ -42,7 +42,7 @@ def run(plan: Plan, rpm: Path, workspace: Workspace, report: Report) -> tuple[Tr
         folder = Path(scratch)
         library = library_of(plan, payload.unpack(rpm, folder / "package"))
         target = folder / "package" / "threads"
-        runs = programs(trials.compiled("threads", plan, workspace, target, log))
+        runs = programs(probe.compiled("threads", plan, workspace, target, log))
         if not emulator.runs_here(plan):
             report.line(f"  this host's own programs are not for {plan.machine.isa}: not tried")
             runs = {"threads": runs["threads"]}

@@ -9,16 +9,11 @@ from pathlib import Path
 from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
 from pipeline.model.errors import SmokeError
-from pipeline.smoke import conformance
+from pipeline.smoke import conformance, consumers, probe
 from pipeline.smoke.conformance import Outcome
 from pipeline.system import process
-from pipeline.system.workspace import StepDirs, Workspace
-from pipeline.toolchain import compiler, emulator
-
-PROBES = Path(__file__).with_name("probes")
-
-# Seconds after which a trial has failed; each takes about one.
-TIMEOUT = 120.0
+from pipeline.system.workspace import StepDirs
+from pipeline.toolchain import emulator
 
 # What probes are started with; their first lines say what it means. An emulator's own process does
 # not stand a fork while it has threads, and takes memory of its own.
@@ -45,7 +40,7 @@ NAMES = ("aligned", "archive", "object", "conformance", "first-call", *ARGUMENTS
 
 def names(plan: Plan) -> tuple[str, ...]:
     """The trials that a package must have passed: `secure` is that of the secure flavor only."""
-    return (*NAMES, "secure") if plan.flavor.guards else NAMES
+    return (*NAMES, *consumers.names(plan), *(("secure",) if plan.flavor.guards else ()))
 
 
 def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
@@ -58,6 +53,7 @@ def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
         linked = {name: pool.submit(_linked, plan, dirs, name, files[name]) for name in files}
         started = pool.map(partial(_started, plan, dirs), ARGUMENTS)
         promised = [pool.submit(secure, plan, dirs)] if plan.flavor.guards else []
+        built = pool.submit(consumers.run, plan, dirs)
         aligned = _aligned(plan, dirs)
         rules, first = {}, {}
         rules["preloaded"], first["preloaded"] = preloaded.result()
@@ -67,7 +63,8 @@ def run(plan: Plan, dirs: StepDirs) -> tuple[Trial, ...]:
             links.append(link)
     judged = conformance.rules(rules, plan.accepted)
     last = (future.result() for future in promised)
-    return aligned, *links, *judged, conformance.first_call(first), *started, *last
+    others = (*built.result(), *last)
+    return aligned, *links, *judged, conformance.first_call(first), *started, *others
 
 
 def _aligned(plan: Plan, dirs: StepDirs) -> Trial:
@@ -75,7 +72,7 @@ def _aligned(plan: Plan, dirs: StepDirs) -> Trial:
     variables = {"LD_PRELOAD": f"./{plan.soname}", "MIMALLOC_VERBOSE": "1"}
     command = emulator.start([program], variables, emulator.runner(plan))
     level = f"secure level: {plan.flavor.level}"
-    return attempt("aligned", command, _libraries(plan, dirs), level)
+    return probe.attempt("aligned", command, _libraries(plan, dirs), level)
 
 
 def _preloaded(plan: Plan, dirs: StepDirs) -> tuple[Outcome, Outcome]:
@@ -95,7 +92,7 @@ def _preloaded(plan: Plan, dirs: StepDirs) -> tuple[Outcome, Outcome]:
 def _linked(plan: Plan, dirs: StepDirs, name: str, file: Path) -> tuple[Trial, Outcome, Outcome]:
     """The same of programs that are linked with a file, and whether its malloc is in use."""
     folder, start = dirs.folder("check"), partial(_outcome, plan, dirs)
-    arguments = (PROBES / "first_call.c", "-DLINKED", file)
+    arguments = (probe.PROBES / "first_call.c", "-DLINKED", file)
     try:
         link = _built("linked", plan, dirs, file, target=folder / name)
         program = _built("conformance", plan, dirs, *arguments, target=folder / f"rules-{name}")
@@ -104,7 +101,7 @@ def _linked(plan: Plan, dirs: StepDirs, name: str, file: Path) -> tuple[Trial, O
         failed = Outcome(None, "", f"{error.what}\n{error.detail}")
         return Trial(name, False, failed.errors), failed, failed
     command = emulator.start([link], {}, emulator.runner(plan))
-    trial = attempt(name, command, _libraries(plan, dirs))
+    trial = probe.attempt(name, command, _libraries(plan, dirs))
     return trial, start(program, conformance.ARGUMENT), start(program)
 
 
@@ -119,7 +116,7 @@ def _started(plan: Plan, dirs: StepDirs, name: str) -> Trial:
     runner = emulator.runner(plan)
     given = (EMULATED if runner else ARGUMENTS)[name]
     started = emulator.start([*command, *given], variables, runner)
-    return attempt(name, started, _libraries(plan, dirs))
+    return probe.attempt(name, started, _libraries(plan, dirs))
 
 
 def secure(plan: Plan, dirs: StepDirs) -> Trial:
@@ -144,7 +141,7 @@ def _built(
     name: str, plan: Plan, dirs: StepDirs, *arguments: str | Path, target: Path | None = None
 ) -> Path:
     target = target or dirs.folder("check") / name
-    return compiled(name, plan, dirs.workspace, target, dirs.log("check"), *arguments)
+    return probe.compiled(name, plan, dirs.workspace, target, dirs.log("check"), *arguments)
 
 
 def _outcome(
@@ -152,33 +149,4 @@ def _outcome(
 ) -> Outcome:
     """Run a program in the folder of the library."""
     command = emulator.start([program, *arguments], variables, emulator.runner(plan))
-    return Outcome(*process.attempt(command, cwd=_libraries(plan, dirs), timeout=TIMEOUT))
-
-
-def compiled(
-    name: str, plan: Plan, workspace: Workspace, target: Path, log: Path, *arguments: str | Path
-) -> Path:
-    """Compile a probe, with further files and options of the compiler; the answer is target.
-
-    Raises SmokeError where it does not compile or link.
-    """
-    flags = ("-std=gnu11", "-O1", "-g0", *plan.compiler.isa[plan.machine.isa])
-    source = PROBES / f"{name}.c"
-    process.run(
-        [*compiler.command(plan), *flags, source, *arguments, "-o", target, "-lpthread", "-ldl"],
-        log=log,
-        error=SmokeError(f"the probe {name} does not compile or link"),
-        env=compiler.environment(plan, workspace),
-    )
-    return target
-
-
-def attempt(name: str, command: list[str], folder: Path, message: str = "") -> Trial:
-    """Run a program in ``folder``; it passes if it exits with 0 and prints the message."""
-    code, output, errors = process.attempt(command, cwd=folder, timeout=TIMEOUT)
-    # The last lines of a probe, the counts, are on its output: they stay last.
-    printed = errors + output
-    faults = [f"exit code {code}"] if code else []
-    if message and not any(line.endswith(message) for line in printed.splitlines()):
-        faults.append(f"it does not print `{message}`")
-    return Trial(name, not faults, "\n".join([process.last_lines(printed), *faults]).strip())
+    return Outcome(*process.attempt(command, cwd=_libraries(plan, dirs), timeout=probe.TIMEOUT))

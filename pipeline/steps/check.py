@@ -17,10 +17,10 @@ from pipeline.system.workspace import StepDirs, place_text
 
 def inputs(plan: Plan, root: Path) -> object:
     """The manifests, and the programs that are run on the package."""
-    from pipeline.smoke import trials
+    from pipeline.smoke import probe
 
     # Python may have written a cache of byte code beside the probes.
-    files = (*load.manifest_files(root, plan), *trials.PROBES.iterdir())
+    files = (*load.manifest_files(root, plan), *probe.PROBES.iterdir())
     return digest_of_files(filter(Path.is_file, files))
 
 

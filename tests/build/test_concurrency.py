@@ -13,7 +13,7 @@ from pipeline.build import selection
 from pipeline.config import load
 from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
-from pipeline.smoke import trials
+from pipeline.smoke import probe, trials
 from pipeline.system import workspace
 from pipeline.toolchain import emulator
 from tests.build import upstream
@@ -56,20 +56,20 @@ class Probes:
         arguments = ("-DPLUGIN", "-shared", "-fPIC", library) if library else ()
         place, log = workspace.locate(ROOT), self.folder / "log"
         if not target.exists():
-            trials.compiled(name, self.plan, place, target, log, *arguments)
+            probe.compiled(name, self.plan, place, target, log, *arguments)
         return target
 
     def preloaded(self, library: Path, name: str, *arguments: str) -> Trial:
         """The result of a probe on the preloaded library."""
         variables = {"LD_PRELOAD": str(library)}
         command = emulator.start([self.compiled(name), *arguments], variables)
-        return trials.attempt(name, command, self.folder)
+        return probe.attempt(name, command, self.folder)
 
     def plugin(self, library: Path, **variables: str) -> Trial:
         """The result of a program with the plugin, whose library the loader finds."""
         program, plugin = self.compiled("plugin"), self.compiled("plugin", library)
         variables |= {"LD_LIBRARY_PATH": str(library.parent)}
-        return trials.attempt("plugin", emulator.start([program, plugin], variables), self.folder)
+        return probe.attempt("plugin", emulator.start([program, plugin], variables), self.folder)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.build import selection
 from pipeline.model.errors import SmokeError
-from pipeline.smoke import conformance, trials
+from pipeline.smoke import conformance, probe
 from pipeline.smoke.conformance import Outcome
 from pipeline.system import process, workspace
 from pipeline.toolchain import compiler, emulator
@@ -127,7 +127,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
     plan = selection.plan(ROOT, "2.0.9", "el7", ARCH)
 
     def compiled(name: str, target: str, *arguments: str) -> Path:
-        return trials.compiled(name, plan, place, folder / target, folder / "log", *arguments)
+        return probe.compiled(name, plan, place, folder / target, folder / "log", *arguments)
 
     program = compiled("conformance", "conformance")
     constructor = compiled("first_call", "first_call.so", "-shared", "-fPIC")

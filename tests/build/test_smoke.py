@@ -13,7 +13,7 @@ from pipeline.build import make
 from pipeline.inspect import payload
 from pipeline.model import Plan, Trial
 from pipeline.model.errors import HostError, SmokeError
-from pipeline.smoke import nginx, suite, trials
+from pipeline.smoke import nginx, probe, suite
 from pipeline.smoke.preload import LibraryUnderTest
 from pipeline.smoke.suite import Run
 from pipeline.system import workspace
@@ -44,7 +44,7 @@ def threads(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("probe")
     plan = package("3.4.3", "el8").plan
     target, log = folder / "threads", folder / "log"
-    return trials.compiled("threads", plan, workspace.locate(ROOT), target, log)
+    return probe.compiled("threads", plan, workspace.locate(ROOT), target, log)
 
 
 @pytest.fixture(params=["python3", "threads", "pipeline", "nginx"])
@@ -151,7 +151,7 @@ def emulated(
     built, folder = package(NEWEST, "el10", "aarch64"), tmp_path_factory.mktemp("emulated")
     files = payload.unpack(built.rpm, folder)
     target, log = folder / "threads", folder / "log"
-    program = trials.compiled("threads", built.plan, workspace.locate(ROOT), target, log)
+    program = probe.compiled("threads", built.plan, workspace.locate(ROOT), target, log)
     return suite.library_of(built.plan, files), program
 
 

@@ -13,7 +13,7 @@ import pytest
 from pipeline.artifact.placement import PACKAGE, SOURCE_PACKAGE
 from pipeline.build import keys, selection
 from pipeline.model import Flags, Machine, Patch, Plan
-from pipeline.smoke import trials
+from pipeline.smoke import probe
 from pipeline.sources import user
 from tests.unit import release
 from tests.unit.build.conftest import STEP_NAMES
@@ -145,7 +145,7 @@ def copy(checkout: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(project / "pipeline", checkout / "pipeline", ignore=ignored)
     monkeypatch.setattr(keys, "ROOT", checkout)
-    monkeypatch.setattr(trials, "PROBES", checkout / trials.PROBES.relative_to(project))
+    monkeypatch.setattr(probe, "PROBES", checkout / probe.PROBES.relative_to(project))
     yield checkout
     _forget_code()
 

@@ -11,7 +11,7 @@ from pipeline.bump.scratch import ScratchCheckout
 from pipeline.config import load
 from pipeline.model import Trial
 from pipeline.model.errors import BumpError
-from pipeline.smoke import trials
+from pipeline.smoke import probe, trials
 from tests.unit import release
 from tests.unit.bump import upstream
 from tests.unit.bump.conftest import NEW, OLD
@@ -148,7 +148,7 @@ def test_the_patches_of_the_project_name_trials_that_exist(project: Path) -> Non
 
 def test_patches_and_recipes_name_rules_that_exist(project: Path) -> None:
     """Rules of the probe, in which a name has underscores."""
-    text = (trials.PROBES / "conformance.c").read_text()
+    text = (probe.PROBES / "conformance.c").read_text()
     rules = {name.replace("_", "-") for name in re.findall(r"\bX\((\w+)\)", text)}
     recipes = [load.recipe(project, version) for version in load.versions(project)]
     tests = [patch.test.partition(": ")[2] for recipe in recipes for patch in recipe.patch]

@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.smoke import nginx, preload
 from pipeline.smoke.preload import CompletedProgram, LibraryUnderTest
-from pipeline.smoke.trials import PROBES
+from pipeline.smoke.probe import PROBES
 
 LIBRARY = LibraryUnderTest(Path("/opt/libmimalloc.so.3"), 30403)
 MAPPED = ["/lib/libc.so.6", str(LIBRARY.path)]

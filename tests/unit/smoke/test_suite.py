@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.smoke import preload, suite
 from pipeline.smoke.preload import Assertion, CompletedProgram, LibraryUnderTest
-from pipeline.smoke.trials import PROBES
+from pipeline.smoke.probe import PROBES
 
 LIBRARY = LibraryUnderTest(Path("/opt/libmimalloc.so.3"), 30403)
 RESULT = suite.RESULTS["python3"]

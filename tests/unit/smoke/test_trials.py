@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.smoke import trials
+from pipeline.smoke import probe
 from pipeline.toolchain import emulator
 
 LEVEL = "secure level: 4"
@@ -41,11 +41,11 @@ def test_code_and_message_decide(
     """
     command = emulator.start([program], {"TEXT": text, "CODE": code})
 
-    trial = trials.attempt("aligned", command, tmp_path, LEVEL)
+    trial = probe.attempt("aligned", command, tmp_path, LEVEL)
 
     assert ("aligned", not faults) == (trial.name, trial.passed)
     assert trial.output == "\n".join([text, "counts", *faults]).strip()
-    assert trials.attempt("x", command, tmp_path).passed is (code == "0")
+    assert probe.attempt("x", command, tmp_path).passed is (code == "0")
 
 
 def test_an_early_message_counts(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_an_early_message_counts(tmp_path: Path) -> None:
     file.write_text('#!/bin/sh\necho "secure level: 4"\nseq 1000\n')
     file.chmod(0o755)
 
-    trial = trials.attempt("x", emulator.start([file], {}), tmp_path, LEVEL)
+    trial = probe.attempt("x", emulator.start([file], {}), tmp_path, LEVEL)
 
     assert trial.passed
     assert LEVEL not in trial.output
@@ -65,6 +65,6 @@ def test_a_program_of_another_machine_is_emulated(program: Path, tmp_path: Path)
     """In its folder, with its variables on the command line."""
     runner = ("sh", "-c", 'pwd; echo "$@"', "emulator")
 
-    trial = trials.attempt("x", emulator.start([program], {"A": "b"}, runner), tmp_path)
+    trial = probe.attempt("x", emulator.start([program], {"A": "b"}, runner), tmp_path)
 
     assert (True, f"{tmp_path}\n-E A=b {program}") == (trial.passed, trial.output)
