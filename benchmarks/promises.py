@@ -92,7 +92,7 @@ def run(settings: Settings, root: Path, report: Report) -> None:
         releases = {}
         for version in load.versions(root):
             plan = selection.plan(root, version, dist, platform.machine())
-            patches = [patch.file for patch in plan.recipe.patch]
+            patches = promises_page.patches(root, plan.recipe)
             sides = {}
             for name, variant in {"before": without_patches(plan), "after": plan}.items():
                 report.line(f"{version} {name}")

@@ -60,6 +60,12 @@ def text(root: Path, promises: Sequence[Promise]) -> str:
     )
 
 
+def patches(root: Path, recipe: Recipe) -> list[str]:
+    """The names of a release's patches that change what is compiled, and so what was measured."""
+    files = (load.patch_file(root, recipe, patch) for patch in recipe.patch)
+    return [file.name for file in files if "\n+++ b/src/" in file.read_text(encoding="utf-8")]
+
+
 def failed(side: Mapping[str, Any]) -> set[str]:
     """Trials and rules that failed, and `programs`, in the words of the promises."""
     names = {name.removeprefix("conformance: ") for name in side["failed"]}

@@ -75,19 +75,18 @@ def _linked(path: str, text: str) -> Iterator[str]:
 
 
 def requires(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
-    """The package requires its own soname, what its library needs, and nothing else."""
-    soname = f"{plan.soname}()(64bit)"
+    """The package requires what its library needs, and nothing else."""
     needed = facts.library.needed if facts.library else ()
-    for capability in (soname, *(f"{name}()(64bit)" for name in needed)):
+    for capability in (f"{name}()(64bit)" for name in needed):
         if capability not in facts.header.requires:
             yield Finding("requires", plan.nevra, f"Requires: {capability}", "none")
     for capability in facts.header.requires:
         match = _CAPABILITY.fullmatch(capability)
         is_library = match is not None and match["library"] in plan.libraries
-        is_own = capability in (_LOADER, soname) or RPMLIB.fullmatch(capability)
+        is_own = capability == _LOADER or RPMLIB.fullmatch(capability)
         if not is_library and not is_own:
-            expected = f"the C library's, rpm's, or {soname}"
-            yield Finding("requires", plan.nevra, expected, f"Requires: {capability}")
+            got = f"Requires: {capability}"
+            yield Finding("requires", plan.nevra, "the C library's, or rpm's", got)
     yield from other_kinds(facts)
 
 

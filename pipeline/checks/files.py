@@ -9,6 +9,7 @@ from pipeline.model import Facts, FileEntry, Finding, Plan
 
 _OWNER = "root:root"
 _LINK_MODE = 0o777
+_LICENSES = "/usr/share/licenses"
 
 
 def manifest(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
@@ -57,6 +58,19 @@ def _mode(entry: FileEntry, plan: Plan) -> int | None:
     if not stat.S_ISREG(entry.mode):
         return None
     return int(modes.library if entry.path == str(plan.library) else modes.file, 8)
+
+
+def license(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
+    """The package has the licence's text, unless only its sub-package has."""
+    yield from marked_license(facts, plan.name if plan.has_license else "")
+
+
+def marked_license(facts: Facts, name: str) -> Iterator[Finding]:
+    """The one text that is marked as a licence is in the folder of this name, or there is none."""
+    got = ", ".join(entry.path for entry in facts.header.files if entry.is_license) or "none"
+    expected = f"{_LICENSES}/{name}/LICENSE" if name else "none"
+    if got != expected:
+        yield Finding("license", facts.file_name, expected, got)
 
 
 def links(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:

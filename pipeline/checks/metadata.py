@@ -17,7 +17,7 @@ _OLDEST_DIGEST = "1"
 _SWEEP = "postun"
 _LUA = "<lua>"
 
-# What other builds may require of the package, besides its name and its soname.
+# What other builds may require of the package, besides its name.
 _DEVELOPMENT = re.compile(r"(pkgconfig|cmake)\(\w+\)( = \S+)?")
 
 
@@ -86,12 +86,14 @@ def changelog(facts: Facts, plan: Plan) -> Iterator[Finding]:
 
 
 def _provides(facts: Facts, plan: Plan) -> Iterator[Finding]:
-    """The package provides its name, its name with the machine, its soname, and little else."""
+    """The package provides its name, its name with the machine, and little else.
+
+    Above all no soname: the loader does not find a library in a folder of its own.
+    """
     name, version = plan.name, f"{plan.recipe.version}-{plan.release}"
     # rpm's notation of a machine: the name, a dash, the bits.
     machine = re.sub(r"_?64$", "-64", plan.processor.name)
-    soname = f"{plan.soname}()(64bit)"
-    expected = (f"{name} = {version}", f"{name}({machine}) = {version}", soname)
+    expected = (f"{name} = {version}", f"{name}({machine}) = {version}")
     for capability in expected:
         if capability not in facts.header.provides:
             yield Finding("metadata", plan.nevra, f"Provides: {capability}", "none")

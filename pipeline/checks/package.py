@@ -32,7 +32,7 @@ def trials(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Find
 
 CHECKS: tuple[Check, ...] = (
     *(metadata.nevra, metadata.metadata, metadata.features, metadata.scriptlets),
-    *(files.manifest, files.modes, files.links),
+    *(files.manifest, files.modes, files.links, files.license),
     *(dependencies.floor, dependencies.libraries, dependencies.requires),
     *(host_names, trials),
 )

@@ -29,6 +29,7 @@ def check_subpackage(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> lis
         *_scriptlets(facts, plan),
         *_dropin(facts, plan, subpackage),
         *_requires(facts, plan),
+        *files.marked_license(facts, subpackage.name),
     ]
 
 

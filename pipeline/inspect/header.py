@@ -32,8 +32,11 @@ _SCRIPTLETS = {
 # The tags of a file, in the order of `_files`.
 _FILE_TAGS = (
     *("BASENAMES", "DIRINDEXES", "FILEMODES", "FILEUSERNAME", "FILEGROUPNAME"),
-    *("FILEMTIMES", "FILELINKTOS"),
+    *("FILEMTIMES", "FILELINKTOS", "FILEFLAGS"),
 )
+
+# The flag of a file that %license marks (rpmfileAttrs in rpm's rpmfiles.h).
+_LICENSE = 1 << 7
 
 
 def read(rpm: Path, *, home: Path) -> Header:
@@ -98,6 +101,9 @@ def _scriptlets(columns: Mapping[str, list[str]]) -> Mapping[str, str]:
 def _files(columns: Mapping[str, list[str]]) -> tuple[FileEntry, ...]:
     folders = columns.get("DIRNAMES", [])
     return tuple(
-        FileEntry(folders[int(folder)] + name, int(mode), user, group, int(mtime), link)
-        for name, folder, mode, user, group, mtime, link in _rows(columns, *_FILE_TAGS)
+        FileEntry(
+            *(folders[int(folder)] + name, int(mode), user, group, int(mtime), link),
+            is_license=bool(int(flags) & _LICENSE),
+        )
+        for name, folder, mode, user, group, mtime, link, flags in _rows(columns, *_FILE_TAGS)
     )

@@ -3,13 +3,6 @@
 from pipeline.model.buildroot import BuildRoot, Compiler, Flags, Isa, Machine, Processor
 from pipeline.model.facts import Facts, FileEntry, Finding, Header, Library, Trial, VersionedSymbol
 from pipeline.model.package import Flavor, Limits, Package, Signing, holds
-from pipeline.model.plan import (
-    PLAIN,
-    Built,
-    Options,
-    Plan,
-    PlannedSubpackage,
-    Selection,
-    UserSource,
-)
+from pipeline.model.plan import PLAIN, Built, Plan, PlannedSubpackage, UserSource
 from pipeline.model.recipe import Accepted, FlavorChange, Patch, Recipe, Source
+from pipeline.model.request import Options, Selection

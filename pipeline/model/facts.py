@@ -14,6 +14,7 @@ class FileEntry:
     group: str
     mtime: int
     link: str = ""
+    is_license: bool = False
 
 
 @dataclass(frozen=True, slots=True)

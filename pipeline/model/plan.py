@@ -136,6 +136,14 @@ class Plan:
         return hooks.exports if Version(self.root.glibc) < Version(hooks.until) else ()
 
     @property
+    def has_license(self) -> bool:
+        """Whether the package has the licence's text; where its file list is fixed, it has not.
+
+        The sub-package has it in any case.
+        """
+        return self.recipe.folders == "owned" or self.subpackage is None
+
+    @property
     def libraries(self) -> tuple[str, ...]:
         """The libraries of a base installation, which are all that a package may need."""
         return (*self.root.libraries, *self.machine.libraries)
@@ -219,32 +227,3 @@ class Built:
     sha256: str
     size: int
     fresh: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options of a build that do not change its result.
-
-    ``offline`` forbids the network. ``jobs`` is the number of packages to build at once,
-    ``threads`` that of compiler processes for each; 0 means one per core.
-    """
-
-    offline: bool = False
-    jobs: int = 0
-    threads: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The packages that the user means, in the words of the command line.
-
-    All but ``toolchain`` and ``source`` may be comma lists or ``all``. Empty is the default: that
-    of ``recipes/package.toml``, this host's architecture, the plain flavor, the pinned sources.
-    """
-
-    version: str = ""
-    dist: str = ""
-    arch: str = ""
-    flavor: str = ""
-    toolchain: str = "zig"
-    source: str = ""

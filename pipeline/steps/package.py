@@ -19,7 +19,7 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     """Write the RPMs into the step directory. Raises PackageError with rpmbuild's last lines."""
     root, folder, subpackage = dirs.workspace.root, dirs.folder("package"), plan.subpackage
     text = spec.render(plan, root, spec.staged(dirs.stage))
-    macros = {"staged": str(dirs.stage)}
+    macros = {"staged": str(dirs.stage), "staged_license": str(dirs.license)}
     with ThreadPoolExecutor(1) as pool:
         if subpackage:
             # rpm writes the platform, and a number of the machine, into all that it packs at once.

@@ -1,6 +1,7 @@
 """The stage step: install below a folder, with the modes and the time of the package."""
 
 import os
+import shutil
 from pathlib import Path, PurePosixPath
 
 from pipeline.model import Plan, holds
@@ -19,8 +20,9 @@ def inputs(plan: Plan, root: Path) -> object:
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     """Install below the stage folder, without empty folders and what the flavor omits.
 
-    All gets the modes and the time of the package. Raises StageError, also for a file outside of
-    the prefix.
+    The licence's text is put beside that folder: packages have it in folders of their own.
+    All gets the modes and the time of the package. Raises StageError, also for a file outside
+    of the prefix.
     """
     stage, moment = dirs.stage, plan.recipe.moment
     prefix, modes = PurePosixPath(plan.package.prefix), plan.package.modes
@@ -44,3 +46,6 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
                 mode = modes.library if path == plan.library else modes.file
                 file.chmod(int(modes.folder if is_folder else mode, 8))
             os.utime(file, (moment, moment), follow_symlinks=False)
+    license_file = shutil.copyfile(dirs.patched / "LICENSE", dirs.license)
+    license_file.chmod(int(modes.file, 8))
+    os.utime(license_file, (moment, moment))

@@ -95,6 +95,11 @@ class StepDirs:
         return self.folder("stage") / "root"
 
     @property
+    def license(self) -> Path:
+        """The text of the release's licence."""
+        return self.folder("stage") / "LICENSE"
+
+    @property
     def packages(self) -> Path:
         """The folder of the RPMs that rpmbuild wrote, not yet checked."""
         return self.folder("package") / "rpms"

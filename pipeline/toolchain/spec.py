@@ -9,8 +9,10 @@ from pipeline.system.templates import fill
 SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
 DROPIN = Path("recipes") / "dropin.conf.j2"
 
-# Made by rpm itself, and so not listed in a spec.
-_BUILD_IDS = "/usr/lib/.build-id"
+LICENSES = "/usr/share/licenses"
+
+# Made by rpm itself, or written in the spec's template.
+_NOT_STAGED = ("/usr/lib/.build-id", LICENSES)
 
 
 def staged(stage: Path) -> list[str]:
@@ -24,11 +26,13 @@ def render(plan: Plan, root: Path, paths: Sequence[str]) -> str:
 
     The folders are those above the files, whether a manifest lists them or not.
     """
-    paths = [path for path in paths if not path.startswith(_BUILD_IDS)]
+    paths = [path for path in paths if not path.startswith(_NOT_STAGED)]
     above = {folder for path in paths for folder in PurePosixPath(path).parents}
     inside = (folder for folder in sorted(above) if folder.is_relative_to(plan.package.prefix))
     folders = list(map(str, inside))
     subpackage = plan.subpackage
+    licensed = [plan.name] if plan.has_license else []
+    licensed += [subpackage.name] if subpackage else []
     return fill(
         root / SPEC,
         plan=plan,
@@ -40,6 +44,8 @@ def render(plan: Plan, root: Path, paths: Sequence[str]) -> str:
         files=[path for path in paths if path not in folders],
         library=str(plan.library),
         options=plan.options,
+        licenses=LICENSES,
+        licensed=licensed,
     )
 
 

@@ -37,8 +37,6 @@ Release: {plan.release}
 Summary: {summary}
 License: {plan.package.license}
 URL: {plan.package.url}
-Requires: {soname}()(64bit)
-Provides: {soname}()(64bit)
 {tags}
 %description
 {description}
@@ -48,6 +46,8 @@ cp -a {stage}/. "$RPM_BUILD_ROOT"
 %files
 %defattr(-,root,root,-)
 {prefix}
+%dir /usr/share/licenses/{plan.name}
+{license}
 %changelog
 * {day} {plan.package.packager} - {plan.recipe.version}-{plan.recipe.release}
 {notes}
@@ -80,6 +80,7 @@ class Fault:
     private: str = "-lpthread"
     tags: str = ""
     scriptlets: str = ""
+    license: str = "%license {}"
     macros: Mapping[str, str] = field(default_factory=dict)
     spoil: Callable[[Path], object] = lambda _: None
 
@@ -131,6 +132,10 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
         if not file.is_symlink():
             file.chmod(0o755 if file.is_dir() or file == output else 0o644)
     fault.spoil(root)
+    text = root / "usr" / "share" / "licenses" / plan.name / "LICENSE"
+    text.parent.mkdir(parents=True, mode=0o755)
+    text.write_text("MIT")
+    text.chmod(0o644)
     return root
 
 
@@ -140,11 +145,11 @@ def build_rpm(plan: Plan, fault: Fault, work: Path) -> Path:
     spec = work / "fake.spec"
     text = SPEC.format(
         plan=plan,
-        soname=fault.soname or plan.soname,
         summary=plan.summary,
         description=plan.description,
         stage=stage(plan, fault, work),
         prefix=plan.package.prefix,
+        license=fault.license.format(f"/usr/share/licenses/{plan.name}/LICENSE"),
         day=f"{change.date:%a %b %d %Y}",
         notes="\n".join(f"- {note}" for note in change.notes),
         tags=fault.tags,
@@ -152,6 +157,7 @@ def build_rpm(plan: Plan, fault: Fault, work: Path) -> Path:
     )
     spec.write_text(text)
     own = {"_topdir": str(work / "top"), "_rpmdir": str(work), "dist": f".{plan.root.dist}"}
+    own |= {"__provides_exclude": "^libmimalloc", "__requires_exclude": "^libmimalloc"}
     # The generators of this host would add what those of the dist do not.
     own |= {"__pkgconfig_provides": "%{nil}", "__pkgconfig_requires": "%{nil}"}
     macros = {**rpmbuild.settings(plan), **own, **fault.macros}

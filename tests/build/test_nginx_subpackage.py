@@ -35,7 +35,8 @@ def rebuild(built: Built, fault: Fault, work: Path) -> tuple[Facts, list[Finding
     text = spec.read_text()
     assert fault.old in text
     text, name = text.replace(fault.old, fault.new), built.plan.subpackage.file_name
-    macros = {"staged": str(dirs.stage), "_target_platform": PLATFORM}
+    macros = {"staged": str(dirs.stage), "staged_license": str(dirs.license)}
+    macros["_target_platform"] = PLATFORM
     rpm = rpmbuild.run(built.plan, ROOT, work / "build", text, name, macros)
     facts = read(rpm, work / "scratch", library=built.plan.library)
     manifest = load.manifest(load.manifest_files(ROOT, built.plan)[1])

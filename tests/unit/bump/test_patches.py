@@ -11,7 +11,7 @@ from pipeline.bump.scratch import ScratchCheckout
 from pipeline.config import load
 from pipeline.model import Trial
 from pipeline.model.errors import BumpError
-from pipeline.smoke import probe, trials
+from pipeline.smoke import consumers, probe, trials
 from tests.unit import release
 from tests.unit.bump import upstream
 from tests.unit.bump.conftest import NEW, OLD
@@ -143,7 +143,7 @@ def test_the_patches_of_the_project_name_trials_that_exist(project: Path) -> Non
 
     assert patches
     named = {patch.test.partition(": ")[0] for patch in patches if patch.test}
-    assert named <= set(trials.NAMES)
+    assert named <= {*trials.NAMES, consumers.PKG_CONFIG, consumers.FIND_PACKAGE}
 
 
 def test_patches_and_recipes_name_rules_that_exist(project: Path) -> None:

@@ -1,5 +1,6 @@
 """A good package: a plan, and the facts that go with it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 
@@ -27,7 +28,7 @@ from pipeline.model import (
     VersionedSymbol,
 )
 from pipeline.model.buildroot import Rpm, Support
-from pipeline.model.package import Default, Hooks, Modes, Provenance, Upstream
+from pipeline.model.package import Default, Hooks, Modes, Provenance, Subpackage, Upstream
 from pipeline.model.recipe import Change
 from tests.unit.checks.case import Case
 
@@ -38,6 +39,7 @@ LIBRARY = f"{FOLDER}/libmimalloc.so.1.2"
 BUILD_ID = "ab" + "cd" * 19
 BUILD_ID_LINK = f"/usr/lib/.build-id/{BUILD_ID[:2]}/{BUILD_ID[2:]}"
 EXPORTS = frozenset({"malloc", "free", "_Znwm", "mi_malloc", "__malloc_hook", "__free_hook"})
+LICENSE = "/usr/share/licenses/mimalloc-test/LICENSE"
 PACKAGER = "somebody <somebody@example.invalid>"
 
 MANIFEST = (
@@ -48,6 +50,18 @@ MANIFEST = (
     LIBRARY,
     f"{FOLDER}/mimalloc.cmake",
     f"{FOLDER}/mimalloc.pc",
+    "/usr/share/licenses/mimalloc-test",
+    LICENSE,
+)
+
+SUBPACKAGE = Subpackage(
+    suffix="-web",
+    summary="web on {version}",
+    description="{name} for web",
+    unit="web.service",
+    folder="/etc/units",
+    file="own.conf",
+    arch="noarch",
 )
 
 
@@ -177,13 +191,12 @@ def header() -> Header:
         "PAYLOADFLAGS": "9",
         "FILEDIGESTALGO": "8",
     }
-    own = "libmimalloc.so.1()(64bit)"
     names = (f"mimalloc-test = {release}", f"mimalloc-test(x86-64) = {release}")
-    needs = ("libc.so.6()(64bit)", "libc.so.6(GLIBC_2.14)(64bit)", own)
+    needs = ("libc.so.6()(64bit)", "libc.so.6(GLIBC_2.14)(64bit)")
     features = ("rpmlib(FileDigests) <= 4.6.0-1", "rpmlib(PayloadIsXz) <= 5.2-1")
     return Header(
         tags=tags,
-        provides=(own, *names, "pkgconfig(mimalloc) = 1.2"),
+        provides=(*names, "pkgconfig(mimalloc) = 1.2"),
         requires=(*needs, *features, "rtld(GNU_HASH)"),
         scriptlets={},
         changelog=(
@@ -206,6 +219,8 @@ def entries() -> tuple[FileEntry, ...]:
         entry(LIBRARY, library),
         entry(f"{FOLDER}/mimalloc.cmake", file),
         entry(f"{FOLDER}/mimalloc.pc", file),
+        entry("/usr/share/licenses/mimalloc-test", folder),
+        replace(entry(LICENSE, file), is_license=True),
     )
 
 

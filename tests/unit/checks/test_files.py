@@ -4,21 +4,22 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.model import Flavor
 from tests.unit.checks.case import Case
-from tests.unit.checks.conftest import BUILD_ID_LINK, FOLDER, LIBRARY, entry
+from tests.unit.checks.conftest import BUILD_ID_LINK, FOLDER, LIBRARY, LICENSE, SUBPACKAGE, entry
 
 
 def test_a_path_too_many_is_found(good: Case) -> None:
     """The finding is a diff."""
     files = (*good.facts.header.files, entry("/opt/dep/more", 0o100644))
     (finding,) = good.with_header(files=files).findings()
-    expected = "the 7 paths of the manifest of 1.2 el5 x86_64"
+    expected = "the 9 paths of the manifest of 1.2 el5 x86_64"
     assert ("manifest", good.facts.file_name) == (finding.check, finding.subject)
     assert expected == finding.expected
     assert [
         "--- manifest",
         "+++ package",
-        "@@ -5,3 +5,4 @@",
+        "@@ -7,3 +7,4 @@",
         *(f" {path}" for path in good.facts.header.paths[-3:]),
         "+/opt/dep/more",
     ] == finding.got.splitlines()
@@ -114,3 +115,17 @@ def test_a_build_id_link_leads_to_the_library(good: Case, target: str, message: 
     """It is relative, does not dangle, and names the library that has the build-id."""
     (line,) = good.with_file(BUILD_ID_LINK, link=target).messages()
     assert line.startswith(f"links: {BUILD_ID_LINK}: {message}")
+
+
+def test_a_text_that_is_not_marked_is_no_licence(good: Case) -> None:
+    """`rpm -qL` and the tools of reviewers go by the mark."""
+    (message,) = good.with_file(LICENSE, is_license=False).messages()
+    assert f"license: {good.facts.file_name}: expected {LICENSE}, got none" == message
+
+
+def test_where_the_file_list_is_fixed_the_sub_package_has_the_licence(good: Case) -> None:
+    """A package whose list has no licence must not have one."""
+    with_it = replace(good, plan=replace(good.plan, flavor=Flavor(subpackage=SUBPACKAGE)))
+    (message,) = with_it.with_recipe(folders="swept").findings()[-1:]
+    assert ("license", "none", LICENSE) == (message.check, message.expected, message.got)
+    assert [] == with_it.findings()

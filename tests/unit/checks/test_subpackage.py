@@ -7,22 +7,13 @@ import pytest
 
 from pipeline.checks.subpackage import check_subpackage
 from pipeline.model import Flavor
-from pipeline.model.package import Subpackage
 from tests.unit.checks.case import Case
-from tests.unit.checks.conftest import entry
+from tests.unit.checks.conftest import SUBPACKAGE, entry
 
 FOLDER = "/etc/units/web.service.d"
 FILE = f"{FOLDER}/own.conf"
 RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&1 || :"
-SUBPACKAGE = Subpackage(
-    suffix="-web",
-    summary="web on {version}",
-    description="{name} for web",
-    unit="web.service",
-    folder="/etc/units",
-    file="own.conf",
-    arch="noarch",
-)
+LICENSES = "/usr/share/licenses/mimalloc-test-web"
 RELEASE = "1.2-3.el5"
 NAME = f"mimalloc-test-web-{RELEASE}.noarch.rpm"
 
@@ -43,7 +34,10 @@ def subpackage(good: Case) -> Case:
         },
         provides=(f"mimalloc-test-web = {RELEASE}",),
         requires=(f"mimalloc-test = {RELEASE}", "rpmlib(PayloadIsXz) <= 5.2-1"),
-        files=(entry(FOLDER, 0o040755), entry(FILE, 0o100644)),
+        files=(
+            *(entry(FOLDER, 0o040755), entry(FILE, 0o100644), entry(LICENSES, 0o040755)),
+            replace(entry(f"{LICENSES}/LICENSE", 0o100644), is_license=True),
+        ),
     )
     text = "# why\n[Service]\nEnvironment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so.1\n"
     facts = replace(
@@ -53,7 +47,7 @@ def subpackage(good: Case) -> Case:
         library=None,
         texts={FILE: text},
     )
-    return Case(facts, plan, (FOLDER, FILE))
+    return Case(facts, plan, (FOLDER, FILE, LICENSES, f"{LICENSES}/LICENSE"))
 
 
 def messages(case: Case) -> list[str]:
@@ -147,10 +141,10 @@ def test_a_fault_is_named(
 
 def test_a_list_with_another_path_is_shown_as_a_diff(subpackage: Case) -> None:
     """As that of the package is."""
-    (line,) = messages(replace(subpackage, manifest=(FOLDER,)))
+    (line,) = messages(replace(subpackage, manifest=subpackage.manifest[:-1]))
 
-    assert line.startswith(f"manifest: {NAME}: expected the 1 paths")
-    assert line.endswith(f"+{FILE}")
+    assert line.startswith(f"manifest: {NAME}: expected the 3 paths")
+    assert line.endswith(f"+{subpackage.manifest[-1]}")
 
 
 def test_scriptlets_are_demanded_of_a_dist_without_triggers(subpackage: Case) -> None:

@@ -48,7 +48,8 @@ def test_staged_files_are_packed(plan: Plan, staged: StepDirs, builds: list[Buil
     (build,) = builds
 
     assert (staged.folder("package"), f"{plan.nevra}.rpm") == (build.folder, build.result)
-    assert {"staged": str(staged.stage)} == build.macros
+    folders = {"staged": str(staged.stage), "staged_license": str(staged.license)}
+    assert folders == build.macros
     assert '"/usr/local/nginx-dep/lib64/libmimalloc.so.2.0"\n' in build.text
 
 

@@ -19,7 +19,9 @@ Stage = Callable[[Plan, Callable[[Path], object]], Path]
 @pytest.fixture
 def run(make_dirs: Callable[..., StepDirs], monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Runs the step with a function in place of `cmake --install`; returns the stage folder."""
-    dirs = make_dirs("stage")
+    dirs = make_dirs("stage", "patch")
+    dirs.patched.mkdir(parents=True)
+    (dirs.patched / "LICENSE").write_text("MIT\n")
 
     def do(plan: Plan, install: Callable[[Path], object]) -> Path:
         monkeypatch.setattr(process, "run", lambda *_, **__: install(dirs.stage))

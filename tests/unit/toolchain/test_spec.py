@@ -17,6 +17,11 @@ from pipeline.toolchain import spec
 from tests.unit import release
 from tests.unit.staged import FOLDERS, PREFIX
 
+LICENSED = (
+    '%dir %attr(0755,root,root) "/usr/share/licenses/mimalloc-custom"',
+    '%license %attr(0644,root,root) "/usr/share/licenses/mimalloc-custom/LICENSE"',
+)
+
 
 @pytest.fixture
 def both(plan: Plan, real_plan: Plan) -> Plan:
@@ -89,6 +94,7 @@ def test_library_is_a_program_file(plan: Plan, dirs: StepDirs) -> None:
         f'"{PREFIX}/lib64/libmimalloc.so"',
         f'"{PREFIX}/lib64/libmimalloc.so.2"',
         f'%attr(0755,root,root) "{PREFIX}/lib64/libmimalloc.so.2.0"',
+        *LICENSED,
     ] == lines
 
 
@@ -97,7 +103,8 @@ def test_owned_folders_are_listed(plan: Plan, dirs: StepDirs) -> None:
     text = _spec(_with_folders(plan, "owned"), dirs)
     lines = [line for line in _section(text, "files") if line.startswith("%dir")]
 
-    assert [f'%dir %attr(0755,root,root) "{PREFIX}{folder}"' for folder in FOLDERS] == lines
+    folders = [f'%dir %attr(0755,root,root) "{PREFIX}{folder}"' for folder in FOLDERS]
+    assert [*folders, LICENSED[0]] == lines
     assert "%postun" not in text
 
 
@@ -105,7 +112,7 @@ def test_swept_folders_are_removed_from_the_deepest_up(plan: Plan, dirs: StepDir
     """A package whose list is fixed removes its folders inside rpm, if they are empty."""
     text = _spec(_with_folders(plan, "swept"), dirs)
 
-    assert "%dir" not in text
+    assert f'"{PREFIX}"' not in _section(text, "files")
     assert "%postun -p <lua>" in text
     assert [f'posix.rmdir("{PREFIX}{folder}")' for folder in reversed(FOLDERS)] == _section(
         text, "postun"
@@ -207,6 +214,7 @@ def test_manifest_gives_files_and_folders(plan: Plan, checkout: Path) -> None:
         ),
         f'"{PREFIX}/lib64/libmimalloc.so"',
         f'%attr(0644,root,root) "{PREFIX}/lib64/mimalloc-2.0/mimalloc.o"',
+        *LICENSED,
     ] == _section(text, "files")
 
 
@@ -217,7 +225,8 @@ def test_sub_package_is_beside_the_package_and_not_in_it(
     both: Plan, plan: Plan, dirs: StepDirs
 ) -> None:
     """Without it, every line of the spec is there, in the same order."""
-    with_it, without = (_spec(variant, dirs).splitlines() for variant in (both, plan))
+    owned = _with_folders(both, "owned"), _with_folders(plan, "owned")
+    with_it, without = (_spec(variant, dirs).splitlines() for variant in owned)
     lines = iter(with_it)
 
     assert [] == [line for line in without if line not in lines]
@@ -255,3 +264,13 @@ def test_dropin_names_the_library_of_the_release(
     assert ["[Service]", f"Environment=LD_PRELOAD={PREFIX}/lib64/{library}"] == lines
     assert "systemctl restart php-fpm\n" in text
     assert text.endswith("\n")
+
+
+def test_where_the_file_list_is_fixed_only_the_sub_package_has_the_licence(
+    both: Plan, dirs: StepDirs
+) -> None:
+    """The page's list of 2.0.6 has none."""
+    text = _spec(_with_folders(both, "swept"), dirs)
+
+    assert not [line for line in _section(text, "files") if "licenses" in line]
+    assert "%license" in "\n".join(_section(text, "files -n mimalloc-custom-nginx"))
