@@ -57,7 +57,7 @@ def test_the_listing_is_that_of_the_page(package: Package, which: Which) -> None
 
 @of_each(which for which in EVERY if which.flavor == "secure")
 def test_a_secure_package_brings_libraries_and_nothing_else(package: Package, which: Which) -> None:
-    """Every file has another name than the plain package's, and all but the licence are in lib64."""
+    """Every file has another name than the plain package's; all but the licence are in lib64."""
     plain = query(package(*which._replace(flavor="plain")), "-l").splitlines()
     built = package(*which)
     own = set(query(built, "-l").splitlines()) - set(plain)
