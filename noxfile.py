@@ -51,7 +51,7 @@ def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
     others = [
         *("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "php", "reproduce"),
-        *("programs", "concurrency"),
+        *("programs", "concurrency", "originals"),
     ]
     ignored = [f"--ignore=tests/build/test_{name}.py" for name in others]
     session.run("pytest", "tests/build", *ignored, *session.posargs)
@@ -78,9 +78,8 @@ def concurrency(session: nox.Session) -> None:
 @nox.session
 def install(session: nox.Session) -> None:
     """Real rpm and dnf, with a repository on loopback, in scratch roots."""
-    session.run(
-        "pytest", "tests/build/test_install.py", "tests/build/test_dnf.py", *session.posargs
-    )
+    tests = [f"tests/build/test_{name}.py" for name in ("install", "originals", "dnf")]
+    session.run("pytest", *tests, *session.posargs)
 
 
 @nox.session

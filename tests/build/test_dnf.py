@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.model import Built
+from tests.build import originals
 from tests.build.c_library import stand_in
 from tests.build.conftest import NEWEST, ROOT, SEED, Package
 from tests.build.publisher import FOREIGN, OWN, Publisher, serving
@@ -180,6 +181,30 @@ def test_the_sub_package_enables_mimalloc_for_nginx(
     system.done("remove", "mimalloc-custom")
     assert [] == system.files()
     assert not dropin.parent.exists()
+
+
+@pytest.mark.parametrize("layout", originals.LAYOUTS)
+def test_a_reinstall_replaces_a_package_made_by_hand(
+    package: Package, publisher: Publisher, address: str, with_c_library: Callable[..., System],
+    layout: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    """Its name, version and release are ours, so to install is nothing to do."""
+    built = package(SEED, "el8")
+    system = with_c_library(built)
+    system.rpm("-i", "--nosignature", originals.build(layout, SEED, "el8", tmp_path))
+    publisher.take(built)
+    publisher.publish(address)
+    system.add_repository(publisher.served / "el8" / "mimalloc-custom-v2.repo")
+    assert "already installed" in system.done("install", "mimalloc-custom")
+
+    system.done("reinstall", "mimalloc-custom")
+
+    vendor = system.rpm("-q", "--qf", "%{VENDOR}", "mimalloc-custom")
+    assert built.plan.package.vendor == vendor
+    assert "" == system.rpm("-V", "mimalloc-custom")
+    files = {path for path in system.files() if not Path(path).is_dir()}
+    owned = system.rpm("-ql", "mimalloc-custom").split()
+    assert files <= {f"{system.root}{path}" for path in owned}
 
 
 @pytest.fixture
