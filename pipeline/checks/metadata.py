@@ -126,10 +126,9 @@ def features(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Fi
 
 def scriptlets(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
     """The package has no scriptlet, except Lua that removes empty folders after an erasure."""
-    swept = plan.recipe.folders == "swept"
     for name, scriptlet in facts.header.scriptlets.items():
-        if not swept or name != _SWEEP:
+        if name != _SWEEP:
             yield Finding("scriptlets", f"%{name}", "none", scriptlet)
     sweep = facts.header.scriptlets.get(_SWEEP, "none")
-    if swept and not sweep.startswith(f"{_LUA}:"):
+    if not sweep.startswith(f"{_LUA}:"):
         yield Finding("scriptlets", f"%{_SWEEP}", f"a scriptlet run by {_LUA}", sweep)

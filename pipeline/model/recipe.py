@@ -92,8 +92,9 @@ class Recipe:
     ``released`` is the time of the tagged commit (UTC) and the only time in a package. ``tree`` is
     the checksum of the files that a build reads, as ``sha256:<hex>``. ``library`` is the file name
     of the shared library. ``folders`` says how an erased package leaves no empty folder: it owns
-    its folders, or ``%postun`` removes the empty ones. ``unmarked`` are hardening traits that this
-    release is compiled with, but that cannot be seen in its library.
+    those below the prefix, or ``%postun`` removes the empty ones, as it does the prefix itself.
+    ``unmarked`` are hardening traits that this release is compiled with, but that cannot be seen in
+    its library.
     """
 
     version: str

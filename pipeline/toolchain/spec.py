@@ -30,6 +30,7 @@ def render(plan: Plan, root: Path, paths: Sequence[str]) -> str:
     above = {folder for path in paths for folder in PurePosixPath(path).parents}
     inside = (folder for folder in sorted(above) if folder.is_relative_to(plan.package.prefix))
     folders = list(map(str, inside))
+    owned = [] if plan.recipe.folders == "swept" else folders[1:]
     subpackage = plan.subpackage
     licensed = [plan.name] if plan.has_license else []
     licensed += [subpackage.name] if subpackage else []
@@ -41,6 +42,7 @@ def render(plan: Plan, root: Path, paths: Sequence[str]) -> str:
         package=plan.package,
         recipe=plan.recipe,
         folders=folders,
+        owned=owned,
         files=[path for path in paths if path not in folders],
         library=str(plan.library),
         options=plan.options,

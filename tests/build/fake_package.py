@@ -42,6 +42,8 @@ URL: {plan.package.url}
 {description}
 %install
 cp -a {stage}/. "$RPM_BUILD_ROOT"
+%postun -p <lua>
+posix.rmdir("{prefix}")
 {scriptlets}
 %files
 %defattr(-,root,root,-)

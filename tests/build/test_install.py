@@ -50,6 +50,43 @@ def test_erasing_leaves_no_folder(package: Package, rpm: Rpm, tmp_path: Path, wh
     assert set(left(tmp_path)) <= {"usr/local"}
 
 
+@of_each([Which(SEED, "el7"), Which(NEWEST, "el8")])
+def test_a_link_in_place_of_the_prefix_stays(
+    package: Package, rpm: Rpm, tmp_path: Path, which: Which
+) -> None:
+    """An administrator's, to another disk: on installation, upgrade and removal."""
+    older, built = package(*which._replace(version="2.0.9")), package(*which)
+    prefix, disk = tmp_path / built.plan.package.prefix[1:], tmp_path / "disk" / "nginx-dep"
+    disk.mkdir(parents=True)
+    prefix.parent.mkdir()
+    prefix.symlink_to("../../disk/nginx-dep")
+
+    for change in ([*INSTALL, older.rpm], [*INSTALL, "--oldpackage", built.rpm]):
+        rpm(*change)
+        assert prefix.is_symlink()
+        assert any((disk / "lib64").iterdir())
+        assert "" == rpm("-V", "--nodeps", built.plan.name)
+    rpm("-e", built.plan.name)
+
+    assert prefix.is_symlink()
+    assert [] == list(disk.iterdir())
+
+
+@of_each([Which(SEED, "el7"), Which(NEWEST, "el8")])
+def test_the_drop_in_leaves_no_folder(
+    package: Package, rpm: Rpm, tmp_path: Path, which: Which
+) -> None:
+    """Also where systemd, which has two of them as well, is not installed."""
+    built = package(*which)
+    assert built.plan.subpackage
+    rpm(*INSTALL, "--noscripts", built.rpm.with_name(built.plan.subpackage.file_name))
+    assert (tmp_path / str(built.plan.subpackage.dropin)[1:]).is_file()
+
+    rpm("-e", "--noscripts", built.plan.subpackage.name)
+
+    assert {"lib"} >= {path.name for path in (tmp_path / "usr").rglob("*")}
+
+
 @of_each(
     [
         *(Which(NEWEST, dist) for dist in DISTS),

@@ -41,6 +41,7 @@ BUILD_ID_LINK = f"/usr/lib/.build-id/{BUILD_ID[:2]}/{BUILD_ID[2:]}"
 EXPORTS = frozenset({"malloc", "free", "_Znwm", "mi_malloc", "__malloc_hook", "__free_hook"})
 LICENSE = "/usr/share/licenses/mimalloc-test/LICENSE"
 PACKAGER = "somebody <somebody@example.invalid>"
+SWEEP = "<lua>: posix.rmdir('/opt/dep')"
 
 MANIFEST = (
     "/usr/lib/.build-id/{build_id[:2]}",
@@ -198,7 +199,7 @@ def header() -> Header:
         tags=tags,
         provides=(*names, "pkgconfig(mimalloc) = 1.2"),
         requires=(*needs, *features, "rtld(GNU_HASH)"),
-        scriptlets={},
+        scriptlets={"postun": SWEEP},
         changelog=(
             f"2001-09-10 {PACKAGER} - 1.2-3\n- Newest change\n- And another",
             f"2001-09-09 {PACKAGER} - 1.2-2\n- Older change",

@@ -38,6 +38,7 @@ def subpackage(good: Case) -> Case:
             *(entry(FOLDER, 0o040755), entry(FILE, 0o100644), entry(LICENSES, 0o040755)),
             replace(entry(f"{LICENSES}/LICENSE", 0o100644), is_license=True),
         ),
+        scriptlets={},
     )
     text = "# why\n[Service]\nEnvironment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so.1\n"
     facts = replace(
