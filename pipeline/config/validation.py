@@ -15,6 +15,7 @@ def of_package(package: Package) -> Iterator[str]:
     for name, flavor in package.flavor.items():
         if bool(flavor.level) != bool(flavor.guards):
             yield f"flavor.{name}: level and guards, or neither"
+        texts[f"flavor.{name}.description"] = flavor.description
         if flavor.subpackage:
             texts[f"flavor.{name}.subpackage.summary"] = flavor.subpackage.summary
             texts[f"flavor.{name}.subpackage.description"] = flavor.subpackage.description

@@ -62,6 +62,7 @@ class Flavor:
     """A variant of every release.
 
     ``suffix`` is the end of the names of package and library, ``cmake`` are its options.
+    ``description`` replaces that of the plain package, which names what every release is for.
     ``omitted`` are files and folders (with a final slash) below the prefix that it does not
     package, because they would conflict with those of the plain package. ``level`` is the secure
     level that the library reports. ``guards`` says what has a guard page behind it: each page of
@@ -71,6 +72,7 @@ class Flavor:
     level: int = 0
     guards: Guards = ""
     suffix: str = ""
+    description: str = ""
     cmake: Mapping[str, str] = field(default_factory=dict)
     omitted: tuple[str, ...] = ()
     subpackage: Subpackage | None = None

@@ -122,7 +122,7 @@ class Plan:
     @property
     def description(self) -> str:
         """The description of the package."""
-        return self._filled(self.package.description)
+        return self._filled(self.flavor.description or self.package.description)
 
     @property
     def platform(self) -> str:
