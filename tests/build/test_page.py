@@ -88,7 +88,13 @@ def test_the_page_is_complete_and_has_no_defects(inspect: Inspect, publisher: Pu
     assert set() == defects(results)
     for width in WIDTHS:
         result = results[width]
-        assert ["Enterprise Linux 8", "Enterprise Linux 7", "Verify a download"] == result["dists"]
+        headings = [
+            "Enterprise Linux 8",
+            "Enterprise Linux 7",
+            "Run nginx on it",
+            "Verify a download",
+        ]
+        assert headings == result["dists"]
         packages = {rpm.name for rpm in publisher.checkout.glob("dist/*/*/*.rpm")}
         assert packages == set(result["sums"])
         assert len(result["commands"]) == len(result["buttons"]) > 3
