@@ -38,12 +38,6 @@ class PlannedSubpackage:
     unit: str
     dropin: PurePosixPath
 
-    @property
-    def folders(self) -> tuple[PurePosixPath, ...]:
-        """The folders that it owns: that of the drop-in, and the two of systemd above it."""
-        folder, units, systemd = self.dropin.parents[:3]
-        return (systemd, units, folder)
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
