@@ -134,10 +134,10 @@ def stage(plan: Plan, fault: Fault, work: Path) -> Path:
         if not file.is_symlink():
             file.chmod(0o755 if file.is_dir() or file == output else 0o644)
     fault.spoil(root)
-    text = root / "usr" / "share" / "licenses" / plan.name / "LICENSE"
-    text.parent.mkdir(parents=True, mode=0o755)
-    text.write_text("MIT")
-    text.chmod(0o644)
+    licence = root / "usr" / "share" / "licenses" / plan.name / "LICENSE"
+    licence.parent.mkdir(parents=True, mode=0o755)
+    licence.write_text("MIT")
+    licence.chmod(0o644)
     return root
 
 
