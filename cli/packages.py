@@ -23,12 +23,13 @@ STEPS = {
 BUILD_TASKS = {
     "build": "Build packages: every step, every check, then the RPM in dist/<dist>/<arch>/.",
     "srpm": "Build source packages, for mock, COPR and Koji.",
+    "debuginfo": "Build packages of debug information, for gdb, perf and elfutils.",
     **STEPS,
 }
 
 
 def build_task(name: str, purpose: str) -> Task[Any]:
-    """The task that builds packages up to ``name``: ``build``, ``srpm``, or a step."""
+    """The task that builds packages up to ``name``: a key of BUILD_TASKS."""
 
     def body(
         c: Context,

@@ -15,7 +15,7 @@ from pipeline.system.workspace import StepDirs, Workspace, place, place_text
 from pipeline.toolchain import compiler, rpmbuild
 
 # The names of the artifacts' keys, each of the last step's key and the code of this module.
-PACKAGE, SOURCE_PACKAGE = "artifact", "source-artifact"
+ARTIFACTS = PACKAGE, DEBUGINFO, SOURCE_PACKAGE = "artifact", "debug-artifact", "source-artifact"
 
 
 def destination(plan: Plan, workspace: Workspace) -> Path:
@@ -92,24 +92,48 @@ def place_package(plan: Plan, dirs: StepDirs) -> Built:
 
 def place_source_package(plan: Plan, dirs: StepDirs) -> Path:
     """Give the source package its final name, if it is not up to date there."""
-    target = dirs.workspace.dist / plan.root.dist / "source" / plan.source_name
-    folder, key = dirs.folder("srpm"), dirs.keys[SOURCE_PACKAGE]
-    with locks.locked(dirs.workspace.locks, plan.source_name):
+    folder = dirs.folder("srpm")
+    files = [folder / f"{plan.name}.spec", *sorted((folder / "sources").iterdir())]
+    package = Artifact(
+        plan=plan,
+        name=plan.name,
+        arch="src",
+        key=dirs.keys[SOURCE_PACKAGE],
+        origin=json.loads(dirs.origin("fetch").read_text(encoding="utf-8")),
+        options=plan.options,
+        tools={"rpmbuild": rpmbuild.version()},
+        files={file.name: file for file in files},
+    )
+    return _place_alone(package, folder / "rpms" / plan.source_name, "source", dirs.workspace)
+
+
+def place_debuginfo(plan: Plan, dirs: StepDirs) -> Path:
+    """Give the package of debug information its final name, if it is not up to date there.
+
+    It has a folder of its own, and so a repository that is only for those who look for a defect.
+    """
+    folder = dirs.folder("debuginfo")
+    package = Artifact(
+        plan=plan,
+        name=plan.debuginfo.name,
+        arch=plan.arch,
+        key=dirs.keys[DEBUGINFO],
+        origin=json.loads(dirs.origin("patch").read_text(encoding="utf-8")),
+        options=compiler.options(plan),
+        tools={**compiler.versions(plan), "rpmbuild": rpmbuild.version()},
+        files=_regular_files(payload.root(folder / "check")),
+    )
+    rpm = folder / "package" / "rpms" / plan.debuginfo.file_name
+    return _place_alone(package, rpm, f"{plan.arch}-debug", dirs.workspace)
+
+
+def _place_alone(artifact: Artifact, made: Path, folder: str, workspace: Workspace) -> Path:
+    """Place a package that no other is made with, in a folder of its dist."""
+    target = workspace.dist / artifact.plan.root.dist / folder / made.name
+    with locks.locked(workspace.locks, made.name):
         statement.finish_interrupted_signing(target)
-        if statement.matches(target, key=key):
-            return target
-        files = [folder / f"{plan.name}.spec", *sorted((folder / "sources").iterdir())]
-        package = Artifact(
-            plan=plan,
-            name=plan.name,
-            arch="src",
-            key=key,
-            origin=json.loads(dirs.origin("fetch").read_text(encoding="utf-8")),
-            options=plan.options,
-            tools={"rpmbuild": rpmbuild.version()},
-            files={file.name: file for file in files},
-        )
-        _place(package, folder / "rpms" / plan.source_name, target, dirs.workspace.root)
+        if not statement.matches(target, key=str(artifact.key)):
+            _place(artifact, made, target, workspace.root)
     return target
 
 

@@ -27,7 +27,7 @@ def bill(artifact: Artifact, root: Path) -> str:
     links.
     """
     plan, package = artifact.plan, _package(artifact)
-    if artifact.name == plan.name:
+    if artifact.name in (plan.name, plan.debuginfo.name):
         main = _release(plan, root)
     else:  # a sub-package contains no part of the release, and requires the main package
         main = _package(replace(artifact, name=plan.name, arch=plan.arch))
@@ -53,16 +53,16 @@ def bill(artifact: Artifact, root: Path) -> str:
 
 
 def _package(artifact: Artifact) -> component.Component:
-    plan, subpackage = artifact.plan, artifact.plan.subpackage
+    plan = artifact.plan
     version = f"{plan.recipe.version}-{plan.release}"
     qualifiers = {"arch": artifact.arch, "distro": plan.root.dist}
     purl = PackageURL("rpm", None, artifact.name, version, qualifiers)
-    summary = plan.summary if artifact.name == plan.name or not subpackage else subpackage.summary
+    others = {one.name: one.summary for one in (plan.subpackage, plan.debuginfo) if one}
     return _component(
         artifact.name,
         version,
         purl,
-        description=summary,
+        description=others.get(artifact.name, plan.summary),
         supplier=OrganizationalEntity(name=plan.package.vendor),
         licenses=[LicenseFactory().make_from_string(plan.package.license)],
     )

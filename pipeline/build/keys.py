@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.artifact import placement
-from pipeline.build.order import SRPM, STEPS
+from pipeline.build.order import DEBUGINFO, SRPM, STEPS
 from pipeline.model import Plan
 from pipeline.system.checksum import digest, sha256_of
 
@@ -17,16 +17,17 @@ _IMPORT = re.compile(r"^ *from (pipeline[\w.]*) import (\([^)]*\)|.*)", re.MULTI
 
 
 def of(plan: Plan, root: Path) -> dict[str, str]:
-    """The keys by step name, 64 hex digits each, and those of the two kinds of artifact.
+    """The keys by step name, 64 hex digits each, and those of the kinds of artifact.
 
     A key is made of the key of the step before, the step's inputs, and the code that the step
     runs. ``root`` is the checkout. Where the key is the same, the result is up to date.
     """
     keys: dict[str, str] = {}
-    for step in (*STEPS, SRPM):
+    for step in (*STEPS, DEBUGINFO, SRPM):
         before = keys[step.after] if step.after else ""
         keys[step.name] = digest(before, code_of(step.run.__module__), step.inputs(plan, root))
-    for artifact, step in ((placement.PACKAGE, STEPS[-1]), (placement.SOURCE_PACKAGE, SRPM)):
+    last = (STEPS[-1], DEBUGINFO, SRPM)
+    for artifact, step in zip(placement.ARTIFACTS, last, strict=True):
         keys[artifact] = digest(keys[step.name], code_of(placement.__name__))
     return keys
 

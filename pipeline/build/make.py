@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.artifact import placement
 from pipeline.build import keys
-from pipeline.build.order import SRPM, STEPS, Step
+from pipeline.build.order import DEBUGINFO, SRPM, STEPS, Step
 from pipeline.model import Built, Options, Plan
 from pipeline.model.errors import UnpackError, VerifyError
 from pipeline.system.disk import guarded
@@ -46,7 +46,7 @@ def step(
 ) -> Path:
     """Do one step and what is missing before it; the answer is the step's folder.
 
-    After the step ``srpm``, it is the source package, under its final name.
+    After the steps ``srpm`` and ``debuginfo``, it is their package, under its final name.
     """
     with guarded(), in_use(workspace):
         dirs = step_dirs(plan, workspace, options)
@@ -54,6 +54,13 @@ def step(
             _advance(plan, dirs, report, SRPM.after)
             _perform(SRPM, plan, dirs, report)
             return placement.place_source_package(plan, dirs)
+        if last == DEBUGINFO.name:
+            if plan.user_source:
+                _advance(plan, dirs, report, "unpack")
+            verified = replace(plan, user_source=None)
+            _advance(verified, dirs, report, DEBUGINFO.after)
+            _perform(DEBUGINFO, verified, dirs, report)
+            return placement.place_debuginfo(plan, dirs)
         _advance(plan, dirs, report, last)
         return dirs.folder(last)
 

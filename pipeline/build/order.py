@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.model import Plan
-from pipeline.steps import check, compile, configure, fetch, package, patch, srpm, stage, unpack
+from pipeline.steps import (
+    check,
+    compile,
+    configure,
+    debuginfo,
+    fetch,
+    package,
+    patch,
+    srpm,
+    stage,
+    unpack,
+)
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
 
@@ -36,5 +47,8 @@ STEPS = (
     Step("check", check.inputs, check.run, after="package"),
 )
 
-# Not one of the steps to a package: a source package is made of the unpacked tree.
+# Not one of the steps to a package, but of one about a package that has passed its checks.
+DEBUGINFO = Step("debuginfo", debuginfo.inputs, debuginfo.run, after="check")
+
+# Neither is this: a source package is made of the unpacked tree.
 SRPM = Step("srpm", srpm.inputs, srpm.run, after="unpack")

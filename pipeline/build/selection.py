@@ -74,7 +74,7 @@ def single(root: Path, selection: Selection, message: str) -> Plan:
 
 
 def by_nevra(root: Path, name: str, version: str, release: str, arch: str) -> Plan:
-    """The plan that makes a package or sub-package, by the fields of its header.
+    """The plan that makes a package, a sub-package or debug information, by fields of its header.
 
     A sub-package is the same for all architectures: its plan is that of this host's, where there
     is one. Raises RequestError if no recipe makes the package.
@@ -82,7 +82,7 @@ def by_nevra(root: Path, name: str, version: str, release: str, arch: str) -> Pl
     dist, file_name = release.partition(".")[2], f"{name}-{version}-{release}.{arch}.rpm"
     candidates = plans(root, Selection(version or "none", dist or "none", EVERY, EVERY))
     for plan in sorted(candidates, key=lambda plan: plan.arch != platform.machine()):
-        if file_name in plan.file_names:
+        if file_name in (*plan.file_names, plan.debuginfo.file_name):
             return plan
     raise RequestError(
         "no recipe makes this package",

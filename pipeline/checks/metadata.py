@@ -91,9 +91,7 @@ def _provides(facts: Facts, plan: Plan) -> Iterator[Finding]:
     Above all no soname: the loader does not find a library in a folder of its own.
     """
     name, version = plan.name, f"{plan.recipe.version}-{plan.release}"
-    # rpm's notation of a machine: the name, a dash, the bits.
-    machine = re.sub(r"_?64$", "-64", plan.processor.name)
-    expected = (f"{name} = {version}", f"{name}({machine}) = {version}")
+    expected = (f"{name} = {version}", f"{name}({bits(plan)}) = {version}")
     for capability in expected:
         if capability not in facts.header.provides:
             yield Finding("metadata", plan.nevra, f"Provides: {capability}", "none")
@@ -101,6 +99,11 @@ def _provides(facts: Facts, plan: Plan) -> Iterator[Finding]:
         if capability not in expected and not _DEVELOPMENT.fullmatch(capability):
             got = f"Provides: {capability}"
             yield Finding("metadata", plan.nevra, ", ".join(expected), got)
+
+
+def bits(plan: Plan) -> str:
+    """rpm's notation of a machine: the name, a dash, the bits."""
+    return re.sub(r"_?64$", "-64", plan.processor.name)
 
 
 def features(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:

@@ -22,8 +22,8 @@ BUILD = "build"
 def run(root: Path, selection: Selection, last: str, options: Options) -> None:
     """Build every package of a selection, or do one step of it and what is missing before.
 
-    ``last`` is ``build``, ``srpm`` or the name of a step. A failure does not stop the others; the
-    first one is raised in the end.
+    ``last`` is ``build``, ``srpm``, ``debuginfo`` or the name of a step. A failure does not stop
+    the others; the first one is raised in the end.
     """
     many(workspace.locate(root), plans(root, selection), last, options, Report())
 

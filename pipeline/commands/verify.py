@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.artifact import statement
 from pipeline.build import make, selection
-from pipeline.build.order import SRPM
+from pipeline.build.order import DEBUGINFO, SRPM
 from pipeline.inspect import header, payload
 from pipeline.model import Options
 from pipeline.model.errors import CheckError, RequestError
@@ -44,6 +44,8 @@ def run(root: Path, rpm: Path, *, offline: bool) -> None:
             (checkout.root / name).symlink_to(root / name)
         if tags.get("SOURCEPACKAGE") == "1":
             again = make.step(plan, checkout, report, SRPM.name, options)
+        elif nevra[0] == plan.debuginfo.name:
+            again = make.step(plan, checkout, report, DEBUGINFO.name, options)
         else:
             built = make.package(plan, checkout, report, options)
             again = built.rpm.with_name("{}-{}-{}.{}.rpm".format(*nevra))

@@ -12,6 +12,8 @@ _GLIBC = re.compile(r"\d+\.\d+")
 def of_package(package: Package) -> Iterator[str]:
     """Texts with unknown placeholders, malformed malloc hooks, and flavors secure by half."""
     texts = {"summary": package.summary, "description": package.description}
+    texts["debuginfo.summary"] = package.debuginfo.summary
+    texts["debuginfo.description"] = package.debuginfo.description
     for name, flavor in package.flavor.items():
         if bool(flavor.level) != bool(flavor.guards):
             yield f"flavor.{name}: level and guards, or neither"

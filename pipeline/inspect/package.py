@@ -1,11 +1,13 @@
 """The facts of an RPM: its header, its files, its shared library, names of the build host."""
 
 import re
-from collections.abc import Collection, Mapping
+import socket
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from pipeline.inspect import elf, header, payload
 from pipeline.model import Facts
+from pipeline.system.workspace import StepDirs
 
 # A part of a longer name does not count: `box` in `toolbox` or `box-2`.
 _BEFORE, _AFTER = rb"(?<![A-Za-z0-9_-])", rb"(?![A-Za-z0-9_-])"
@@ -60,3 +62,19 @@ def host_names(
         for name, pattern in patterns.items()
         if pattern.search(content)
     )
+
+
+def names_of_host(dirs: StepDirs) -> Iterator[str]:
+    """What no package may contain: folders of this build, and the name of this host.
+
+    A host may be called ``linux`` or ``local``: a name that upstream's text or our spec contains
+    is not searched for, nor one of less than four letters.
+    """
+    for folder in (dirs.workspace.root, dirs.workspace.cache, Path.home()):
+        if len(folder.parts) > 1:
+            yield str(folder)
+    name = socket.gethostname()
+    texts = [*dirs.patched.rglob("*"), *dirs.folder("package").glob("*.spec")]
+    text = b"".join(file.read_bytes() for file in texts if file.is_file())
+    if len(name) > 3 and name.encode() not in text:
+        yield name

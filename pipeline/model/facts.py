@@ -80,6 +80,20 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """What a program has of an ELF file in its memory, and what a debugger reads in it.
+
+    ``memory`` maps segments and allocated sections to their addresses and contents. ``tables`` are
+    the names of the other sections, ``sources`` the paths of the files in the tables of lines.
+    """
+
+    build_id: str
+    memory: Mapping[str, str]
+    tables: frozenset[str]
+    sources: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """One program that ran on the package's files: its last lines, and whether it passed."""
 

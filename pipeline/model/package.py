@@ -58,6 +58,23 @@ class Subpackage:
 
 
 @dataclass(frozen=True, slots=True)
+class Debuginfo:
+    """The package of debug information.
+
+    ``suffix`` is the end of its name. ``summary`` and ``description`` may contain ``{name}`` and
+    ``{version}``. ``folder`` and ``sources`` are where debuggers look, and ``headers`` is the name
+    that the folder of the compiler's own headers has in the debug information.
+    """
+
+    suffix: str
+    summary: str
+    description: str
+    folder: str
+    sources: str
+    headers: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flavor:
     """A variant of every release.
 
@@ -160,6 +177,7 @@ class Package:
     limits: Limits
     signing: Signing
     provenance: Provenance
+    debuginfo: Debuginfo
     cmake: Mapping[str, str]
     macros: Mapping[str, str]
     flavor: Mapping[str, Flavor]

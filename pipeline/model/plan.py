@@ -3,27 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from packaging.version import Version
 
 from pipeline.model.buildroot import BuildRoot, Compiler, Isa, Machine, Processor
 from pipeline.model.package import Flavor, Package
 from pipeline.model.recipe import Recipe
+from pipeline.model.request import UserSource
 
 PLAIN = "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class UserSource:
-    """A source that the user names instead of the pinned ones.
-
-    ``fingerprint`` is a checksum, a commit or a URL; it contains nothing of this host.
-    """
-
-    kind: Literal["archive", "folder", "git", "url"]
-    location: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +25,22 @@ class PlannedSubpackage:
     description: str
     unit: str
     dropin: PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDebuginfo:
+    """The package of a plan's debug information, in the folders where debuggers look for it."""
+
+    name: str
+    file_name: str
+    summary: str
+    description: str
+    folder: PurePosixPath
+    sources: PurePosixPath
+
+    def file(self, build_id: str) -> PurePosixPath:
+        """The installed path of the debug information of the library with this build-id."""
+        return self.folder / build_id[:2] / f"{build_id[2:]}.debug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,20 @@ class Plan:
             description=self._filled(subpackage.description),
             unit=subpackage.unit,
             dropin=PurePosixPath(subpackage.folder) / f"{subpackage.unit}.d" / subpackage.file,
+        )
+
+    @property
+    def debuginfo(self) -> PlannedDebuginfo:
+        """The package with the debug information of the library."""
+        debuginfo = self.package.debuginfo
+        name = f"{self.name}{debuginfo.suffix}"
+        return PlannedDebuginfo(
+            name=name,
+            file_name=f"{name}-{self.recipe.version}-{self.release}.{self.arch}.rpm",
+            summary=self._filled(debuginfo.summary),
+            description=self._filled(debuginfo.description),
+            folder=PurePosixPath(debuginfo.folder),
+            sources=PurePosixPath(debuginfo.sources) / self.nevra,
         )
 
     @property

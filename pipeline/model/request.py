@@ -1,6 +1,19 @@
-"""What a user asks for: which packages, and how they are built."""
+"""What the user asks for: which packages, of which source, and how they are built."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class UserSource:
+    """A source that the user names instead of the pinned ones.
+
+    ``fingerprint`` is a checksum, a commit or a URL; it contains nothing of this host.
+    """
+
+    kind: Literal["archive", "folder", "git", "url"]
+    location: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """The check step: gather the facts of the RPMs, run their library, and judge both."""
 
-import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -48,7 +46,7 @@ def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
     from pipeline.smoke import trials
 
     root, rpm, folder = dirs.workspace.root, dirs.packages / plan.file_name, dirs.folder("check")
-    names = tuple(_host_names(dirs))
+    names = tuple(package.names_of_host(dirs))
     files = payload.unpack(rpm, folder)
     # Disassemble while the programs run. Run them in this thread, where an interrupt arrives.
     with ThreadPoolExecutor(1) as pool:
@@ -68,19 +66,3 @@ def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
         log.writelines(f"{trial.name}: {trial.output}\n" for trial in done)
         log.writelines(f"{line}\n" for finding in findings for line in finding.lines())
     return findings
-
-
-def _host_names(dirs: StepDirs) -> Iterator[str]:
-    """What no package may contain: folders of this build, and the name of this host.
-
-    A host may be called ``linux`` or ``local``: a name that upstream's text or our spec contains
-    is not searched for, nor one of less than four letters.
-    """
-    for folder in (dirs.workspace.root, dirs.workspace.cache, Path.home()):
-        if len(folder.parts) > 1:
-            yield str(folder)
-    name = socket.gethostname()
-    texts = [*dirs.patched.rglob("*"), *dirs.folder("package").glob("*.spec")]
-    text = b"".join(file.read_bytes() for file in texts if file.is_file())
-    if len(name) > 3 and name.encode() not in text:
-        yield name

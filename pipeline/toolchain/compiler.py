@@ -1,11 +1,12 @@
 """The compiler of a plan: command, flags, environment, version; and how cmake gets all that."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version as installed_version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.config import load
 from pipeline.model import Flags, Plan
@@ -32,6 +33,20 @@ def flags(plan: Plan) -> Flags:
         compile=tuple(flag for part in parts for flag in part.compile),
         link=tuple(flag for part in parts for flag in part.link),
     )
+
+
+def debug_flags(plan: Plan, folders: Mapping[Path, PurePosixPath], build_id: str) -> Flags:
+    """The flags that make the same library, with this build-id, and with debug information.
+
+    In it, ``folders`` of this host have the names that they are mapped to.
+    """
+    own, debug = flags(plan), plan.compiler.debug
+    compile, link = (
+        [word for flag in part if (word := debug.get(flag, flag))]
+        for part in (own.compile, own.link)
+    )
+    compile += [f"-fdebug-prefix-map={folder}={name}" for folder, name in folders.items()]
+    return Flags(tuple(compile), (*link, f"-Wl,--build-id=0x{build_id}"))
 
 
 def support(plan: Plan, root: Path) -> list[Path]:
@@ -80,13 +95,14 @@ def program(name: str) -> Path:
     return Path({"cmake": cmake.CMAKE_BIN_DIR, "ninja": ninja.BIN_DIR, "zig": zig}[name], name)
 
 
-def options(plan: Plan) -> dict[str, str]:
-    """All -D options of a plan, as ``NAME`` or ``NAME:TYPE`` to value."""
+def options(plan: Plan, own: Flags | None = None) -> dict[str, str]:
+    """All -D options of a plan, as ``NAME`` or ``NAME:TYPE`` to value, with its flags or others."""
+    own = own or flags(plan)
     return {
-        "CMAKE_C_FLAGS": " ".join(flags(plan).compile),
+        "CMAKE_C_FLAGS": shlex.join(own.compile),
         # Without an optimisation level: it would override that of the toolchain.
         "CMAKE_C_FLAGS_RELEASE": "-DNDEBUG",
-        "CMAKE_SHARED_LINKER_FLAGS": " ".join(flags(plan).link),
+        "CMAKE_SHARED_LINKER_FLAGS": shlex.join(own.link),
         **plan.options,
     }
 

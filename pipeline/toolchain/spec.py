@@ -7,6 +7,7 @@ from pipeline.model import Plan
 from pipeline.system.templates import fill
 
 SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
+DEBUGINFO = Path("recipes") / "debuginfo.spec.j2"
 DROPIN = Path("recipes") / "dropin.conf.j2"
 
 LICENSES = "/usr/share/licenses"
@@ -48,6 +49,23 @@ def render(plan: Plan, root: Path, paths: Sequence[str]) -> str:
         options=plan.options,
         licenses=LICENSES,
         licensed=licensed,
+    )
+
+
+def render_debuginfo(plan: Plan, root: Path, files: Sequence[str], build_id: str) -> str:
+    """The text of the spec of debug information, for staged files; it owns the folders of both."""
+    planned = plan.debuginfo
+    above = {folder for file in files for folder in PurePosixPath(file).parents}
+    own = (planned.folder, planned.sources)
+    return fill(
+        root / DEBUGINFO,
+        plan=plan,
+        debuginfo=planned,
+        package=plan.package,
+        recipe=plan.recipe,
+        folders=sorted(str(one) for one in above if any(map(one.is_relative_to, own))),
+        files=files,
+        build_id=build_id,
     )
 
 

@@ -106,8 +106,8 @@ def make_dirs(workspace: Workspace) -> Callable[..., StepDirs]:
     """Makes the directories of the named steps."""
 
     def make(*steps: str, offline: bool = False) -> StepDirs:
-        names = [step.name for step in (*order.STEPS, order.SRPM)]
-        names += [placement.PACKAGE, placement.SOURCE_PACKAGE]
+        names = [step.name for step in (*order.STEPS, order.DEBUGINFO, order.SRPM)]
+        names += placement.ARTIFACTS
         dirs = StepDirs(workspace, dict.fromkeys(names, "0" * 64), Options(offline))
         for step in steps:
             dirs.folder(step).mkdir(parents=True, exist_ok=True)

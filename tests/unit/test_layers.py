@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build.order import SRPM, STEPS
+from pipeline.build.order import DEBUGINFO, SRPM, STEPS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,7 +144,7 @@ def test_an_import_against_the_rules_is_found(
 
 def test_steps_are_the_modules_of_their_layer() -> None:
     """The names of steps are the names of modules, each of which has `inputs` and `run`."""
-    steps = {step.name: step for step in (*STEPS, SRPM)}
+    steps = {step.name: step for step in (*STEPS, DEBUGINFO, SRPM)}
 
     assert set(steps) == {file.stem for file in (ROOT / "pipeline" / "steps").glob("*.py")}
     for name, step in steps.items():

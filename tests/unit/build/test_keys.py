@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifact.placement import PACKAGE, SOURCE_PACKAGE
+from pipeline.artifact.placement import DEBUGINFO, PACKAGE, SOURCE_PACKAGE
 from pipeline.build import keys, selection
 from pipeline.model import Flags, Machine, Patch, Plan
 from pipeline.smoke import probe
@@ -21,12 +21,13 @@ from tests.unit.build.conftest import STEP_NAMES
 pytestmark = pytest.mark.usefixtures("rpmbuild")
 
 SOURCE_NAMES = ["srpm", SOURCE_PACKAGE]
-ALL_NAMES = [*STEP_NAMES, PACKAGE, *SOURCE_NAMES]
+DEBUG_NAMES = ["debuginfo", DEBUGINFO]
+ALL_NAMES = [*STEP_NAMES, PACKAGE, *DEBUG_NAMES, *SOURCE_NAMES]
 
 
 def since(step: str) -> list[str]:
-    """A step, those that depend on its result, and their artifact."""
-    return [*STEP_NAMES[STEP_NAMES.index(step) :], PACKAGE]
+    """A step, those that depend on its result, and their artifacts."""
+    return [*STEP_NAMES[STEP_NAMES.index(step) :], PACKAGE, *DEBUG_NAMES]
 
 
 def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -172,8 +173,10 @@ def _keys(root: Path) -> dict[str, str]:
         ("pipeline/steps/stage.py", since("stage")),
         ("pipeline/steps/check.py", since("check")),
         ("pipeline/steps/srpm.py", SOURCE_NAMES),
-        ("pipeline/artifact/placement.py", [PACKAGE, SOURCE_PACKAGE]),
-        ("pipeline/artifact/sbom.py", [PACKAGE, SOURCE_PACKAGE]),
+        ("pipeline/steps/debuginfo.py", DEBUG_NAMES),
+        ("pipeline/checks/debuginfo.py", DEBUG_NAMES),
+        ("pipeline/artifact/placement.py", [PACKAGE, DEBUGINFO, SOURCE_PACKAGE]),
+        ("pipeline/artifact/sbom.py", [PACKAGE, DEBUGINFO, SOURCE_PACKAGE]),
         # Modules that steps import.
         ("pipeline/system/archive.py", ["unpack", *SOURCE_NAMES]),
         ("pipeline/toolchain/compiler.py", [*since("configure"), SOURCE_PACKAGE]),
@@ -186,6 +189,7 @@ def _keys(root: Path) -> dict[str, str]:
         ("recipes/manifests/2.0.6.el7.txt", [*since("check"), *SOURCE_NAMES]),
         ("recipes/manifests/2.0.6.el8.txt", []),
         ("recipes/mimalloc-custom.spec.j2", [*since("package"), *SOURCE_NAMES]),
+        ("recipes/debuginfo.spec.j2", DEBUG_NAMES),
         ("recipes/fileattrs/elf.attr", [*since("package"), *SOURCE_NAMES]),
     ],
 )

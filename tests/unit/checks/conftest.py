@@ -28,7 +28,15 @@ from pipeline.model import (
     VersionedSymbol,
 )
 from pipeline.model.buildroot import Rpm, Support
-from pipeline.model.package import Default, Hooks, Modes, Provenance, Subpackage, Upstream
+from pipeline.model.package import (
+    Debuginfo,
+    Default,
+    Hooks,
+    Modes,
+    Provenance,
+    Subpackage,
+    Upstream,
+)
 from pipeline.model.recipe import Change
 from tests.unit.checks.case import Case
 
@@ -120,6 +128,9 @@ def package() -> Package:
         limits=Limits(1, 1, 1),
         signing=Signing("rsa", 1, "sha256"),
         provenance=Provenance("urn:build", "urn:host", "pkg:generic/mimalloc@{version}"),
+        debuginfo=Debuginfo(
+            "-debug", "of {name}", "debug {name}", "/usr/debug", "/usr/src", "/usr/h"
+        ),
         cmake={},
         macros={},
         flavor={"plain": Flavor()},

@@ -46,7 +46,7 @@ def test_name_of_the_host_is_searched_for_unless_it_is_in_the_sources(
     """A name that the sources or the spec contain would be found in every package."""
     monkeypatch.setattr(socket, "gethostname", lambda: name)
 
-    assert searched == (name in check._host_names(dirs))
+    assert searched == (name in package.names_of_host(dirs))
 
 
 def test_folders_of_the_build_are_searched_for(
@@ -54,7 +54,7 @@ def test_folders_of_the_build_are_searched_for(
 ) -> None:
     """The checkout, the cache and the home; but not the root of all files."""
     monkeypatch.setattr(Path, "home", lambda: Path("/"))
-    names = set(check._host_names(dirs))
+    names = set(package.names_of_host(dirs))
 
     assert {str(dirs.workspace.root), str(dirs.workspace.cache)} <= names
     assert "/" not in names

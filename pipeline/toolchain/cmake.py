@@ -1,0 +1,54 @@
+"""How cmake is run: it writes a build folder for a patched tree, and must use every option."""
+
+import re
+from pathlib import Path
+
+from pipeline.model import Flags, Plan
+from pipeline.model.errors import ConfigureError
+from pipeline.system import process
+from pipeline.system.workspace import Workspace
+from pipeline.toolchain import compiler
+
+_IGNORED = r"variables were not used by the project:\s*\n((?:\s*\n|    \S+\n)+)"
+
+
+def configure(plan: Plan, tree: Path, folder: Path, workspace: Workspace, own: Flags) -> Path:
+    """Configure ``folder/build`` for a patched tree and these flags; the answer is that folder.
+
+    The log is ``folder/log``. Raises ConfigureError, also for an option that cmake ignores.
+    """
+    version, log, build = plan.recipe.version, folder / "log", folder / "build"
+    toolchain_file = folder / "toolchain.cmake"
+    toolchain_file.write_text(compiler.toolchain_file(plan), encoding="utf-8")
+    env, objects = compiler.environment(plan, workspace), list[Path]()
+    for source in compiler.support(plan, workspace.root):
+        objects.append(folder / f"{source.stem}.o")
+        argv = [*compiler.command(plan), *own.compile, "-fPIC"]
+        error, files = (
+            ConfigureError(f"{source.name} does not compile"),
+            (source, "-o", objects[-1]),
+        )
+        process.run([*argv, "-c", *files], log=log, error=error, env=env, cwd=folder)
+    process.run(
+        [
+            *(compiler.program("cmake"), "-G", "Ninja", "-S", tree, "-B", build),
+            f"-DCMAKE_MAKE_PROGRAM={compiler.program('ninja')}",
+            f"-DCMAKE_TOOLCHAIN_FILE={toolchain_file}",
+            *(f"-D{name}={value}" for name, value in compiler.options(plan, own).items()),
+            "-DCMAKE_C_STANDARD_LIBRARIES=" + " ".join(f'"{file}"' for file in objects),
+        ],
+        log=log,
+        error=ConfigureError(
+            f"cmake cannot configure mimalloc {version}", hint="correct the options in the recipe"
+        ),
+        env=env,
+    )
+    # cmake only warns of an option that upstream has dropped or renamed.
+    if ignored := re.search(_IGNORED, log.read_text(encoding="utf-8", errors="replace")):
+        raise ConfigureError(
+            f"mimalloc {version} has no option {', '.join(ignored[1].split())}",
+            file=log,
+            hint=f"remove it from recipes/{version}.toml,\n"
+            "or from recipes/package.toml where no release has it",
+        )
+    return build
