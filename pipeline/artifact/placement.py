@@ -18,6 +18,11 @@ from pipeline.toolchain import compiler, rpmbuild
 ARTIFACTS = PACKAGE, DEBUGINFO, SOURCE_PACKAGE = "artifact", "debug-artifact", "source-artifact"
 
 
+def debug_folder(arch: str) -> str:
+    """The folder of a dist for the debug information of an architecture's packages."""
+    return f"{arch}-debug"
+
+
 def destination(plan: Plan, workspace: Workspace) -> Path:
     """The final name of a plan's package."""
     return workspace.dist / plan.root.dist / plan.arch / plan.file_name
@@ -124,7 +129,7 @@ def place_debuginfo(plan: Plan, dirs: StepDirs) -> Path:
         files=_regular_files(payload.root(folder / "check")),
     )
     rpm = folder / "package" / "rpms" / plan.debuginfo.file_name
-    return _place_alone(package, rpm, f"{plan.arch}-debug", dirs.workspace)
+    return _place_alone(package, rpm, debug_folder(plan.arch), dirs.workspace)
 
 
 def _place_alone(artifact: Artifact, made: Path, folder: str, workspace: Workspace) -> Path:

@@ -7,8 +7,8 @@ from pipeline.checks import dependencies, files, metadata
 from pipeline.checks.package import Check, host_names
 from pipeline.model import Facts, Finding, Image, Plan
 
-# What a debugger needs for the names of functions, the lines of a file, and inlined calls.
-_TABLES = (".symtab", ".debug_info", ".debug_line")
+# What debuggers need for the names of functions, the lines of a file, and inlined calls.
+_TABLES = (".symtab", ".debug_info", ".debug_line", ".debug_aranges")
 
 # What all hosts call the folders of sources.
 _ANY_HOST = "/usr/"

@@ -107,7 +107,7 @@ class Compiler:
 
     ``options`` are given whenever it is started, also where probes and tests are compiled.
     ``support`` are C files below ``buildroot/toolchains/<name>/`` to link into the library.
-    ``debug`` maps flags to those in their place, empty for none, where debug information is wanted.
+    ``debug`` maps flags to those in their place where debug information is wanted.
     """
 
     name: str
@@ -116,4 +116,4 @@ class Compiler:
     target: str = ""
     options: tuple[str, ...] = ()
     support: tuple[str, ...] = ()
-    debug: Mapping[str, str] = field(default_factory=dict)
+    debug: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

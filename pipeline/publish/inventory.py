@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from pipeline.artifact import statement
+from pipeline.artifact import placement, statement
 from pipeline.model.errors import RepositoryError
 from pipeline.publish.signing import Key
 
@@ -17,6 +17,9 @@ _VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9})*(?:(?:a|alpha|b|beta|rc)[0-9]{0,9})?"
 _FILE_NAME = re.compile(rf"(.+)-({_VERSION})-([0-9]{{1,9}})\.([a-z0-9_]+)\.([a-z0-9_]+)\.rpm")
 
 SOURCE, NOARCH = "source", "noarch"
+
+# The end of the names that package managers look for, where they are asked for debug information.
+DEBUGINFO = "-debuginfo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,9 @@ class Item:
 
     @property
     def folder(self) -> str:
-        """The folder of the package: its architecture, or ``source``."""
+        """The folder of the package: of its architecture, of debug information, or ``source``."""
+        if self.name.endswith(DEBUGINFO):
+            return placement.debug_folder(self.arch)
         return SOURCE if self.arch == "src" else self.arch
 
 
@@ -83,10 +88,10 @@ def select(dist: Path, served: Path, key: Key, keep: int) -> Inventory:
             detail="\n".join(complaints),
             hint=f"invoke sign --key {key.fingerprint}, then the same command again",
         )
-    inventory = {}
+    inventory, arches = {}, {item.arch for item in items}
     for tag, folder in sorted({(item.dist, item.folder) for item in items if item.arch != NOARCH}):
         # A noarch package belongs to the folder of each architecture.
-        kinds = (folder,) if folder == SOURCE else (folder, NOARCH)
+        kinds = (folder, NOARCH) if folder in arches else (folder,)
         packages = (item for item in items if item.dist == tag and item.folder in kinds)
         inventory[tag, folder] = tuple(packages)
     return inventory

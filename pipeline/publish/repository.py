@@ -14,7 +14,7 @@ from pipeline.config import load
 from pipeline.model import Package
 from pipeline.model.errors import RepositoryError, RequestError
 from pipeline.publish import inventory
-from pipeline.publish.inventory import SOURCE, Inventory, Item
+from pipeline.publish.inventory import DEBUGINFO, SOURCE, Inventory, Item
 from pipeline.publish.signing import Key, session
 from pipeline.system import process
 from pipeline.system.checksum import digest, digest_of_files, sha256_of
@@ -83,7 +83,7 @@ def run(root: Path, name: str, url: str, keep: int = 0) -> None:
         result = "made" if _make(context, place, link) else "up to date"
         for (dist, folder), items in packages.items():
             newest = items[0].version
-            report.line(f"  {dist:<6}{folder:<11}{len(items):>4} packages, {newest} newest")
+            report.line(f"  {dist:<6}{folder:<17}{len(items):>4} packages, {newest} newest")
         report.line(f"  {result}: {link}, to be served at {address}/")
 
 
@@ -206,7 +206,8 @@ def _sections(context: Context, tree: Path) -> Iterator[dict[str, Any]]:
         ]
         if items:
             root, lines = load.build_root(context.root, dist), list(_lines(items, context.root))
-            yield {"root": root, "folders": folders, "lines": lines}
+            debug = any(item.name.endswith(DEBUGINFO) for item in items)
+            yield {"root": root, "folders": folders, "lines": lines, "debug": debug}
 
 
 def _lines(items: Iterable[Item], root: Path) -> Iterator[Line]:

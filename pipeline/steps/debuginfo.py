@@ -3,7 +3,6 @@
 import os
 import shutil
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from pipeline.model import Facts, Image, Plan
@@ -57,9 +56,9 @@ def _compile(plan: Plan, dirs: StepDirs, build_id: str) -> Path:
         dirs.patched: planned.sources,
         dirs.workspace.root / "buildroot": planned.sources / "buildroot",
     }
-    # The folder of the package, without importing it.
-    if plan.compiler.target and (package := find_spec("ziglang")) and package.origin:
-        folders[Path(package.origin).parent] = PurePosixPath(plan.package.debuginfo.headers)
+    if plan.compiler.target:  # zig finds its headers beside its program, whatever leads there
+        headers = PurePosixPath(plan.package.debuginfo.headers)
+        folders[compiler.program("zig").resolve().parent] = headers
     own = compiler.debug_flags(plan, folders, build_id)
     build = cmake.configure(plan, dirs.patched, folder, dirs.workspace, own)
     threads = dirs.options.threads or process.cores()

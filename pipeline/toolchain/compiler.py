@@ -42,7 +42,7 @@ def debug_flags(plan: Plan, folders: Mapping[Path, PurePosixPath], build_id: str
     """
     own, debug = flags(plan), plan.compiler.debug
     compile, link = (
-        [word for flag in part if (word := debug.get(flag, flag))]
+        [word for flag in part for word in debug.get(flag, (flag,))]
         for part in (own.compile, own.link)
     )
     compile += [f"-fdebug-prefix-map={folder}={name}" for folder, name in folders.items()]

@@ -163,6 +163,21 @@ def _source(package: Package, which: Which) -> Path:
     return make.step(selection.plan(ROOT, *which), workspace.locate(ROOT), Report(), "srpm")
 
 
+def test_debug_information_is_the_same(
+    package: Package, checkout: Path, other: OtherEnvironment, tmp_path: Path
+) -> None:
+    """The RPM with it, byte for byte: no folder is named as on the host."""
+    which = SOURCES[0]
+    package(*which)
+    plan = selection.plan(ROOT, *which)
+    first = make.step(plan, workspace.locate(ROOT), Report(), "debuginfo")
+    moved = other.move(checkout)
+
+    other.run(moved, "invoke", "debuginfo", "--offline", *options(which))
+
+    assert_equal(first, moved / first.relative_to(ROOT), tmp_path / "difference")
+
+
 def test_a_time_that_gets_into_a_package_is_shown(
     package: Package, checkout: Path, other: OtherEnvironment, tmp_path: Path
 ) -> None:

@@ -109,15 +109,16 @@ def test_served_packages_stay_and_are_pruned_by_name(select: Select, put: Put) -
 
 
 def test_a_noarch_package_is_in_the_folder_of_each_architecture(select: Select, put: Put) -> None:
-    """But not among the sources."""
+    """But neither among the sources nor with debug information."""
     put("dist", named("2.0.6"))
     put("dist", named("2.0.6", arch="aarch64"), "el8/aarch64")
     put("dist", named("2.0.6", arch="src"), "el8/source")
     put("dist", named("2.0.6", arch="noarch", name=f"{NAME}-nginx"), "el8/noarch")
+    put("dist", named("2.0.6", name=f"{NAME}-debuginfo"), "el8/x86_64-debug")
 
     packages = select()
 
-    assert {"x86_64": 2, "aarch64": 2, "source": 1} == {
+    assert {"x86_64": 2, "x86_64-debug": 1, "aarch64": 2, "source": 1} == {
         folder: len(items) for (_, folder), items in packages.items()
     }
     assert {"el8"} == {dist for dist, _ in packages}

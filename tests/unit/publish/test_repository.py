@@ -46,10 +46,31 @@ def test_each_line_has_a_repo_file(context: Context, tree: Path) -> None:
     assert "includepkgs=mimalloc-custom-3.* mimalloc-custom-secure-3.*\n" in text
     assert "(libmimalloc.so.3)" in text
     assert "source" not in text
+    assert "debug" not in text
     html = (tree / "index.html").read_text()
     assert 'id="el8"' in html
     assert 'id="el7"' not in html
     assert "public key\n" == (tree / context.key_file).read_text()
+
+
+def test_debug_information_has_a_section_of_its_own(context: Context, tree: Path) -> None:
+    """Disabled, under the name that `dnf debuginfo-install` enables; each line has its own."""
+    item = inventory.read(
+        tree / "el8/x86_64-debug/mimalloc-custom-debuginfo-3.4.3-1.el8.x86_64.rpm"
+    )
+    item.file.parent.mkdir()
+    item.file.write_text("debug")
+    both = {**context.inventory, ("el8", "x86_64-debug"): (item,)}
+    repository.write_page(replace(context, inventory=both), tree)
+
+    text = (tree / "el8" / "mimalloc-custom-v3.repo").read_text()
+    _, section = text.split("\n[mimalloc-custom-debuginfo]\n")
+    assert "baseurl=https://packages.example.org/m/el8/$basearch-debug/\nenabled=0\n" in section
+    assert "gpgcheck=1\nrepo_gpgcheck=1\n" in section
+    assert " mimalloc-custom-debuginfo-3.* " in section
+    html = (tree / "index.html").read_text()
+    assert '<p class="dim">x86_64; C library' in html
+    assert "el8/x86_64-debug/mimalloc-custom-debuginfo" in html
 
 
 def test_lines_are_sorted_by_number(context: Context, tree: Path) -> None:
