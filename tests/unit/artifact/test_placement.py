@@ -114,6 +114,29 @@ def test_a_source_package_has_its_files_in_its_bill(
     }
 
 
+def test_debug_information_has_a_folder_of_its_own(
+    plan: Plan, workspace: Workspace, checkout: Path, make_dirs: Callable[..., StepDirs]
+) -> None:
+    """Beside those of the architectures; a second time nothing is placed."""
+    dirs = make_dirs("patch", "debuginfo")
+    folder = dirs.folder("debuginfo")
+    made = folder / "package" / "rpms" / plan.debuginfo.file_name
+    for file in (made, folder / "check" / "root" / "a.debug"):
+        file.parent.mkdir(parents=True)
+        file.write_text(file.name)
+    dirs.origin("patch").write_text(json.dumps(ORIGIN))
+    rpm = placement.place_debuginfo(plan, dirs)
+    first = rpm.stat().st_ino
+
+    assert workspace.dist / "el7" / "x86_64-debug" / plan.debuginfo.file_name == rpm
+    assert first == placement.place_debuginfo(plan, dirs).stat().st_ino
+    assert statement.matches(rpm, key=dirs.keys[placement.DEBUGINFO])
+    bill = json.loads(statement.accompanying_files(rpm)[1].read_text())
+    assert plan.debuginfo.summary == bill["metadata"]["component"]["description"]
+    # The sources of the release are in it.
+    assert {"mimalloc", "/a.debug"} <= {part["name"] for part in bill["components"]}
+
+
 @pytest.mark.parametrize(("variant", "flag"), [("plain", ""), ("secure", " --flavor secure")])
 def test_a_package_that_is_not_built(
     plan: Plan, workspace: Workspace, variant: str, flag: str

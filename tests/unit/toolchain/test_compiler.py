@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -53,6 +53,25 @@ def test_an_architecture_of_a_level_is_compiled_for_its_processor(project: Path)
     assert "-mcpu=x86_64_v2" in compiler.flags(old).compile
     assert "-mcpu=x86_64_v3" in compiler.flags(new).compile
     assert "set(CMAKE_SYSTEM_PROCESSOR x86_64)" in compiler.toolchain_file(old)
+
+
+def test_debug_information_replaces_flags_and_names_no_folder(plan: Plan) -> None:
+    """In the place of the flags that keep it out; the build-id is that of the library."""
+    own, debug = (
+        compiler.flags(plan),
+        compiler.debug_flags(plan, {Path("/home/a"): PurePosixPath("/usr/src/a")}, "abc"),
+    )
+    place = own.compile.index("-g0")
+
+    lines = ("-gline-tables-only", "-gdwarf-aranges")
+    expected = (*own.compile[:place], *lines, *own.compile[place + 1 :])
+    assert (*expected, "-fdebug-prefix-map=/home/a=/usr/src/a") == debug.compile
+    assert "-s" in own.link
+    linked = tuple(flag for flag in own.link if flag != "-s")
+    assert (*linked, "-Wl,--build-id=0xabc") == debug.link
+    options = compiler.options(plan, debug)
+    assert options["CMAKE_C_FLAGS"].endswith("-fdebug-prefix-map=/home/a=/usr/src/a")
+    assert options["CMAKE_SHARED_LINKER_FLAGS"].endswith("-Wl,--build-id=0xabc")
 
 
 def test_a_machine_may_be_linked_against_an_older_c_library(project: Path) -> None:
