@@ -61,6 +61,7 @@ def good_debug(good: Case) -> Debug:
         tags={**good.facts.header.tags, **tags},
         provides=PROVIDED,
         requires=("rpmlib(PayloadIsXz) <= 5.2-1",),
+        scriptlets={},
         files=tuple(map(entry, PATHS, modes)),
     )
     facts = replace(good.facts, file_name=RPM, header=header, library=None, texts={})
