@@ -1,34 +1,41 @@
-"""A package that stands in for the C library and its loader, which are not in a scratch root."""
+"""Packages without files that stand in for others, as for the C library in a scratch root."""
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.model import Built
 
 SPEC = """
-Name: stand-in-for-the-c-library
-Version: 1
+Name: {name}
+Version: {version}
 Release: 1
-Summary: Stands in for the C library
+Summary: Stands in for another package
 License: MIT
 BuildArch: noarch
-{provides}
+{tags}
 %description
-Stands in for the C library.
+Stands in for another package.
 %files
 """
 
 
 def stand_in(packages: list[Built], work: Path) -> Path:
-    """The RPM; it provides what these packages need that is neither rpm's nor their own."""
+    """The RPM that provides what these packages need that is not rpm's."""
     needs: set[str] = set()
     for built in packages:
         command = ["rpm", "-qp", "--nosignature", "--requires", str(built.rpm)]
         needs |= set(subprocess.check_output(command, text=True).splitlines())
-    provided = sorted(need for need in needs if not need.startswith(("rpmlib(", "libmimalloc")))
+    provided = sorted(need for need in needs if not need.startswith("rpmlib("))
+    tags = (f"Provides: {need}" for need in provided)
+    return without_files("stand-in-for-the-c-library", "1", tags, work)
+
+
+def without_files(name: str, version: str, tags: Iterable[str], work: Path) -> Path:
+    """An RPM with these lines in its spec."""
     work.mkdir(exist_ok=True)
-    spec = work / "stand-in.spec"
-    spec.write_text(SPEC.format(provides="\n".join(f"Provides: {need}" for need in provided)))
+    spec = work / f"{name}.spec"
+    spec.write_text(SPEC.format(name=name, version=version, tags="\n".join(tags)))
     command = ["rpmbuild", "-bb", "--define", f"_topdir {work / 'top'}", str(spec)]
     subprocess.run(command, check=True, capture_output=True)
-    return next((work / "top").rglob("*.rpm"))
+    return next((work / "top").rglob(f"{name}-{version}-*.rpm"))

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.model import Built
 from tests.build import originals
-from tests.build.c_library import stand_in
+from tests.build.c_library import stand_in, without_files
 from tests.build.conftest import NEWEST, ROOT, SEED, Package
 from tests.build.publisher import FOREIGN, OWN, Publisher, serving
 
@@ -205,6 +205,40 @@ def test_a_reinstall_replaces_a_package_made_by_hand(
     files = {path for path in system.files() if not Path(path).is_dir()}
     owned = system.rpm("-ql", "mimalloc-custom").split()
     assert files <= {f"{system.root}{path}" for path in owned}
+
+
+@pytest.mark.parametrize(("dist", "release"), [("el8", "2.1.2"), ("el10", "2.1.7")])
+def test_a_distributions_mimalloc_is_its_own(
+    package: Package, publisher: Publisher, address: str, with_c_library: Callable[..., System],
+    dist: str, release: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    """Who needs the soname gets EPEL's package, whose library the loader finds, beside ours."""
+    old, new = package("2.0.9" if dist == "el8" else NEWEST, dist), package(NEWEST, dist)
+    system, soname = with_c_library(old, new), "libmimalloc.so.2()(64bit)"
+    publisher.take(old)
+    publisher.publish(address)
+    system.add_repository(publisher.served / dist / f"mimalloc-custom-{old.plan.recipe.line}.repo")
+    folder = tmp_path / "epel"
+    for name, tag in (("mimalloc", "Provides"), ("needs-mimalloc", "Requires")):
+        without_files(name, release, [f"{tag}: {soname}"], folder)
+    write_metadata(folder)
+    epel = f"[epel]\nname=epel\nbaseurl=file://{folder}\ngpgcheck=0\n"
+    (system.root / "etc" / "yum.repos.d" / "epel.repo").write_text(epel)
+
+    system.done("install", "mimalloc-custom")
+    system.done("install", "needs-mimalloc")
+
+    assert f"mimalloc-{release}-1.noarch" == system.rpm("-q", "--whatprovides", soname).strip()
+    assert "" == system.rpm("-V", "mimalloc-custom")
+    if new != old:
+        publisher.take(new)
+        publisher.publish(address)
+        system.add_repository(publisher.served / dist / "mimalloc-custom-v3.repo")
+        assert "needs-mimalloc" not in system.done("--refresh", "upgrade", "mimalloc-custom")
+    assert NEWEST in system.rpm("-q", "mimalloc-custom")
+    system.done("remove", "mimalloc-custom")
+    assert [] == system.files()
+    assert "needs-mimalloc" in system.done("remove", "mimalloc")
 
 
 @pytest.fixture
