@@ -14,17 +14,18 @@ _TABLES = (".symtab", ".debug_info", ".debug_line", ".debug_aranges")
 _ANY_HOST = "/usr/"
 
 # The checks that it has in common with the package.
-_SHARED: tuple[Check, ...] = (metadata.features, files.modes, host_names)
+_SHARED: tuple[Check, ...] = (metadata.features, files.manifest, files.modes, host_names)
 
 
 def check_debuginfo(facts: Facts, plan: Plan, library: Image, debug: Image) -> list[Finding]:
     """Everything that is wrong with a package of debug information about the packaged library."""
+    paths = _paths(plan, debug)
     return [
         *_image(plan, library, debug),
         *_header(facts, plan, library.build_id),
-        *(finding for check in _SHARED for finding in check(facts, plan, ())),
+        *(finding for check in _SHARED for finding in check(facts, plan, paths)),
         *_requires(facts),
-        *_paths(facts, plan, debug),
+        *_sources(debug),
     ]
 
 
@@ -72,18 +73,16 @@ def _requires(facts: Facts) -> Iterator[Finding]:
     yield from dependencies.other_kinds(facts)
 
 
-def _paths(facts: Facts, plan: Plan, debug: Image) -> Iterator[Finding]:
-    """It has the debug information of the build-id, the sources that that names, no other file."""
-    planned = plan.debuginfo
-    named = {path for path in debug.sources if PurePosixPath(path).is_relative_to(planned.sources)}
+def _sources(debug: Image) -> Iterator[Finding]:
+    """No source file is named as on the host that compiled it."""
     for path in sorted(path for path in debug.sources if not path.startswith(_ANY_HOST)):
-        yield Finding("paths", "a source file in the debug information", f"{_ANY_HOST}...", path)
-    expected = {str(planned.file(debug.build_id)), *named}
-    folders = {str(planned.folder), str(planned.file(debug.build_id).parent)}
-    own = (folder for path in named for folder in PurePosixPath(path).parents)
-    folders |= {str(folder) for folder in own if folder.is_relative_to(planned.sources)}
-    actual = set(facts.header.paths)
-    for path in sorted((expected | folders) - actual):
-        yield Finding("paths", facts.file_name, path, "no such path")
-    for path in sorted(actual - expected - folders):
-        yield Finding("paths", facts.file_name, "debug information and its sources", path)
+        yield Finding("sources", "a file in the debug information", f"{_ANY_HOST}...", path)
+
+
+def _paths(plan: Plan, debug: Image) -> tuple[str, ...]:
+    """The paths of the package: debug information, the sources of ours that it names, folders."""
+    planned = plan.debuginfo
+    paths = {planned.file(debug.build_id), *map(PurePosixPath, debug.sources)}
+    paths |= {folder for path in paths for folder in path.parents}
+    own = (planned.folder, planned.sources)
+    return tuple(sorted(str(path) for path in paths if any(map(path.is_relative_to, own))))

@@ -160,6 +160,17 @@ def test_the_package_requires_nothing_and_is_found_again(install: Install, tmp_p
     assert installed.plan == selection.by_nevra(ROOT, *nevra)
 
 
+def test_package_and_spec_are_clean(install: Install, rpmlint: str) -> None:
+    """For rpmlint, in strict mode."""
+    installed = install(DEFAULT)
+    folder = make.step_dirs(installed.plan, workspace.locate(ROOT)).folder("debuginfo")
+    files = [installed.rpm, *(folder / "package").glob("*.spec")]
+
+    listing = output(rpmlint, "--strict", "-c", ROOT / "tests" / "rpmlint.toml", *files)
+
+    assert "1 packages and 1 specfiles checked; 0 errors, 0 warnings" in listing, listing
+
+
 def test_debug_information_of_another_library_is_refused(package: Package) -> None:
     """A flag that moves code, as a compiler may do by itself: the check names what is elsewhere."""
     plan, place = package(*DEFAULT).plan, workspace.locate(ROOT)

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.build import make
 from pipeline.model import Built
+from pipeline.system import workspace
+from pipeline.system.report import Report
 from tests.build import originals
 from tests.build.c_library import stand_in, without_files
 from tests.build.conftest import NEWEST, ROOT, SEED, Package
@@ -337,3 +340,31 @@ def test_a_package_without_our_signature_is_refused(
     output = refused(client)
 
     assert "not signed" in output or "GPG check FAILED" in output
+
+
+def test_debug_information_is_in_a_repository_of_its_own(
+    package: Package, publisher: Publisher, address: str, system: System
+) -> None:
+    """Disabled; enabled, dnf finds it by its name and by the file that a debugger looks for.
+
+    It requires nothing, so it installs without the package, and without a C library.
+    """
+    built = package(NEWEST, "el8")
+    debug = make.step(built.plan, workspace.locate(ROOT), Report(), "debuginfo")
+    publisher.take(built)
+    publisher.take_file(debug)
+    publisher.publish(address)
+    system.add_repository(publisher.served / "el8" / "mimalloc-custom-v3.repo")
+    enabled = "--enablerepo=mimalloc-custom-debuginfo"
+
+    refused = system.dnf("install", "mimalloc-custom-debuginfo")
+    system.done(enabled, "install", "mimalloc-custom-debuginfo")
+
+    assert "Unable to find a match: mimalloc-custom-debuginfo" in refused.stderr
+    assert debug.stem == system.rpm("-qa", "mimalloc-custom*").strip()
+    assert "" == system.rpm("-V", "mimalloc-custom-debuginfo")
+    (file,) = (f"/{file.relative_to(system.root)}" for file in system.root.rglob("*.debug"))
+    system.done("remove", "mimalloc-custom-debuginfo")
+    assert [] == list((system.root / "usr" / "lib").glob("debug/.build-id"))
+    system.done(enabled, "install", file)
+    assert debug.stem == system.rpm("-qa", "mimalloc-custom*").strip()
