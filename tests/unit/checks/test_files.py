@@ -123,6 +123,13 @@ def test_a_text_that_is_not_marked_is_no_licence(good: Case) -> None:
     assert f"license: {good.facts.file_name}: expected {LICENSE}, got none" == message
 
 
+def test_a_second_licence_is_found(good: Case) -> None:
+    """A file that is marked by mistake."""
+    other = f"{FOLDER}/mimalloc.pc"
+    (message,) = good.with_file(other, is_license=True).messages()
+    assert f"license: {good.facts.file_name}: expected {LICENSE}, got {other}, {LICENSE}" == message
+
+
 def test_where_the_file_list_is_fixed_the_sub_package_has_the_licence(good: Case) -> None:
     """A package whose list has no licence must not have one."""
     with_it = replace(good, plan=replace(good.plan, flavor=Flavor(subpackage=SUBPACKAGE)))
