@@ -24,7 +24,9 @@ DESTDIR=$work/stage "${install[@]}"
 find "$work/stage" -type d -exec chmod "$folder_mode" {} +
 find "$work/stage" -type f -exec chmod "$file_mode" {} +
 chmod "$library_mode" "$work/stage$library"
-find "$work/stage" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+cp "$work/tree/LICENSE" "$work/LICENSE"
+chmod "$file_mode" "$work/LICENSE"
+find "$work/stage" "$work/LICENSE" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 cp -R "$input/package" "$work/package"
 mkdir "$work/package/tmp"

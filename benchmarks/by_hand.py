@@ -37,6 +37,7 @@ def write(plan: Plan, dirs: StepDirs, folder: Path) -> Script:
         dirs.patched: work / "tree",
         dirs.folder("configure"): work / "configure",
         dirs.stage: work / "stage",
+        dirs.license: work / "LICENSE",
         package: work / "package",
     }
     copies = {package / name: source / "package" / name for name in ("macros", "rpmrc")}

@@ -145,7 +145,7 @@ FAULTS |= {
         {"metadata": "Provides: libmimalloc.so.3()(64bit)"},
     ),
     "the need of a soname": (
-        Fault(macros={"__requires_exclude": "none"}),
+        Fault(tags="Requires: libmimalloc.so.3()(64bit)"),
         {"requires": "Requires: libmimalloc.so.3()(64bit)"},
     ),
     "a licence that is not marked": (Fault(license="{}"), {"license": "none"}),
