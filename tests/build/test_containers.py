@@ -38,6 +38,8 @@ License: {plan.package.license}
 %install
 cp -a {stage}/. "$RPM_BUILD_ROOT"
 {scriptlet}
+%postun -p <lua>
+posix.rmdir("{plan.package.prefix}")
 %files
 %defattr(-,root,root,-)
 {files}
@@ -105,8 +107,18 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("bin", "sbin", "lib", "lib64"):
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
-    for name in ("usr/local", "dev", "proc", "tmp", "root", "etc", "var", "checkout"):
-        (root / name).mkdir()
+    for name in (
+        "usr/local",
+        "usr/share/licenses",
+        "dev",
+        "proc",
+        "tmp",
+        "root",
+        "etc",
+        "var",
+        "checkout",
+    ):
+        (root / name).mkdir(parents=True)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\n")
     programs = [Path(str(shutil.which(name))) for name in PROGRAMS.split()]

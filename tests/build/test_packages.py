@@ -117,14 +117,17 @@ def _unpacked(built: Built) -> Path:
 
 @of_each(EVERY)
 def test_the_header_is_that_of_the_page(package: Package, which: Which) -> None:
-    """Names, URL, summary and description are the page's; the licence is upstream's."""
+    """Names, URL, summary and description are the page's; the licence is upstream's.
+
+    The description of the secure package goes on.
+    """
     version, dist, arch, flavor = which
     name = "mimalloc-custom" if flavor == "plain" else f"mimalloc-custom-{flavor}"
     tags = "NAME VERSION RELEASE ARCH SOURCERPM URL SUMMARY DESCRIPTION LICENSE".split()
     built = package(*which)
     values = query(built, "--qf", "\n".join(f"%{{{tag}}}" for tag in tags))
 
-    assert [
+    expected = [
         name,
         version,
         f"1.{dist}",
@@ -132,9 +135,13 @@ def test_the_header_is_that_of_the_page(package: Package, which: Which) -> None:
         f"{name}-{version}-1.{dist}.src.rpm",
         "https://centminmod.com",
         f"{name}-{version} for centminmod.com LEMP stack installs",
-        f"{name}-{version} for centminmod.com LEMP stacks",
+        built.plan.description,
         "MIT",
-    ] == values.splitlines()
+    ]
+    assert "\n".join(expected) == values.strip()
+    words = f"{name}-{version} for centminmod.com LEMP stacks"
+    assert built.plan.description.startswith(words)
+    assert (words == built.plan.description) == (flavor == "plain")
     assert ROOT / "dist" / dist / arch / f"{name}-{version}-1.{dist}.{arch}.rpm" == built.rpm
 
 
