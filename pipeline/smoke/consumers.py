@@ -10,7 +10,7 @@ from pipeline.model.errors import SmokeError
 from pipeline.smoke import probe
 from pipeline.system import process
 from pipeline.system.workspace import StepDirs
-from pipeline.toolchain import compiler, emulator
+from pipeline.toolchain import cmake, emulator
 
 PKG_CONFIG, FIND_PACKAGE = "pkg-config", "find-package"
 
@@ -74,11 +74,7 @@ def _by_find_package(plan: Plan, dirs: StepDirs) -> list[str]:
     project = (probe.PROBES / "find_package.cmake").read_text(encoding="utf-8")
     (folder / "CMakeLists.txt").write_text(project, encoding="utf-8")
     output = process.read(
-        [
-            *(compiler.program("cmake"), "-G", "Ninja", "-S", folder, "-B", folder / "build"),
-            f"-DCMAKE_MAKE_PROGRAM={compiler.program('ninja')}",
-            f"-Dmimalloc_ROOT={prefix}",
-        ],
+        [*cmake.command(folder, folder / "build"), f"-Dmimalloc_ROOT={prefix}"],
         error=SmokeError("find_package(mimalloc) fails"),
     )
     found = dict(_PRINTED.findall(output))

@@ -1,4 +1,4 @@
-"""How cmake is run: it writes a build folder for a patched tree, and must use every option."""
+"""How cmake is run: it writes a build folder for a tree, and for ours must use every option."""
 
 import re
 from pathlib import Path
@@ -12,6 +12,12 @@ from pipeline.toolchain import compiler
 _IGNORED = r"variables were not used by the project:\s*\n((?:\s*\n|    \S+\n)+)"
 
 
+def command(tree: Path, build: Path) -> list[str | Path]:
+    """The command that writes a build folder for a tree, to which options can be added."""
+    make = f"-DCMAKE_MAKE_PROGRAM={compiler.program('ninja')}"
+    return [compiler.program("cmake"), "-G", "Ninja", "-S", tree, "-B", build, make]
+
+
 def configure(plan: Plan, tree: Path, folder: Path, workspace: Workspace, own: Flags) -> Path:
     """Configure ``folder/build`` for a patched tree and these flags; the answer is that folder.
 
@@ -23,16 +29,12 @@ def configure(plan: Plan, tree: Path, folder: Path, workspace: Workspace, own: F
     env, objects = compiler.environment(plan, workspace), list[Path]()
     for source in compiler.support(plan, workspace.root):
         objects.append(folder / f"{source.stem}.o")
-        argv = [*compiler.command(plan), *own.compile, "-fPIC"]
-        error, files = (
-            ConfigureError(f"{source.name} does not compile"),
-            (source, "-o", objects[-1]),
-        )
-        process.run([*argv, "-c", *files], log=log, error=error, env=env, cwd=folder)
+        argv = [*compiler.command(plan), *own.compile, "-fPIC", "-c"]
+        error = ConfigureError(f"{source.name} does not compile")
+        process.run([*argv, source, "-o", objects[-1]], log=log, error=error, env=env, cwd=folder)
     process.run(
         [
-            *(compiler.program("cmake"), "-G", "Ninja", "-S", tree, "-B", build),
-            f"-DCMAKE_MAKE_PROGRAM={compiler.program('ninja')}",
+            *command(tree, build),
             f"-DCMAKE_TOOLCHAIN_FILE={toolchain_file}",
             *(f"-D{name}={value}" for name, value in compiler.options(plan, own).items()),
             "-DCMAKE_C_STANDARD_LIBRARIES=" + " ".join(f'"{file}"' for file in objects),
