@@ -30,14 +30,12 @@ def package(plan: Plan, workspace: Workspace, report: Report, options: Options =
         dirs = step_dirs(plan, workspace, options)
         waiting = partial(report.wait, plan.nevra)
         with locked(workspace.locks, plan.nevra, waiting=waiting):
-            if plan.user_source:
-                _advance(plan, dirs, report, "unpack")
+            verified = _verified(plan, dirs, report)
             if built := placement.finished(plan, dirs, locked=True):
                 return built
             # The check needs it: better to fail before a minute of compiling.
             emulator.runner(plan)
-            # The user's source is verified by now, and is the same tree as a pinned one.
-            _advance(replace(plan, user_source=None), dirs, report, STEPS[-1].name)
+            _advance(verified, dirs, report, STEPS[-1].name)
             return placement.place_package(plan, dirs)
 
 
@@ -55,14 +53,19 @@ def step(
             _perform(SRPM, plan, dirs, report)
             return placement.place_source_package(plan, dirs)
         if last == DEBUGINFO.name:
-            if plan.user_source:
-                _advance(plan, dirs, report, "unpack")
-            verified = replace(plan, user_source=None)
+            verified = _verified(plan, dirs, report)
             _advance(verified, dirs, report, DEBUGINFO.after)
             _perform(DEBUGINFO, verified, dirs, report)
             return placement.place_debuginfo(plan, dirs)
         _advance(plan, dirs, report, last)
         return dirs.folder(last)
+
+
+def _verified(plan: Plan, dirs: StepDirs, report: Report) -> Plan:
+    """The plan without a source of the user: once verified, it is the same tree as a pinned one."""
+    if plan.user_source:
+        _advance(plan, dirs, report, "unpack")
+    return replace(plan, user_source=None)
 
 
 def _advance(plan: Plan, dirs: StepDirs, report: Report, last: str) -> None:
