@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from difflib import unified_diff
 from posixpath import dirname, isabs, join, normpath
 
-from pipeline.model import Facts, FileEntry, Finding, Plan
+from pipeline.model import LICENSES, Facts, FileEntry, Finding, Plan
 
 _OWNER = "root:root"
 _LINK_MODE = 0o777
-_LICENSES = "/usr/share/licenses"
 
 
 def manifest(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Finding]:
@@ -68,7 +67,7 @@ def license(facts: Facts, plan: Plan, manifest: tuple[str, ...]) -> Iterator[Fin
 def marked_license(facts: Facts, name: str) -> Iterator[Finding]:
     """The one text that is marked as a licence is in the folder of this name, or there is none."""
     got = ", ".join(entry.path for entry in facts.header.files if entry.is_license) or "none"
-    expected = f"{_LICENSES}/{name}/LICENSE" if name else "none"
+    expected = f"{LICENSES}/{name}/LICENSE" if name else "none"
     if got != expected:
         yield Finding("license", facts.file_name, expected, got)
 

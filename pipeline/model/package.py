@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
+# Where Enterprise Linux has the texts of licences, in a folder of each package.
+LICENSES = "/usr/share/licenses"
+
 Guards = Literal["", "pages", "segments"]
 
 

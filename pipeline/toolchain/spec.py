@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.model import Plan
+from pipeline.model import LICENSES, Plan
 from pipeline.system.templates import fill
 
 SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
 DEBUGINFO = Path("recipes") / "debuginfo.spec.j2"
 DROPIN = Path("recipes") / "dropin.conf.j2"
-
-LICENSES = "/usr/share/licenses"
 
 # Made by rpm itself, or written in the spec's template.
 _NOT_STAGED = ("/usr/lib/.build-id", LICENSES)

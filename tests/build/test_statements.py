@@ -13,10 +13,10 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from pipeline.artifact import statement
 from pipeline.build import make, selection
+from pipeline.model import LICENSES
 from pipeline.system import workspace
 from pipeline.system.checksum import sha256_of
 from pipeline.system.report import Report
-from pipeline.toolchain.spec import LICENSES
 from tests.build.conftest import ARCH, EVERY, OLD, ROOT, Package, Which, of_each
 from tests.build.publisher import OWN, Publisher
 
