@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.model import Built
+from tests.build import rpm_spec
 
 SPEC = """
 Name: {name}
@@ -33,9 +34,5 @@ def stand_in(packages: list[Built], work: Path) -> Path:
 
 def without_files(name: str, version: str, tags: Iterable[str], work: Path) -> Path:
     """An RPM with these lines in its spec."""
-    work.mkdir(exist_ok=True)
-    spec = work / f"{name}.spec"
-    spec.write_text(SPEC.format(name=name, version=version, tags="\n".join(tags)))
-    command = ["rpmbuild", "-bb", "--define", f"_topdir {work / 'top'}", str(spec)]
-    subprocess.run(command, check=True, capture_output=True)
-    return next((work / "top").rglob(f"{name}-{version}-*.rpm"))
+    text = SPEC.format(name=name, version=version, tags="\n".join(tags))
+    return rpm_spec.build(text, work / name)

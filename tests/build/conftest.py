@@ -16,6 +16,7 @@ from pipeline.model import PLAIN, Built, Plan
 from pipeline.model.errors import FetchError, HostError
 from pipeline.system import workspace
 from pipeline.system.report import Report
+from pipeline.system.workspace import StepDirs
 from pipeline.toolchain import emulator
 
 if TYPE_CHECKING:
@@ -163,6 +164,14 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("tasks.py", "pyproject.toml"):
         shutil.copy(ROOT / name, target / name)
     return target
+
+
+def unpacked_in(checkout: Path, plan: Plan, files: Path | None = None) -> StepDirs:
+    """The step directories of a copy, in which a package is unpacked: ours, or other files."""
+    dirs = make.step_dirs(plan, workspace.locate(checkout))
+    source = files or make.step_dirs(plan, workspace.locate(ROOT)).unpacked
+    shutil.copytree(source, dirs.unpacked, symlinks=True)
+    return dirs
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """Stand-ins for the packages made by hand: their names, releases and paths, and no folder owned."""
 
-import os
-import subprocess
 from pathlib import Path
+
+from tests.build import rpm_spec
 
 SPEC = """
 Name: mimalloc-custom
@@ -28,12 +28,6 @@ HEADERS = ("mimalloc-new-delete.h", "mimalloc-override.h", "mimalloc.h")
 LAYOUTS = {
     "lib64": ("include/mimalloc-2.0", "lib64/cmake/mimalloc-2.0", "lib64", "lib64/mimalloc-2.0"),
     "lib": ("include", "lib/cmake/mimalloc", "lib", "lib"),
-}
-
-MACROS = {
-    "_build_id_links": "none",
-    "__os_install_post": "%{nil}",
-    "debug_package": "%{nil}",
 }
 
 
@@ -62,13 +56,6 @@ def build(layout: str, version: str, dist: str, work: Path) -> Path:
         else:
             path.write_text(f"made by hand: {path.name}\n")
             path.chmod(0o755 if path.name == library else 0o644)
-    spec = work / "original.spec"
     files = "\n".join(f"{PREFIX}/{path}" for path in paths)
     text = SPEC.format(version=version, dist=dist, stage=work / "stage", files=files)
-    spec.write_text(text)
-    macros = {**MACROS, "_topdir": str(work / "top")}
-    defines = [part for name, value in macros.items() for part in ("--define", f"{name} {value}")]
-    command = ["rpmbuild", "-bb", "--target", "x86_64", *defines, str(spec)]
-    environment = {**os.environ, "HOME": str(work)}
-    subprocess.run(command, check=True, capture_output=True, env=environment)
-    return next((work / "top").rglob("*.rpm"))
+    return rpm_spec.build(text, work / "original", "--target", "x86_64")

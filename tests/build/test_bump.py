@@ -109,7 +109,7 @@ def draft(checkout: Path) -> Path:
 @pytest.fixture
 def bump(checkout: Path, source: Path, draft: Path) -> Callable[..., tuple[int, str]]:
     """Runs `invoke bump` for the newest release; returns exit code and output."""
-    command = ("bump", "--version", NEWEST, "--source", str(source), "--draft", str(draft))
+    command = _command(source, "--draft", str(draft))
 
     def run(*arguments: str) -> tuple[int, str]:
         done = invoke_in(checkout, *command, *arguments)
@@ -122,13 +122,18 @@ def bump(checkout: Path, source: Path, draft: Path) -> Callable[..., tuple[int, 
 Bump = Callable[..., tuple[int, str]]
 
 
+def _command(source: Path, *arguments: str) -> tuple[str, ...]:
+    """What pins the newest release."""
+    return ("bump", "--version", NEWEST, "--source", str(source), *arguments)
+
+
 def _status(checkout: Path) -> str:
     return _git(checkout, "status", "--porcelain", "--untracked-files=all")
 
 
 def test_an_option_that_nobody_has_decided_on_stops_it(checkout: Path, source: Path) -> None:
     """The former recipe does not set it; the message has what upstream says of it."""
-    done = invoke_in(checkout, "bump", "--version", NEWEST, "--source", str(source))
+    done = invoke_in(checkout, *_command(source))
 
     assert 40 == done.returncode
     assert re.search(r"\n +MI_SECURE_FULL=OFF    Use full security mitigations", done.stderr)
@@ -141,7 +146,7 @@ def test_a_patch_that_does_not_apply_stops_it(checkout: Path, source: Path) -> N
     start = checkout.with_name("former.toml")
     text = (checkout / "recipes" / f"{FORMER}.toml").read_text()
     start.write_text(f"{text}\n{SECURE}")
-    command = ("bump", "--version", NEWEST, "--source", str(source), "--draft", str(start))
+    command = _command(source, "--draft", str(start))
     done = invoke_in(checkout, *command)
 
     assert 40 == done.returncode
@@ -154,8 +159,7 @@ def test_killed_while_it_compiles_the_checkout_is_unchanged(
     checkout: Path, source: Path, draft: Path
 ) -> None:
     """SIGKILL to the process group, in the middle of a real build."""
-    command = ["invoke", "bump", "--version", NEWEST, "--source", str(source)]
-    command += ["--draft", str(draft)]
+    command = ["invoke", *_command(source, "--draft", str(draft))]
     scratch = checkout / "work" / "v1" / "bump" / NEWEST / "checkout"
     log = "work/v1/compile/*/log"
     former = set(scratch.glob(log))
@@ -242,7 +246,7 @@ def test_an_option_that_upstream_dropped_is_named(
     """cmake would ignore it; the message has the recipe to correct, and the next command."""
     wrong = checkout.with_name("wrong.toml")
     wrong.write_text(draft.read_text().replace("[cmake]\n", '[cmake]\nMI_GONE = "ON"\n'))
-    command = ("bump", "--version", NEWEST, "--source", str(source), "--draft", str(wrong))
+    command = _command(source, "--draft", str(wrong))
     done = invoke_in(checkout, *command, "--force")
 
     assert 24 == done.returncode

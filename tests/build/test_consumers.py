@@ -16,7 +16,7 @@ from pipeline.smoke import consumers, probe
 from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.toolchain import compiler
-from tests.build.conftest import NEWEST, ROOT, SEED, Package, Which, of_each
+from tests.build.conftest import NEWEST, ROOT, SEED, Package, Which, of_each, unpacked_in
 
 PROJECT = Path(__file__).with_name("consumer")
 PROGRAM = probe.PROBES / "consumer.c"
@@ -67,11 +67,9 @@ def test_wrong_build_files_are_found(
 ) -> None:
     """The trial of the files that name what does not exist, and only that one, fails."""
     plan = package(NEWEST, "el8").plan
-    good = make.step_dirs(plan, workspace.locate(ROOT))
-    dirs = make.step_dirs(plan, workspace.locate(checkout))
-    shutil.copytree(good.unpacked, dirs.unpacked, symlinks=True)
-    make.step(plan, workspace.locate(ROOT), Report(), "unpack")
-    spoil(payload.place(dirs.unpacked, plan.package.libraries), good.tree)
+    dirs = unpacked_in(checkout, plan)
+    tree = make.step(plan, workspace.locate(ROOT), Report(), "unpack") / "tree"
+    spoil(payload.place(dirs.unpacked, plan.package.libraries), tree)
 
     results = {trial.name: trial for trial in consumers.run(plan, dirs)}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.model import Built
+from tests.build import rpm_spec
 from tests.build.c_library import stand_in
 from tests.build.conftest import NEWEST, ROOT, SEED, Package, Which, of_each
 
@@ -144,22 +145,6 @@ def container(image: Path, tmp_path: Path, as_root: list[str]) -> Container:
     return Container(root, as_root)
 
 
-def _rpmbuild(spec: str, work: Path) -> Path:
-    work.mkdir(exist_ok=True)
-    (work / "a.spec").write_text(spec)
-    macros = {
-        "_topdir": str(work / "top"),
-        "_rpmdir": str(work),
-        "_build_id_links": "none",
-        "__os_install_post": "%{nil}",
-        "debug_package": "%{nil}",
-    }
-    defines = [part for name, value in macros.items() for part in ("--define", f"{name} {value}")]
-    command = ["rpmbuild", "-bb", *defines, str(work / "a.spec")]
-    subprocess.run(command, check=True, capture_output=True)
-    return next(work.rglob("*.rpm"))
-
-
 def _repacked(built: Built, fault: Fault, work: Path) -> Path:
     stage = work / "stage"
     stage.mkdir()
@@ -180,7 +165,7 @@ def _repacked(built: Built, fault: Fault, work: Path) -> Path:
         tags=fault.tags,
         scriptlet=fault.scriptlet,
     )
-    return _rpmbuild(text, work / "again")
+    return rpm_spec.build(text, work / "again")
 
 
 def _install_c_library(container: Container, built: Built, work: Path) -> None:

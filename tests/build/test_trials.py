@@ -19,7 +19,7 @@ from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.toolchain import compiler, emulator
 from tests.build import upstream
-from tests.build.conftest import NEWEST, ROOT, Package
+from tests.build.conftest import NEWEST, ROOT, Package, unpacked_in
 
 Try = Callable[[Callable[[Path], None]], dict[str, Trial]]
 
@@ -28,11 +28,9 @@ Try = Callable[[Callable[[Path], None]], dict[str, Trial]]
 def attempt(package: Package, checkout: Path) -> Try:
     """Spoils a good package's static library or object file, and runs the trials."""
     plan = package("2.0.9", "el7").plan
-    good = make.step_dirs(plan, workspace.locate(ROOT)).unpacked
 
     def spoilt(spoil: Callable[[Path], None]) -> dict[str, Trial]:
-        dirs = make.step_dirs(plan, workspace.locate(checkout))
-        shutil.copytree(good, dirs.unpacked, symlinks=True)
+        dirs = unpacked_in(checkout, plan)
         spoil(dirs.unpacked / plan.package.libraries.relative_to("/") / "mimalloc-2.0")
         return {trial.name: trial for trial in trials.run(plan, dirs)}
 
@@ -52,8 +50,7 @@ def test_a_library_of_another_flavor_is_found(package: Package, checkout: Path) 
     plan = package(NEWEST, "el7").plan
     good = make.step_dirs(plan, workspace.locate(ROOT)).unpacked
     other = replace(plan, flavor=replace(plan.flavor, level=4))
-    dirs = make.step_dirs(other, workspace.locate(checkout))
-    shutil.copytree(good, dirs.unpacked, symlinks=True)
+    dirs = unpacked_in(checkout, other, good)
 
     results = {trial.name: trial for trial in trials.run(other, dirs)}
 
@@ -73,8 +70,7 @@ def test_a_library_for_a_newer_arm_dies(package: Package, checkout: Path) -> Non
     place = workspace.locate(ROOT)
     staged = make.step(newer, place, Report(), "stage") / "root"
     # The probes are compiled as they should be, so that only the library can be at fault.
-    dirs = make.step_dirs(plan, workspace.locate(checkout))
-    shutil.copytree(staged, dirs.unpacked, symlinks=True)
+    dirs = unpacked_in(checkout, plan, staged)
 
     results = {trial.name: trial for trial in trials.run(plan, dirs)}
 
@@ -84,10 +80,7 @@ def test_a_library_for_a_newer_arm_dies(package: Package, checkout: Path) -> Non
 
 def _secure(plan: Plan, checkout: Path, library: Path) -> Trial:
     """The trial of the secure flavor, with another library in its package."""
-    dirs = make.step_dirs(plan, workspace.locate(checkout))
-    shutil.copytree(
-        make.step_dirs(plan, workspace.locate(ROOT)).unpacked, dirs.unpacked, symlinks=True
-    )
+    dirs = unpacked_in(checkout, plan)
     shutil.copy(library, payload.place(dirs.unpacked, plan.library))
     return trials.secure(plan, dirs)
 
@@ -151,10 +144,7 @@ def test_a_library_without_our_patches_is_found(
     """Children that hang, here after a second; and what outlives the code of a plugin."""
     monkeypatch.setitem(trials.ARGUMENTS, "forks", (*trials.ARGUMENTS["forks"], "1"))
     plan = package(version, "el7").plan
-    dirs = make.step_dirs(plan, workspace.locate(checkout))
-    shutil.copytree(
-        make.step_dirs(plan, workspace.locate(ROOT)).unpacked, dirs.unpacked, symlinks=True
-    )
+    dirs = unpacked_in(checkout, plan)
     library = payload.place(dirs.unpacked, plan.library)
     shutil.copy(upstream.compiled(plan, tmp_path), library)
 
