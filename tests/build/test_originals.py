@@ -129,7 +129,7 @@ def test_files_that_no_package_owns_any_more(
 ) -> None:
     """What `--replacepkgs` of older rpms leaves goes when both packages are reinstalled."""
     built, system = package(SEED, "el7"), install("lib", SEED, "el7")
-    (original,) = (tmp_path / "top").rglob("*.rpm")
+    (original,) = tmp_path.rglob("mimalloc-custom-*.rpm")
     system.rpm("-e", "--justdb", "mimalloc-custom")
     system.rpm("-i", *INSTALL, built.rpm)
     assert OLD_PATH in system.unowned()
