@@ -6,6 +6,9 @@ built before: what one session has built, the next finds up to date.
 
 import nox
 
+# Two at a time: most tests wait for one program. Those of a file share what they set up.
+PARALLEL = ("--numprocesses=2", "--dist=loadfile")
+
 nox.options.default_venv_backend = "none"
 nox.options.sessions = [
     *("lint", "tests", "mutation", "build", "manifest", "smoke", "nginx", "rpmlint"),
@@ -41,7 +44,7 @@ def coverage(session: nox.Session) -> None:
 
 def _covered(session: nox.Session, *arguments: str) -> None:
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *arguments)
+    session.run("coverage", "run", "-m", "pytest", *PARALLEL, *arguments)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
@@ -54,7 +57,7 @@ def build(session: nox.Session) -> None:
         *("programs", "concurrency", "originals"),
     ]
     ignored = [f"--ignore=tests/build/test_{name}.py" for name in others]
-    session.run("pytest", "tests/build", *ignored, *session.posargs)
+    session.run("pytest", "tests/build", *PARALLEL, *ignored, *session.posargs)
 
 
 @nox.session
@@ -128,4 +131,4 @@ def reproduce(session: nox.Session) -> None:
 @nox.session
 def faults(session: nox.Session) -> None:
     """Kills, full disks, hostile data and odd settings: a sample, or all with `-- --full`."""
-    session.run("pytest", "tests/faults", *session.posargs)
+    session.run("pytest", "tests/faults", *PARALLEL, *session.posargs)

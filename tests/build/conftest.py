@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pytest
 
@@ -18,6 +18,7 @@ from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
 from pipeline.toolchain import emulator
+from tests.tally import untested
 
 if TYPE_CHECKING:
     from tests.build.publisher import Publisher
@@ -75,23 +76,9 @@ class Package(Protocol):
         """Build it if it is not up to date."""
 
 
-_untested: dict[str, str] = {}
-
-
 @cache
 def _built(which: Which) -> Built:
     return make.package(selection.plan(ROOT, *which), workspace.locate(ROOT), Report())
-
-
-def untested(what: str, reason: str) -> NoReturn:
-    """Skips a test, with a notice at the end of the run."""
-    _untested[what] = reason
-    pytest.skip(reason)
-
-
-def partly_untested(what: str, reason: str) -> None:
-    """Gives a notice at the end of the run; the test goes on without this part."""
-    _untested[what] = reason
 
 
 def runnable(plan: Plan) -> None:
@@ -100,8 +87,7 @@ def runnable(plan: Plan) -> None:
         emulator.runner(plan)
     except HostError as problem:
         missing = f"{problem.got}; needed: {problem.expected}; see buildroot/host-programs.txt"
-        _untested[f"programs for {plan.machine.isa}"] = missing
-        pytest.skip(problem.got)
+        untested(f"programs for {plan.machine.isa}", missing)
 
 
 @pytest.fixture(scope="session")
@@ -114,8 +100,7 @@ def package() -> Package:
             return _built(Which(version, dist, arch, flavor))
         except FetchError as problem:
             hint = f"run once: invoke fetch --version {version} --source ..."
-            _untested[f"mimalloc {version}"] = f"{problem.what}; {hint}"
-        pytest.skip(f"mimalloc {version}: its source is not available")
+            untested(f"mimalloc {version}", f"{problem.what}; {hint}")
 
     return built
 
@@ -129,8 +114,7 @@ def as_root() -> list[str]:
     done = subprocess.run([*command, "true"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         needed = "needs root, or a host that allows its users to make namespaces"
-        _untested["installation, and a full disk,"] = f"{needed}: {done.stderr.strip()}"
-        pytest.skip(needed)
+        untested("installation, and a full disk,", f"{needed}: {done.stderr.strip()}")
     return command
 
 
@@ -144,8 +128,7 @@ def rpmlint() -> str:
         version = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         if version.startswith("2."):
             return program
-    _untested["rpmlint"] = "no rpmlint 2 on this host; see buildroot/host-programs.txt"
-    pytest.skip("no rpmlint 2 on this host")
+    return untested("rpmlint", "no rpmlint 2 on this host; see buildroot/host-programs.txt")
 
 
 @pytest.fixture
@@ -210,16 +193,3 @@ def invoke_in(
 def invoke(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `invoke` in the copy."""
     return partial(invoke_in, checkout)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Lists last what could not be tested."""
-    list_untested(terminalreporter)
-
-
-def list_untested(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints a section for everything that could not be tested."""
-    for what, reason in _untested.items():
-        terminalreporter.section(f"{what} WAS NOT TESTED", sep="!", red=True, bold=True)
-        terminalreporter.line(reason)

@@ -10,7 +10,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from tests.build.conftest import untested
+from tests.tally import untested
 
 SUITE = "bullseye"
 KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

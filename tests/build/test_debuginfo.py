@@ -18,7 +18,8 @@ from pipeline.model.errors import CheckError
 from pipeline.steps import debuginfo as step
 from pipeline.system import workspace
 from pipeline.system.report import Report
-from tests.build.conftest import NEWEST, ROOT, SEED, Package, Which, untested
+from tests.build.conftest import NEWEST, ROOT, SEED, Package, Which
+from tests.tally import untested
 
 # A function of every release that is in no table of dynamic symbols, and the file that has it.
 FUNCTION, SOURCE = "_mi_malloc_generic", "src/page.c"

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.build.conftest import NEWEST, Package, untested
+from tests.build.conftest import NEWEST, Package
 from tests.build.publisher import Publisher, serving
+from tests.tally import untested
 
 INSPECTION = Path(__file__).parent / "browser" / "inspect.html"
 WIDTHS = ("1280", "390")

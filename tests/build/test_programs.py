@@ -21,7 +21,8 @@ from tests.build.base_programs import (
     run,
     run_all,
 )
-from tests.build.conftest import ARCH, NEWEST, ROOT, SEED, Package, untested
+from tests.build.conftest import ARCH, NEWEST, ROOT, SEED, Package
+from tests.tally import untested
 
 # The oldest release and the newest of each line; `nox -s programs -- --full` tries all.
 SAMPLE = (SEED, "2.4.1", NEWEST)

@@ -20,7 +20,7 @@ from pipeline.config import load
 from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.toolchain import compiler
-from tests.build.conftest import ARCH, MACHINES, NEWEST, ROOT, SEED, Package, Which, partly_untested
+from tests.build.conftest import ARCH, MACHINES, NEWEST, ROOT, SEED, Package, Which
 from tests.build.other_environment import (
     AHEAD,
     HOST,
@@ -28,6 +28,7 @@ from tests.build.other_environment import (
     OtherEnvironment,
     build_shared,
 )
+from tests.tally import partly_untested
 
 # A sample; `nox -s reproduce -- --full` builds all packages.
 SAMPLE = [Which("2.0.9", "el7"), Which(NEWEST, "el10", "aarch64"), Which(SEED, "el8")]

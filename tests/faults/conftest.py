@@ -14,11 +14,9 @@ from tests.build.conftest import (
     checkout,
     gnupg,
     invoke,
-    list_untested,
     package,
     publisher,
 )
-from tests.faults import counter
 from tests.faults import project as projects
 from tests.faults.project import BUILD, DIST, VERSION, Project
 
@@ -84,11 +82,3 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
     settings.load_profile("faults")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was tried and how often, and what could not be tested."""
-    if counter.COUNTS:
-        terminalreporter.write_line(f"tried: {counter.summary()}")
-    list_untested(terminalreporter)

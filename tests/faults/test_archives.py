@@ -14,8 +14,8 @@ from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs, Workspace, remove
 from tests.build.conftest import ROOT
 from tests.faults.archives import HostileArchive, corpus
-from tests.faults.counter import count
 from tests.faults.sandbox import sandboxed
+from tests.tally import count
 from tests.unit import release
 
 # The least number of archives, so that a loss of some is noticed.

@@ -18,10 +18,10 @@ import pytest
 from pipeline.artifact import statement
 from pipeline.system import workspace
 from pipeline.system.checksum import sha256_of
-from tests.build.conftest import Package, untested
+from tests.build.conftest import Package
 from tests.faults import project as projects
-from tests.faults.counter import count
 from tests.faults.project import BUILD, DIST, REPO, SIGN, VERSION, Project
+from tests.tally import count, untested
 
 NOBODY = 65534
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]

@@ -25,9 +25,9 @@ from pipeline.publish import inventory, repository
 from pipeline.system import workspace
 from pipeline.toolchain import spec
 from tests.build.conftest import ARCH, ROOT, Package
-from tests.faults.counter import count
 from tests.faults.generated import CHANGES, TEXTS, VALUES, changed, corrupted
 from tests.faults.sandbox import time_limit
+from tests.tally import count
 
 GENERATORS = st.randoms(use_true_random=False)
 

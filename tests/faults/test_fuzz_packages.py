@@ -20,9 +20,9 @@ from pipeline.model import Built
 from pipeline.publish.signing import Key
 from pipeline.service import run
 from tests.build.conftest import Package
-from tests.faults.counter import count
 from tests.faults.generated import corrupted
 from tests.faults.sandbox import Outcome, sandboxed
+from tests.tally import count
 
 # Bytes; more than any package of ours contains.
 LIMIT = 32 << 20

@@ -16,7 +16,6 @@ import pytest
 from pipeline.artifact import statement
 from pipeline.config import load
 from pipeline.system.checksum import sha256_of
-from tests.faults.counter import count
 from tests.faults.project import (
     BUILD,
     DIST,
@@ -27,6 +26,7 @@ from tests.faults.project import (
     VERSION,
     Project,
 )
+from tests.tally import count
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 _EXIT_AT_CHANGE = Path(__file__).parent / "exit_at_change"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.model.errors import FetchError
 from pipeline.system.download import PAUSES, download
 from pipeline.system.report import Report
-from tests.faults.counter import count
+from tests.tally import count
 
 CONTENT = bytes(range(256)) * 300
 OK = b"HTTP/1.1 200 OK\r\n"
