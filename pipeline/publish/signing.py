@@ -1,6 +1,7 @@
 """The signing key, which the rpm of every dist can verify, and packages signed with it."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from pipeline.artifact import statement
 from pipeline.config import load
+from pipeline.inspect import header
 from pipeline.model import Signing
 from pipeline.model.errors import SignError
 from pipeline.system import locks, process, workspace
@@ -20,6 +22,11 @@ from pipeline.system.workspace import Workspace
 
 # Numbers of public key algorithms (RFC 4880, 9.1), by their names in recipes/package.toml.
 _ALGORITHMS = {"rsa": "1"}
+
+# Names that nobody can be reached at (RFC 2606), but for `.test`.
+_UNREACHABLE = re.compile(
+    r"(.*\.)?(invalid|example|localhost|example\.(com|net|org))", re.IGNORECASE
+)
 
 # gpg never asks for a passphrase: the user unlocks the key in gpg-agent beforehand.
 _NO_PROMPT = ("--batch", "--pinentry-mode", "error")
@@ -163,6 +170,7 @@ def run(root: Path, name: str) -> None:
     """
     report = Report()
     with session(root, name, report) as (place, key):
+        check_contact(root / "recipes" / "package.toml", load.package(root).packager)
         files = sorted(place.dist.glob("*/*/*.rpm"))
         if not files:
             raise SignError("there is no package yet", file=place.dist, hint="invoke build")
@@ -199,10 +207,27 @@ def session(root: Path, name: str, report: Report) -> Iterator[tuple[Workspace, 
         yield place, key
 
 
+def check_contact(file: Path, packager: str) -> None:
+    """Refuse a recipe or a package that names no mail address and no URL of its packager.
+
+    Raises SignError.
+    """
+    hosts = re.findall(r"(?:@|//)([\w.-]+)", packager)
+    if not hosts or any(_UNREACHABLE.fullmatch(host.rstrip(".")) for host in hosts):
+        raise SignError(
+            f"{file.name} names a packager whom nobody can write to",
+            expected="NAME <ADDRESS>, or a URL",
+            got=packager or "none",
+            file=file,
+            hint="set packager in recipes/package.toml, then invoke build, and sign again",
+        )
+
+
 def _sign(rpm: Path, key: Key) -> bool:
     """Sign a package in ``dist/``; False if it has a valid signature already.
 
-    Raises SignError if the package does not match its statement, and if gpg cannot sign.
+    Raises SignError if the package does not match its statement, if it names no contact, and if
+    gpg cannot sign.
     """
     if not statement.matches(rpm):
         raise SignError(
@@ -213,6 +238,7 @@ def _sign(rpm: Path, key: Key) -> bool:
         )
     if not key.complaint(rpm):
         return False
+    check_contact(rpm, header.read(rpm, home=key.folder).tags.get("PACKAGER", ""))
     with tempfile.TemporaryDirectory(prefix="mimalloc-sign-") as folder:
         copy = shutil.copyfile(rpm, Path(folder) / rpm.name)
         key.sign_rpm(copy)

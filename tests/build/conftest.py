@@ -140,7 +140,11 @@ def plan() -> Plan:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the project to break; its work and dist folders are its own."""
-    target = tmp_path / "checkout"
+    return copy_of_project(tmp_path / "checkout")
+
+
+def copy_of_project(target: Path) -> Path:
+    """A checkout with the project's data and code, and nothing built."""
     target.mkdir()
     for name in ("recipes", "patches", "buildroot", "cli", "pipeline"):
         shutil.copytree(ROOT / name, target / name)
@@ -166,12 +170,21 @@ def gnupg() -> Iterator[Path]:
         yield home
 
 
-@pytest.fixture
-def publisher(checkout: Path, gnupg: Path) -> "Publisher":
-    """A publisher of the packages in the copy."""
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout of a publisher, who has set the contact; see ``publisher``."""
     from tests.build import publisher
 
-    return publisher.Publisher(checkout, gnupg)
+    return publisher.origin(tmp_path_factory.mktemp("publisher"))
+
+
+@pytest.fixture
+def publisher(checkout: Path, origin: Path, gnupg: Path) -> "Publisher":
+    """A publisher of packages, in the copy."""
+    from tests.build import publisher
+
+    publisher.set_contact(checkout)
+    return publisher.Publisher(checkout, origin, gnupg)
 
 
 def invoke_in(

@@ -13,17 +13,45 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from pipeline.artifact import statement
+from pipeline.build import make, selection
+from pipeline.build.order import STEPS
 from pipeline.model import Built
-from tests.build.conftest import ROOT, invoke_in
+from pipeline.system import workspace
+from pipeline.system.report import Report
+from tests.build.conftest import ROOT, copy_of_project, invoke_in
+
+PLACEHOLDER = "mimalloc-custom maintainers <maintainers@mimalloc-custom.invalid>"
+CONTACT = "Publisher <packages@publisher.test>"
 
 OWN, FOREIGN, LOCKED, CURVE = "own", "foreign", "locked", "curve"
 
 
+def set_contact(checkout: Path) -> None:
+    """Sets who can be written to, as every publisher must."""
+    recipe = checkout / "recipes" / "package.toml"
+    text = recipe.read_text()
+    assert PLACEHOLDER in text
+    recipe.write_text(text.replace(PLACEHOLDER, CONTACT))
+
+
+def origin(folder: Path) -> Path:
+    """A checkout with a contact. It shares the steps that the contact does not change."""
+    checkout = copy_of_project(folder / "checkout")
+    set_contact(checkout)
+    own, shared = workspace.locate(checkout).work, workspace.locate(ROOT).work
+    own.mkdir(parents=True)
+    for step in STEPS:
+        if step.name not in ("package", "check"):
+            (own / step.name).symlink_to(shared / step.name)
+    return checkout
+
+
 @dataclass(frozen=True)
 class Publisher:
-    """A checkout and a GnuPG home with signing keys."""
+    """A checkout, that whose packages are taken into it, and a GnuPG home with signing keys."""
 
     checkout: Path
+    origin: Path
     gnupg: Path
 
     @property
@@ -42,16 +70,27 @@ class Publisher:
         return result.stdout
 
     def take(self, *packages: Built) -> list[Path]:
-        """Copies packages into the ``dist/`` of the checkout."""
-        return [self.take_file(built.rpm) for built in packages]
+        """Copies packages, made with the contact, into the ``dist/`` of the checkout."""
+        return [self._copy(self._with_contact(built).rpm) for built in packages]
 
     def take_all(self, built: Built) -> list[Path]:
         """Copies a package and its sub-package."""
-        return [self.take_file(built.rpm.with_name(name)) for name in built.plan.file_names]
+        rpm = self._with_contact(built).rpm
+        return [self._copy(rpm.with_name(name)) for name in built.plan.file_names]
 
-    def take_file(self, rpm: Path) -> Path:
-        """Copies one package and its accompanying files."""
-        target = self.checkout / rpm.relative_to(ROOT)
+    def take_debuginfo(self, built: Built) -> Path:
+        """Copies the debug information of a package."""
+        plan = self._with_contact(built).plan
+        return self._copy(make.step(plan, workspace.locate(self.origin), Report(), "debuginfo"))
+
+    def _with_contact(self, built: Built) -> Built:
+        plan = built.plan
+        which = (plan.recipe.version, plan.root.dist, plan.arch, plan.variant)
+        again = selection.plan(self.origin, *which)
+        return make.package(again, workspace.locate(self.origin), Report())
+
+    def _copy(self, rpm: Path) -> Path:
+        target = self.checkout / rpm.relative_to(self.origin)
         target.parent.mkdir(parents=True, exist_ok=True)
         for file in (rpm, *statement.accompanying_files(rpm)):
             shutil.copy2(file, target.parent)

@@ -10,10 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build import make
 from pipeline.model import Built
-from pipeline.system import workspace
-from pipeline.system.report import Report
 from tests.build import originals
 from tests.build.c_library import stand_in, without_files
 from tests.build.conftest import NEWEST, ROOT, SEED, Package
@@ -350,9 +347,8 @@ def test_debug_information_is_in_a_repository_of_its_own(
     It requires nothing, so it installs without the package, and without a C library.
     """
     built = package(NEWEST, "el8")
-    debug = make.step(built.plan, workspace.locate(ROOT), Report(), "debuginfo")
     publisher.take(built)
-    publisher.take_file(debug)
+    debug = publisher.take_debuginfo(built)
     publisher.publish(address)
     system.add_repository(publisher.served / "el8" / "mimalloc-custom-v3.repo")
     enabled = "--enablerepo=mimalloc-custom-debuginfo"

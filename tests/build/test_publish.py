@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -12,7 +13,15 @@ import pytest
 from pipeline.artifact import statement
 from pipeline.system.checksum import sha256_of
 from tests.build.conftest import NEWEST, Package
-from tests.build.publisher import CURVE, FOREIGN, LOCKED, OWN, Publisher
+from tests.build.publisher import (
+    CONTACT,
+    CURVE,
+    FOREIGN,
+    LOCKED,
+    OWN,
+    PLACEHOLDER,
+    Publisher,
+)
 
 URL = "https://packages.example.org/mimalloc"
 
@@ -37,8 +46,8 @@ def test_a_signature_is_one_that_every_dist_can_verify(
     package: Package, publisher: Publisher, tmp_path: Path
 ) -> None:
     """A V4 RSA signature of the header, which EL7's rpm reads; nothing else is changed."""
-    built = package(NEWEST, "el8")
-    (rpm,) = publisher.take(built)
+    (rpm,) = publisher.take(package(NEWEST, "el8"))
+    unsigned = statement.signed_content(rpm)
 
     assert "signed" in publisher.done("sign", "--key", address(OWN))
 
@@ -48,7 +57,7 @@ def test_a_signature_is_one_that_every_dist_can_verify(
     signature = subprocess.run(query, check=True, capture_output=True, text=True).stdout
     assert signature.startswith("RSA/SHA256, ")
     assert publisher.fingerprint()[-16:].lower() in signature
-    assert statement.signed_content(built.rpm) == statement.signed_content(rpm)
+    assert unsigned == statement.signed_content(rpm)
     assert statement.matches(rpm)
 
 
@@ -165,6 +174,40 @@ def test_an_unchecked_package_is_not_signed(package: Package, publisher: Publish
         assert f"{rpm.name} is not a package that passed the checks" in result.stderr
     assert content[:-1] == altered.read_bytes()[:-1]
     assert f"signed        {good.name}" in result.stdout
+
+
+def test_a_recipe_with_the_placeholder_signs_nothing(
+    package: Package, publisher: Publisher
+) -> None:
+    """Users could write to nobody; the recipe is named."""
+    (rpm,) = publisher.take(package(NEWEST, "el8"))
+    recipe = publisher.checkout / "recipes" / "package.toml"
+    recipe.write_text(recipe.read_text().replace(CONTACT, PLACEHOLDER))
+    before = rpm.read_bytes()
+
+    result = publisher.invoke("sign", "--key", address(OWN))
+
+    assert 30 == result.returncode
+    assert "package.toml names a packager whom nobody can write to" in result.stderr
+    assert f"got:      {PLACEHOLDER}" in result.stderr
+    assert before == rpm.read_bytes()
+
+
+def test_a_package_with_the_placeholder_is_not_signed(
+    package: Package, publisher: Publisher
+) -> None:
+    """It was built before the contact was set; other packages are signed."""
+    (good,) = publisher.take(package(NEWEST, "el8"))
+    built = package("2.0.9", "el8").rpm
+    for file in (built, *statement.accompanying_files(built)):
+        shutil.copy(file, good.parent)
+
+    result = publisher.invoke("sign", "--key", address(OWN))
+
+    assert 30 == result.returncode
+    assert f"{built.name} names a packager whom nobody can write to" in result.stderr
+    assert f"signed        {good.name}" in result.stdout
+    assert built.read_bytes() == (good.parent / built.name).read_bytes()
 
 
 def test_only_our_signed_packages_are_served(package: Package, publisher: Publisher) -> None:

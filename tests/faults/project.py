@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.config import load
 from pipeline.system import workspace
 from pipeline.system.checksum import sha256_of
+from tests.build import publisher
 from tests.build.conftest import ROOT
 
 VERSION, DIST = "2.0.9", "el7"
@@ -179,6 +180,7 @@ def make(folder: Path) -> Project:
         shutil.copytree(ROOT / name, project.root / name, ignore=ignored)
     for name in _FILES:
         shutil.copy(ROOT / name, project.root / name)
+    publisher.set_contact(project.root)
     sources = workspace.locate(ROOT).cache / "sha256"
     shutil.copytree(sources, project.cache / workspace.FORMAT / "sha256")
     return project

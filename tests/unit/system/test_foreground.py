@@ -10,9 +10,11 @@ import pytest
 from pipeline.model.errors import HostError
 from pipeline.system import process
 
+# Under nohup a shell could not trap SIGHUP.
 SCRIPT = """
-import sys
+import signal, sys
 from pipeline.system import process
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.exit(process.foreground(sys.argv[1:], {}))
 """
 
