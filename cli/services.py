@@ -27,12 +27,18 @@ def run(c: Context, version: str = "", dist: str = "", arch: str = "", flavor: s
     raise Exit(code=run.run(ROOT, Selection(version, dist, arch, flavor), argv))
 
 
-@command(help={"pid": "a process, and all that it has started", "name": "processes of this name"})
-def status(c: Context, pid: str = "", name: str = "nginx") -> None:
+@command(
+    help={
+        "pid": "a process, and all that it has started",
+        "name": "processes of this name (default: nginx, and all that have the library mapped)",
+        "json": "for programs",
+    }
+)
+def status(c: Context, pid: str = "", name: str = "", json: bool = False) -> None:
     """Show whether live processes run on mimalloc, on which file, and how large they are."""
     from pipeline.service import status
 
-    status.run(ROOT, number("pid", pid), name)
+    raise Exit(code=status.run(ROOT, number("pid", pid), name, json))
 
 
 @command(

@@ -59,10 +59,10 @@ def finished(plan: Plan, dirs: StepDirs, *, locked: bool = False) -> Built | Non
 
 
 def place_package(plan: Plan, dirs: StepDirs) -> Built:
-    """Give the checked package and its sub-package their final names.
+    """Give the checked package and its sub-packages their final names.
 
-    The sub-package goes into the same folder, where a repository of that architecture takes
-    packages of no architecture from, too. Raises CheckError for a file that was not checked.
+    They go into the same folder, where a repository of that architecture takes packages of no
+    architecture from, too. Raises CheckError for a file that was not checked.
     """
     target, rpm_tools = destination(plan, dirs.workspace), {"rpmbuild": rpmbuild.version()}
     package = Artifact(
@@ -76,14 +76,14 @@ def place_package(plan: Plan, dirs: StepDirs) -> Built:
         files=_regular_files(dirs.unpacked),
     )
     artifacts = {plan.file_name: package}
-    if planned := plan.subpackage:
+    for planned in plan.subpackages:
         artifacts[planned.file_name] = replace(
             package,
             name=planned.name,
             arch=planned.arch,
             options={},
             tools=rpm_tools,
-            files=_regular_files(payload.root(dirs.folder("check") / "switch")),
+            files=_regular_files(payload.root(dirs.of_subpackage(planned.name))),
         )
     checked = (dirs.folder("check") / "sha256").read_text().splitlines()
     for name, artifact in artifacts.items():

@@ -57,7 +57,8 @@ def _package(artifact: Artifact) -> component.Component:
     version = f"{plan.recipe.version}-{plan.release}"
     qualifiers = {"arch": artifact.arch, "distro": plan.root.dist}
     purl = PackageURL("rpm", None, artifact.name, version, qualifiers)
-    others = {one.name: one.summary for one in (plan.subpackage, plan.debuginfo) if one}
+    others = {one.name: one.summary for one in plan.subpackages}
+    others[plan.debuginfo.name] = plan.debuginfo.summary
     return _component(
         artifact.name,
         version,

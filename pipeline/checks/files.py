@@ -56,6 +56,9 @@ def _mode(entry: FileEntry, plan: Plan) -> int | None:
         return int(modes.folder, 8)
     if not stat.S_ISREG(entry.mode):
         return None
+    programs = {path for subpackage in plan.subpackages for path in subpackage.programs}
+    if entry.path in programs:
+        return int(modes.program, 8)
     return int(modes.library if entry.path == str(plan.library) else modes.file, 8)
 
 

@@ -88,14 +88,13 @@ def compiler(root: Path, name: str) -> Compiler:
 
 
 def manifest_files(root: Path, plan: Plan) -> list[Path]:
-    """The manifests of a package and its sub-package, in the order of ``plan.file_names``.
+    """The manifests of a package and its sub-packages, in the order of ``plan.file_names``.
 
-    All releases and dists share that of the sub-package.
+    All releases and dists share those of the sub-packages.
     """
     variant = "" if plan.variant == PLAIN else f".{plan.variant}"
     names = [f"{plan.recipe.version}.{plan.root.dist}{variant}"]
-    if plan.flavor.subpackage:
-        names.append(plan.flavor.subpackage.suffix.lstrip("-"))
+    names += [subpackage.suffix.lstrip("-") for subpackage in plan.flavor.subpackage]
     return [root / "recipes" / "manifests" / f"{name}.txt" for name in names]
 
 

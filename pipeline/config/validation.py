@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
 
 from pipeline.model import BuildRoot, Compiler, Package, Processor, Recipe, Source
 
@@ -10,7 +11,7 @@ _GLIBC = re.compile(r"\d+\.\d+")
 
 
 def of_package(package: Package) -> Iterator[str]:
-    """Texts with unknown placeholders, malformed malloc hooks, and flavors secure by half."""
+    """Unknown placeholders, malformed hooks and sub-packages, and flavors secure by half."""
     texts = {"summary": package.summary, "description": package.description}
     texts["debuginfo.summary"] = package.debuginfo.summary
     texts["debuginfo.description"] = package.debuginfo.description
@@ -18,9 +19,16 @@ def of_package(package: Package) -> Iterator[str]:
         if bool(flavor.level) != bool(flavor.guards):
             yield f"flavor.{name}: level and guards, or neither"
         texts[f"flavor.{name}.description"] = flavor.description
-        if flavor.subpackage:
-            texts[f"flavor.{name}.subpackage.summary"] = flavor.subpackage.summary
-            texts[f"flavor.{name}.subpackage.description"] = flavor.subpackage.description
+        for subpackage in flavor.subpackage:
+            key = f"flavor.{name}.subpackage{subpackage.suffix}"
+            texts[f"{key}.summary"] = subpackage.summary
+            texts[f"{key}.description"] = subpackage.description
+            generated = [file.path for file in subpackage.file if not file.source]
+            if len(generated) != bool(subpackage.unit):
+                yield f"{key}: a unit and one file without a source, its drop-in, or neither"
+        names = [PurePosixPath(file.path).name for one in flavor.subpackage for file in one.file]
+        for file in sorted({file for file in names if names.count(file) > 1}):
+            yield f"flavor.{name}: two files of its sub-packages are called {file}"
     for key, text in texts.items():
         yield from _placeholders(key, text, "name", "version")
     yield from _placeholders("platform", package.platform, "arch")

@@ -74,7 +74,8 @@ def names_of_host(dirs: StepDirs) -> Iterator[str]:
         if len(folder.parts) > 1:
             yield str(folder)
     name = socket.gethostname()
-    texts = [*dirs.patched.rglob("*"), *dirs.folder("package").glob("*.spec")]
+    packed = dirs.folder("package")
+    texts = [*dirs.patched.rglob("*"), *packed.glob("*.spec"), *packed.glob("sources/*")]
     text = b"".join(file.read_bytes() for file in texts if file.is_file())
     if len(name) > 3 and name.encode() not in text:
         yield name

@@ -7,9 +7,6 @@ from pipeline.model.errors import CheckError
 from pipeline.system.process import run
 from pipeline.system.workspace import remove
 
-# The text files that checks read: pkg-config, cmake, systemd drop-ins.
-_READ = (".pc", ".cmake", ".conf")
-
 # Absolute names become relative, so nothing is written outside of the folder.
 _CPIO = (
     *("cpio", "--extract", "--quiet", "--make-directories", "--no-absolute-filenames"),
@@ -54,9 +51,11 @@ def entries(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def texts(folder: Path) -> Mapping[str, str]:
-    """The contents of the text files that checks read, by installed path."""
+    """The contents of the text files, which have no byte of value zero, by installed path."""
+    files = ((path, file) for path, file in entries(folder) if not file.is_symlink())
+    contents = {path: file.read_bytes() for path, file in files if file.is_file()}
     return {
-        path: file.read_text(encoding="utf-8", errors="replace")
-        for path, file in entries(folder)
-        if file.suffix in _READ and file.is_file() and not file.is_symlink()
+        path: content.decode(errors="replace")
+        for path, content in contents.items()
+        if b"\0" not in content
     }

@@ -12,6 +12,7 @@ from pipeline.model.facts import (
     VersionedSymbol,
 )
 from pipeline.model.package import LICENSES, Flavor, Limits, Package, Signing, holds
-from pipeline.model.plan import PLAIN, Built, Plan, PlannedDebuginfo, PlannedSubpackage
+from pipeline.model.plan import PLAIN, Built, Plan
+from pipeline.model.planned import PlannedDebuginfo, PlannedSubpackage
 from pipeline.model.recipe import Accepted, FlavorChange, Patch, Recipe, Source
 from pipeline.model.request import Options, Selection, UserSource

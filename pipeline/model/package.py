@@ -32,6 +32,7 @@ class Modes:
     file: str
     folder: str
     library: str
+    program: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +45,34 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class SubpackageFile:
+    """A file of a sub-package: its installed path, and its source below ``recipes/``.
+
+    The drop-in has no source: it is generated. ``program`` says that the file can be executed.
+    """
+
+    path: str
+    source: str = ""
+    program: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Subpackage:
-    """The sub-package with a systemd drop-in that preloads the library into a service.
+    """A sub-package, of no architecture.
 
     ``suffix`` is the end of its name. ``summary`` and ``description`` may contain ``{name}`` and
-    ``{version}`` of the main package. The drop-in is ``<folder>/<unit>.d/<file>``.
+    ``{version}`` of the main package. ``folders`` are those that it owns. With a ``unit``, one of
+    its files is a drop-in that starts this unit on the library of the same version and release,
+    with the variables in ``environment``.
     """
 
     suffix: str
     summary: str
     description: str
-    unit: str
-    folder: str
-    file: str
-    arch: str
+    file: tuple[SubpackageFile, ...]
+    folders: tuple[str, ...] = ()
+    unit: str = ""
+    environment: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +110,7 @@ class Flavor:
     description: str = ""
     cmake: Mapping[str, str] = field(default_factory=dict)
     omitted: tuple[str, ...] = ()
-    subpackage: Subpackage | None = None
+    subpackage: tuple[Subpackage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,40 +7,12 @@ from pathlib import Path, PurePosixPath
 from packaging.version import Version
 
 from pipeline.model.buildroot import BuildRoot, Compiler, Isa, Machine, Processor
-from pipeline.model.package import Flavor, Package
+from pipeline.model.package import Flavor, Package, Subpackage
+from pipeline.model.planned import NOARCH, PlannedDebuginfo, PlannedSubpackage
 from pipeline.model.recipe import Recipe
 from pipeline.model.request import UserSource
 
 PLAIN = "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedSubpackage:
-    """The sub-package of a plan, with the drop-in that preloads the library into ``unit``."""
-
-    name: str
-    file_name: str
-    arch: str
-    summary: str
-    description: str
-    unit: str
-    dropin: PurePosixPath
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedDebuginfo:
-    """The package of a plan's debug information, in the folders where debuggers look for it."""
-
-    name: str
-    file_name: str
-    summary: str
-    description: str
-    folder: PurePosixPath
-    sources: PurePosixPath
-
-    def file(self, build_id: str) -> PurePosixPath:
-        """The installed path of the debug information of the library with this build-id."""
-        return self.folder / build_id[:2] / f"{build_id[2:]}.debug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +63,21 @@ class Plan:
         return f"{self.nevra}.rpm"
 
     @property
-    def subpackage(self) -> PlannedSubpackage | None:
-        """The sub-package with the drop-in for a service, if the flavor has one."""
-        subpackage = self.flavor.subpackage
-        if subpackage is None:
-            return None
+    def subpackages(self) -> tuple[PlannedSubpackage, ...]:
+        """The sub-packages of the flavor."""
+        return tuple(map(self._planned, self.flavor.subpackage))
+
+    def _planned(self, subpackage: Subpackage) -> PlannedSubpackage:
         name = f"{self.name}{subpackage.suffix}"
         return PlannedSubpackage(
             name=name,
-            file_name=f"{name}-{self.recipe.version}-{self.release}.{subpackage.arch}.rpm",
-            arch=subpackage.arch,
+            file_name=f"{name}-{self.recipe.version}-{self.release}.{NOARCH}.rpm",
             summary=self._filled(subpackage.summary),
             description=self._filled(subpackage.description),
+            file=subpackage.file,
+            folders=subpackage.folders,
             unit=subpackage.unit,
-            dropin=PurePosixPath(subpackage.folder) / f"{subpackage.unit}.d" / subpackage.file,
+            environment=subpackage.environment,
         )
 
     @property
@@ -123,8 +96,8 @@ class Plan:
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """The names of the files of the package and its sub-package."""
-        return (self.file_name, *([self.subpackage.file_name] if self.subpackage else []))
+        """The names of the files of the package and its sub-packages."""
+        return (self.file_name, *(subpackage.file_name for subpackage in self.subpackages))
 
     @property
     def summary(self) -> str:
@@ -157,9 +130,9 @@ class Plan:
     def has_license(self) -> bool:
         """Whether the package has the licence's text; where its file list is fixed, it has not.
 
-        The sub-package has it in any case.
+        Sub-packages have it in any case.
         """
-        return self.recipe.folders == "owned" or self.subpackage is None
+        return self.recipe.folders == "owned" or not self.flavor.subpackage
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -205,16 +178,19 @@ class Plan:
 
     @property
     def preload(self) -> PurePosixPath:
-        """The installed path that programs preload: the link with the soname as its name."""
-        return self.package.libraries / self.soname
+        """The installed path that programs preload: the link without a number.
+
+        It is there in every release. A new binary of nginx is started with the old variables, and
+        would look for a soname that is gone after an upgrade to the next line.
+        """
+        return self.package.libraries / f"lib{self.base}.so"
 
     @property
     def links(self) -> Mapping[str, str]:
         """The symbolic links of the library: installed path to link target."""
-        folder, unversioned = self.package.libraries, f"lib{self.base}.so"
         return {
-            str(folder / self.soname): self.library.name,
-            str(folder / unversioned): self.soname,
+            str(self.package.libraries / self.soname): self.library.name,
+            str(self.preload): self.soname,
         }
 
     @property
@@ -238,7 +214,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A package in ``dist/``, with its sub-package beside it; ``fresh`` if it was built now."""
+    """A package in ``dist/``, with its sub-packages beside it; ``fresh`` if it was built now."""
 
     plan: Plan
     rpm: Path

@@ -38,12 +38,13 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
 
 
 def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
-    """What is wrong with the package and its sub-package; the log gets trials and findings."""
+    """What is wrong with the package and its sub-packages; the log gets trials and findings."""
     # The disassembler and the ELF reader take time to load: only when there is something to judge.
     from pipeline.checks.package import check_package
     from pipeline.checks.subpackage import check_subpackage
     from pipeline.inspect import package, payload
     from pipeline.smoke import trials
+    from pipeline.toolchain import spec
 
     root, rpm, folder = dirs.workspace.root, dirs.packages / plan.file_name, dirs.folder("check")
     names = tuple(package.names_of_host(dirs))
@@ -58,10 +59,10 @@ def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
         facts = replace(reading.result(), trials=done, required=trials.names(plan))
     manifest, *others = map(load.manifest, load.manifest_files(root, plan))
     findings = check_package(facts, plan, manifest)
-    if plan.subpackage:
-        rpm, folder = dirs.packages / plan.subpackage.file_name, dirs.folder("check") / "switch"
-        facts = read(rpm, folder)
-        findings += check_subpackage(facts, plan, *others)
+    contents = spec.contents(plan, root)
+    for subpackage, manifest in zip(plan.subpackages, others, strict=True):
+        facts = read(dirs.packages / subpackage.file_name, dirs.of_subpackage(subpackage.name))
+        findings += check_subpackage(facts, plan, subpackage, manifest, contents)
     with dirs.log("check").open("a", encoding="utf-8") as log:
         log.writelines(f"{trial.name}: {trial.output}\n" for trial in done)
         log.writelines(f"{line}\n" for finding in findings for line in finding.lines())

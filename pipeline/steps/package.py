@@ -17,17 +17,25 @@ def inputs(plan: Plan, root: Path) -> object:
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     """Write the RPMs into the step directory. Raises PackageError with rpmbuild's last lines."""
-    root, folder, subpackage = dirs.workspace.root, dirs.folder("package"), plan.subpackage
+    root, folder, sources = (
+        dirs.workspace.root,
+        dirs.folder("package"),
+        dirs.folder("package") / "sources",
+    )
+    sources.mkdir()
+    spec.write_sources(plan, root, sources)
     text = spec.render(plan, root, spec.staged(dirs.stage))
     macros = {"staged": str(dirs.stage), "staged_license": str(dirs.license)}
+    macros["_sourcedir"] = str(sources)
+    subpackages = plan.subpackages
     with ThreadPoolExecutor(1) as pool:
-        if subpackage:
+        if subpackages:
             # rpm writes the platform, and a number of the machine, into all that it packs at once.
-            # Packed by itself, the sub-package is the same for all machines.
-            platform = plan.package.platform.format(arch=subpackage.arch)
-            settings = (text, subpackage.file_name, {**macros, "_target_platform": platform})
+            # Packed by themselves, sub-packages are the same for all machines.
+            platform = plan.package.platform.format(arch=subpackages[0].arch)
+            settings = (text, subpackages[0].file_name, {**macros, "_target_platform": platform})
             first = rpmbuild.for_first_machine(plan)
-            packed = pool.submit(rpmbuild.run, first, root, folder / "subpackage", *settings)
+            packed = pool.submit(rpmbuild.run, first, root, folder / "subpackages", *settings)
         rpmbuild.run(plan, root, folder, text, plan.file_name, macros)
-    if subpackage:
-        place(packed.result(), dirs.packages / subpackage.file_name)
+    for subpackage in subpackages:
+        place(packed.result().with_name(subpackage.file_name), dirs.packages / subpackage.file_name)

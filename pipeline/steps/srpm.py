@@ -31,6 +31,7 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
         shutil.copyfile(load.patch_file(root, recipe, patch), sources / patch.file)
     for file in load.hooks(root, plan):
         shutil.copyfile(file, sources / file.name)
+    spec.write_sources(plan, root, sources)
     for file in sources.iterdir():
         file.chmod(0o644)
         os.utime(file, (recipe.moment, recipe.moment))

@@ -1,7 +1,5 @@
-"""What the kernel reports about a live process: its owner, its size, the files of its code."""
+"""What the kernel reports about a live process: its size, and the files of its code."""
 
-import pwd
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +8,14 @@ PROC = Path("/proc")
 
 # What the kernel appends to the name of a file that was removed.
 _DELETED = " (deleted)"
-_AT_SECURE = 23  # linux/auxvec.h
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A file that a process has code mapped from, at the addresses ``place``.
-
-    ``gone`` says that it was removed or replaced since.
-    """
+    """A file that a process has code mapped from; ``gone``: it was removed or replaced since."""
 
     path: str
     gone: bool
-    place: str
 
     @property
     def name(self) -> str:
@@ -32,21 +25,16 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A live process. Sizes are in KiB; what the user may not see is None.
-
-    ``secure`` says that the loader ignores LD_PRELOAD (AT_SECURE).
-    """
+    """A live process. Sizes are in KiB; what the user may not see is None."""
 
     pid: int
     parent: int
-    user: str
     name: str
     command: str
     vsz: int
     rss: int
     pss: int | None
     mapped: tuple[Mapped, ...] | None
-    secure: bool | None
 
 
 def process(pid: int, proc: Path = PROC) -> Process | None:
@@ -59,22 +47,13 @@ def process(pid: int, proc: Path = PROC) -> Process | None:
     return Process(
         pid=pid,
         parent=int(status["PPid"]),
-        user=_user(int(status["Uid"].split()[0])),
         name=status["Name"],
         command=command.decode(errors="replace").strip(),
         vsz=int(status["VmSize"].split()[0]),
         rss=int(status.get("VmRSS", "0 kB").split()[0]),
         pss=_pss(folder),
         mapped=_mapped(folder),
-        secure=_secure(folder),
     )
-
-
-def named(name: str, proc: Path = PROC) -> list[Process]:
-    """The processes of a program, each followed by its descendants."""
-    # The kernel cuts the name to 15 characters.
-    pids = [pid for pid, status in _statuses(proc) if status.get("Name") == name[:15]]
-    return _family_order(pids, proc)
 
 
 def family(pid: int, proc: Path = PROC) -> list[Process]:
@@ -112,13 +91,6 @@ def _status(folder: Path) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
 def _pss(folder: Path) -> int | None:
     """The proportional size; kernels before 4.14, as EL7's, report it for each mapping only."""
     file = folder / "smaps_rollup"
@@ -134,16 +106,8 @@ def _mapped(folder: Path) -> tuple[Mapped, ...] | None:
         return None
     files: dict[str, Mapped] = {}
     for line in content.decode(errors="replace").splitlines():
-        place, mode, _, _, _, *path = line.split(maxsplit=5)
+        _, mode, _, _, _, *path = line.split(maxsplit=5)
         if "x" in mode and path and path[0].startswith("/"):
             name = path[0].removesuffix(_DELETED)
-            files[path[0]] = Mapped(name, name != path[0], place)
+            files[path[0]] = Mapped(name, name != path[0])
     return tuple(files.values())
-
-
-def _secure(folder: Path) -> bool | None:
-    content = _content(folder / "auxv")
-    if content is None:
-        return None
-    pairs = dict(struct.iter_unpack("=LL" if len(content) % 16 else "=QQ", content))
-    return bool(pairs.get(_AT_SECURE, 0))

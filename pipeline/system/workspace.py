@@ -109,6 +109,10 @@ class StepDirs:
         """The files in the package."""
         return self.folder("check") / "root"
 
+    def of_subpackage(self, name: str) -> Path:
+        """The folder that a sub-package is unpacked in."""
+        return self.folder("check") / "subpackages" / name
+
 
 def locate(root: Path) -> Workspace:
     """The workspace of the checkout at ``root``, with the user's cache folder."""

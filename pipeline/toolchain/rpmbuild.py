@@ -11,7 +11,7 @@ from pipeline.model.errors import HostError, PackageError
 from pipeline.system import process
 from pipeline.system.checksum import digest_of_files
 from pipeline.system.workspace import copy_tree
-from pipeline.toolchain.spec import DROPIN, SPEC
+from pipeline.toolchain.spec import SPEC
 
 ATTRIBUTES = Path("recipes") / "fileattrs"
 
@@ -27,8 +27,8 @@ def version() -> str:
 
 def inputs(root: Path) -> tuple[str, str]:
     """What a package depends on besides its plan: rpmbuild, templates and file attributes."""
-    attributes = (root / ATTRIBUTES).glob("*.attr")
-    return version(), digest_of_files([root / SPEC, root / DROPIN, *attributes])
+    data = [*(root / ATTRIBUTES).glob("*.attr"), *sorted((root / "recipes").glob("*/mimalloc*"))]
+    return version(), digest_of_files([root / SPEC, *data])
 
 
 def for_first_machine(plan: Plan) -> Plan:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.model import LICENSES, Plan
+from pipeline.model.errors import RequestError
+from pipeline.system import process
 from pipeline.system.templates import fill
 
 SPEC = Path("recipes") / "mimalloc-custom.spec.j2"
 DEBUGINFO = Path("recipes") / "debuginfo.spec.j2"
-DROPIN = Path("recipes") / "dropin.conf.j2"
+# The tool of administrators writes drop-ins; so it does for us.
+TOOL = Path("recipes") / "tools" / "mimalloc-custom"
 
 # Made by rpm itself, or written in the spec's template.
 _NOT_STAGED = ("/usr/lib/.build-id", LICENSES)
@@ -30,14 +33,11 @@ def render(plan: Plan, root: Path, paths: Sequence[str]) -> str:
     inside = (folder for folder in sorted(above) if folder.is_relative_to(plan.package.prefix))
     folders = list(map(str, inside))
     owned = [] if plan.recipe.folders == "swept" else folders[1:]
-    subpackage = plan.subpackage
     licensed = [plan.name] if plan.has_license else []
-    licensed += [subpackage.name] if subpackage else []
+    licensed += [subpackage.name for subpackage in plan.subpackages]
     return fill(
         root / SPEC,
         plan=plan,
-        subpackage=subpackage,
-        dropin=dropin(plan, root, subpackage.unit) if subpackage else "",
         package=plan.package,
         recipe=plan.recipe,
         folders=folders,
@@ -67,6 +67,33 @@ def render_debuginfo(plan: Plan, root: Path, files: Sequence[str], build_id: str
     )
 
 
-def dropin(plan: Plan, root: Path, unit: str) -> str:
-    """The text of systemd's drop-in that starts a unit on the plan's library."""
-    return fill(root / DROPIN, unit=unit, library=plan.preload)
+def contents(plan: Plan, root: Path) -> dict[str, str]:
+    """The files of the plan's sub-packages: installed path to text."""
+    texts = {}
+    for subpackage in plan.subpackages:
+        for file in subpackage.file:
+            if file.source:
+                text = (root / "recipes" / file.source).read_text(encoding="utf-8")
+            else:
+                text, _ = dropin(plan, root, subpackage.unit)
+            texts[file.path] = text
+    return texts
+
+
+def write_sources(plan: Plan, root: Path, folder: Path) -> None:
+    """Write these files into the folder of the spec's sources, by their names."""
+    for path, text in contents(plan, root).items():
+        (folder / PurePosixPath(path).name).write_text(text, encoding="utf-8")
+
+
+def dropin(plan: Plan, root: Path, unit: str) -> tuple[str, str]:
+    """The text of systemd's drop-in that starts a unit on the plan's library, and a warning if any.
+
+    Raises RequestError for what is not the name of a service.
+    """
+    command = ["sh", str(root / TOOL), "dropin", "--library", str(plan.preload), "--", unit]
+    code, text, message = process.attempt(command)
+    if code:
+        got = unit or "nothing"
+        raise RequestError("--unit", expected="the name of a service", got=got, detail=message)
+    return text, message.strip()

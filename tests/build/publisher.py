@@ -14,11 +14,10 @@ from pathlib import Path
 
 from pipeline.artifact import statement
 from pipeline.build import make, selection
-from pipeline.build.order import STEPS
 from pipeline.model import Built
 from pipeline.system import workspace
 from pipeline.system.report import Report
-from tests.build.conftest import ROOT, copy_of_project, invoke_in
+from tests.build.conftest import copy_of_project, invoke_in, share_steps
 
 PLACEHOLDER = "mimalloc-custom maintainers <maintainers@mimalloc-custom.invalid>"
 CONTACT = "Publisher <packages@publisher.test>"
@@ -35,14 +34,10 @@ def set_contact(checkout: Path) -> None:
 
 
 def origin(folder: Path) -> Path:
-    """A checkout with a contact. It shares the steps that the contact does not change."""
+    """A checkout with a contact."""
     checkout = copy_of_project(folder / "checkout")
     set_contact(checkout)
-    own, shared = workspace.locate(checkout).work, workspace.locate(ROOT).work
-    own.mkdir(parents=True)
-    for step in STEPS:
-        if step.name not in ("package", "check"):
-            (own / step.name).symlink_to(shared / step.name)
+    share_steps(checkout)
     return checkout
 
 

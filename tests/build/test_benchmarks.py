@@ -85,6 +85,7 @@ def test_every_measure_has_a_ratio_for_every_allocator(compared: str) -> None:
         assert all(ratio > 0 for ratios in table.values() for ratio in ratios)
 
 
+@pytest.mark.full
 def test_a_build_is_compared_with_a_script_that_makes_the_same(package: Package) -> None:
     """The script's library is the package's, or the benchmark refuses to go on."""
     sample = SAMPLE.package[0]
@@ -124,6 +125,7 @@ def test_a_program_that_comes_to_another_result_is_refused() -> None:
         library.run(sample, ROOT, QuietReport())
 
 
+@pytest.mark.full
 def test_what_upstream_does_not_keep_is_measured(package: Package, tmp_path: Path) -> None:
     """Of 2.0.6 without our patches: rules, forks, memory, instructions, programs."""
     plan, lines = (

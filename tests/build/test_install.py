@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.conftest import DISTS, EVERY, NEWEST, SEED, Package, Which, of_each
+from tests.build.conftest import DISTS, EVERY, NEWEST, SEED, Package, Which, of_each, subpackage
 
 Rpm = Callable[..., str]
 
@@ -78,11 +78,11 @@ def test_the_drop_in_leaves_no_folder(
 ) -> None:
     """Also where systemd, which has two of them as well, is not installed."""
     built = package(*which)
-    assert built.plan.subpackage
-    rpm(*INSTALL, "--noscripts", built.rpm.with_name(built.plan.subpackage.file_name))
-    assert (tmp_path / str(built.plan.subpackage.dropin)[1:]).is_file()
+    planned, file = subpackage(built)
+    rpm(*INSTALL, "--noscripts", file)
+    assert (tmp_path / planned.dropin[1:]).is_file()
 
-    rpm("-e", "--noscripts", built.plan.subpackage.name)
+    rpm("-e", "--noscripts", planned.name)
 
     # Those that every system's own package has.
     usr = tmp_path / "usr"

@@ -17,7 +17,7 @@ from pipeline.model import LICENSES
 from pipeline.system import workspace
 from pipeline.system.checksum import sha256_of
 from pipeline.system.report import Report
-from tests.build.conftest import ARCH, EVERY, OLD, ROOT, Package, Which, of_each
+from tests.build.conftest import ARCH, EVERY, OLD, ROOT, Package, Which, of_each, subpackage
 from tests.build.publisher import OWN, Publisher
 
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "provenance.json").read_text())
@@ -209,14 +209,13 @@ def test_the_validator_refuses_an_invalid_bill(
 def test_a_sub_package_has_a_statement_and_a_bill(package: Package) -> None:
     """With its files and the package that it requires, and without a compiler."""
     built = package("3.4.3", "el8")
-    assert built.plan.subpackage
-    rpm = built.rpm.with_name(built.plan.subpackage.file_name)
+    planned, rpm = subpackage(built)
     content, bill = valid_documents(rpm)
 
     definition = content["predicate"]["buildDefinition"]
     assert "noarch" == definition["externalParameters"]["arch"]
     assert "compiler" not in definition["internalParameters"]
-    files = {str(built.plan.subpackage.dropin), f"{LICENSES}/mimalloc-custom-nginx/LICENSE"}
+    files = {file.path for file in planned.file} | {f"{LICENSES}/mimalloc-custom-nginx/LICENSE"}
     assert files == set(checksums(components(bill, "file")))
     libraries = [library["purl"] for library in components(bill, "library")]
     assert ["pkg:rpm/mimalloc-custom@3.4.3-1.el8?arch=x86_64&distro=el8"] == libraries

@@ -10,7 +10,7 @@ import pytest
 from pipeline.build import make, selection
 from pipeline.system import workspace
 from pipeline.system.report import Report
-from tests.build.conftest import ARCH, ROOT, Package, invoke_in
+from tests.build.conftest import ARCH, ROOT, Package, invoke_in, share_steps, subpackage
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -21,6 +21,7 @@ def build_changed(checkout: Path, file: str, old: str, new: str) -> Path:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+    share_steps(checkout)
     plan = selection.plan(checkout, "3.4.3", "el8", ARCH)
     return make.package(plan, workspace.locate(checkout), Report()).rpm
 
@@ -51,8 +52,7 @@ def test_a_source_package_is_verified_too(package: Package) -> None:
 def test_a_sub_package_is_verified_too(package: Package) -> None:
     """It is noarch: the same, whatever the architecture of its package is."""
     built = package("3.4.3", "el8", "aarch64")
-    assert built.plan.subpackage
-    rpm = built.rpm.with_name(built.plan.subpackage.file_name)
+    _, rpm = subpackage(built)
 
     result = invoke_in(ROOT, "verify", str(rpm))
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.artifact import statement
 from pipeline.commands import verify
-from pipeline.inspect import elf, mi_version, payload
+from pipeline.inspect import elf, payload
 from pipeline.inspect.package import read
 from pipeline.model import Built
 from pipeline.publish.signing import Key
@@ -84,8 +84,6 @@ def test_libraries(library: Path, folder: Path, generator: random.Random, times:
 
     assert outcome.kind in ("good", "CheckError")
     assert "good" == checked(sandboxed(lambda: list(run.warnings(file)), folder)).kind
-    version = checked(sandboxed(partial(mi_version.mi_version, file), folder))
-    assert isinstance(version.answer, int)
 
 
 def _endless_sections(content: bytearray) -> None:
@@ -128,9 +126,6 @@ def test_tables_without_end(
     file.write_bytes(content)
 
     assert "CheckError" == checked(sandboxed(partial(elf.read, file), folder, seconds=5)).kind
-    assert (
-        "good" == checked(sandboxed(partial(mi_version.mi_version, file), folder, seconds=5)).kind
-    )
 
 
 @FEWER

@@ -55,7 +55,7 @@ def test_statement_and_bill_name_neither_time_nor_machine(
 
 def test_an_altered_sub_package_is_not_up_to_date(plan: Plan, build: Build) -> None:
     """A package is up to date if all that was made with it is there, too."""
-    (subpackage,) = (build().rpm.with_name(name) for name in plan.file_names[1:])
+    subpackage, _ = (build().rpm.with_name(name) for name in plan.file_names[1:])
     subpackage.write_text("another RPM\n")
     assert build().fresh
     assert "an RPM\n" == subpackage.read_text()

@@ -35,6 +35,7 @@ from pipeline.model.package import (
     Modes,
     Provenance,
     Subpackage,
+    SubpackageFile,
     Upstream,
 )
 from pipeline.model.recipe import Change
@@ -68,9 +69,11 @@ SUBPACKAGE = Subpackage(
     summary="web on {version}",
     description="{name} for web",
     unit="web.service",
-    folder="/etc/units",
-    file="own.conf",
-    arch="noarch",
+    environment=("MIMALLOC_X=0",),
+    file=(
+        SubpackageFile("/etc/units/web.service.d/own.conf"),
+        SubpackageFile("/usr/bin/web-tool", "tools/web", program=True),
+    ),
 )
 
 
@@ -124,7 +127,7 @@ def package() -> Package:
         tls_ceiling=256,
         upstream=Upstream("v{version}", "", ""),
         default=Default("1.2", "el5"),
-        modes=Modes(file="0644", folder="0755", library="0755"),
+        modes=Modes(file="0644", folder="0755", library="0755", program="0711"),
         limits=Limits(1, 1, 1),
         signing=Signing("rsa", 1, "sha256"),
         provenance=Provenance("urn:build", "urn:host", "pkg:generic/mimalloc@{version}"),

@@ -132,7 +132,7 @@ def test_a_second_licence_is_found(good: Case) -> None:
 
 def test_where_the_file_list_is_fixed_the_sub_package_has_the_licence(good: Case) -> None:
     """A package whose list has no licence must not have one."""
-    with_it = replace(good, plan=replace(good.plan, flavor=Flavor(subpackage=SUBPACKAGE)))
+    with_it = replace(good, plan=replace(good.plan, flavor=Flavor(subpackage=(SUBPACKAGE,))))
     (message,) = with_it.with_recipe(folders="swept").findings()[-1:]
     assert ("license", "none", LICENSE) == (message.check, message.expected, message.got)
     assert [] == with_it.findings()

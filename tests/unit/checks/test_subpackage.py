@@ -16,12 +16,15 @@ RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&
 LICENSES = "/usr/share/licenses/mimalloc-test-web"
 RELEASE = "1.2-3.el5"
 NAME = f"mimalloc-test-web-{RELEASE}.noarch.rpm"
+PROGRAM = "/usr/bin/web-tool"
+LINE, SETTING = "Environment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so", "Environment=MIMALLOC_X=0"
+TEXTS = {FILE: f"# why\n[Service]\n{LINE}\n{SETTING}\n", PROGRAM: "#!/bin/sh\n"}
 
 
 @pytest.fixture
 def subpackage(good: Case) -> Case:
     """A sub-package with nothing wrong."""
-    plan = replace(good.plan, flavor=Flavor(subpackage=SUBPACKAGE))
+    plan = replace(good.plan, flavor=Flavor(subpackage=(SUBPACKAGE,)))
     header = replace(
         good.facts.header,
         tags={
@@ -33,27 +36,28 @@ def subpackage(good: Case) -> Case:
             "DESCRIPTION": "mimalloc-test for web",
         },
         provides=(f"mimalloc-test-web = {RELEASE}",),
-        requires=(f"mimalloc-test = {RELEASE}", "rpmlib(PayloadIsXz) <= 5.2-1"),
+        requires=(f"mimalloc-test = {RELEASE}", "/bin/sh", "rpmlib(PayloadIsXz) <= 5.2-1"),
         files=(
-            *(entry(FOLDER, 0o040755), entry(FILE, 0o100644), entry(LICENSES, 0o040755)),
+            *(entry(FOLDER, 0o040755), entry(FILE, 0o100644), entry(PROGRAM, 0o100711)),
+            entry(LICENSES, 0o040755),
             replace(entry(f"{LICENSES}/LICENSE", 0o100644), is_license=True),
         ),
         scriptlets={},
     )
-    text = "# why\n[Service]\nEnvironment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so.1\n"
     facts = replace(
         good.facts,
         file_name=NAME,
         header=header,
         library=None,
-        texts={FILE: text},
+        texts=TEXTS,
     )
-    return Case(facts, plan, (FOLDER, FILE, LICENSES, f"{LICENSES}/LICENSE"))
+    return Case(facts, plan, (FOLDER, FILE, PROGRAM, LICENSES, f"{LICENSES}/LICENSE"))
 
 
 def messages(case: Case) -> list[str]:
     """A line for every finding, as the user sees it."""
-    findings = check_subpackage(case.facts, case.plan, case.manifest)
+    (planned,) = case.plan.subpackages
+    findings = check_subpackage(case.facts, case.plan, planned, case.manifest, TEXTS)
     return [" ".join(finding.lines()) for finding in findings]
 
 
@@ -63,15 +67,15 @@ def test_nothing_is_wrong_with_a_good_one(subpackage: Case) -> None:
 
 
 def _texts(text: str) -> Callable[[Case], Case]:
-    return lambda case: case.with_facts(texts={FILE: text})
+    return lambda case: case.with_facts(texts={**TEXTS, FILE: text})
 
 
-LINE = "Environment=LD_PRELOAD=/opt/dep/lib64/libmimalloc.so.1"
-OTHER = LINE.replace(".1", ".2")
-
+OTHER = f"{LINE}.2"
+CONTENT = f"content: {FILE}: expected the generated drop-in, got another content"
+TOOL = f"content: {PROGRAM}: expected recipes/tools/web, got another content"
 
 REQUIRED = f"mimalloc-test = {RELEASE}"
-SET = f"dropin: {FILE}: expected [Service] {LINE}, got"
+SET = f"dropin: {FILE}: expected [Service] {LINE} {SETTING}, got"
 PROVIDED = f"metadata: Provides: expected mimalloc-test-web = {RELEASE}, got"
 
 
@@ -109,16 +113,30 @@ PROVIDED = f"metadata: Provides: expected mimalloc-test-web = {RELEASE}, got"
             lambda case: case.with_file(FILE, mode=0o100755),
             [f"modes: mode of {FILE}: expected 0644, got 0755"],
         ),
-        (lambda case: case.with_facts(texts={}), [f"{SET} no such file"]),
-        (_texts(""), [f"{SET} nothing"]),
-        (_texts(f"[Service]\n{OTHER}\n"), [f"{SET} [Service] {OTHER}"]),
-        (_texts(f"[Service]\n{LINE}\n{OTHER}\n"), [f"{SET} [Service] {LINE} {OTHER}"]),
         (
-            lambda case: case.with_header(requires=("mimalloc-test",)),
+            lambda case: case.with_file(PROGRAM, mode=0o100755),
+            [f"modes: mode of {PROGRAM}: expected 0711, got 0755"],
+        ),
+        (lambda case: case.with_facts(texts={}), [CONTENT, TOOL, f"{SET} no such file"]),
+        (lambda case: case.with_facts(texts={**TEXTS, PROGRAM: "#!/bin/bash\n"}), [TOOL]),
+        (_texts(""), [CONTENT, f"{SET} nothing"]),
+        (_texts(f"[Service]\n{OTHER}\n"), [CONTENT, f"{SET} [Service] {OTHER}"]),
+        (_texts(f"[Service]\n{LINE}\n"), [CONTENT, f"{SET} [Service] {LINE}"]),
+        (
+            _texts(f"[Service]\n{LINE}\n{SETTING}\n{OTHER}\n"),
+            [CONTENT, f"{SET} [Service] {LINE} {SETTING} {OTHER}"],
+        ),
+        (_texts(f"# how\n[Service]\n{LINE}\n{SETTING}\n"), [CONTENT]),
+        (
+            lambda case: case.with_header(requires=("mimalloc-test", "/bin/sh")),
             [
                 f"requires: {NAME}: expected Requires: {REQUIRED}, got none",
-                f"requires: {NAME}: expected {REQUIRED}, got Requires: mimalloc-test",
+                f"requires: {NAME}: expected /bin/sh, {REQUIRED}, got Requires: mimalloc-test",
             ],
+        ),
+        (
+            lambda case: case.with_header(requires=(REQUIRED,)),
+            [f"requires: {NAME}: expected Requires: /bin/sh, got none"],
         ),
         (
             lambda case: case.with_tags(SUGGESTNAME="nginx"),
@@ -144,7 +162,7 @@ def test_a_list_with_another_path_is_shown_as_a_diff(subpackage: Case) -> None:
     """As that of the package is."""
     (line,) = messages(replace(subpackage, manifest=subpackage.manifest[:-1]))
 
-    assert line.startswith(f"manifest: {NAME}: expected the 3 paths")
+    assert line.startswith(f"manifest: {NAME}: expected the 4 paths")
     assert line.endswith(f"+{subpackage.manifest[-1]}")
 
 
@@ -154,7 +172,6 @@ def test_scriptlets_are_demanded_of_a_dist_without_triggers(subpackage: Case) ->
     assert [
         f"scriptlets: %post: expected /bin/sh: {RELOAD}, got none",
         f"scriptlets: %postun: expected /bin/sh: {RELOAD}, got none",
-        f"requires: {NAME}: expected Requires: /bin/sh, got none",
         f"requires: {NAME}: expected Requires: systemd, got none",
     ] == messages(older)
     scriptlets = dict.fromkeys(("post", "postun"), f"/bin/sh: {RELOAD}")
@@ -178,7 +195,19 @@ def test_the_changelog_is_the_package_s(subpackage: Case) -> None:
     assert line.startswith("metadata: newest changelog entry: expected 2001-09-10 ")
 
 
-def test_a_flavor_without_a_sub_package(subpackage: Case) -> None:
-    """A sub-package that is built nevertheless is a finding."""
-    none = replace(subpackage, plan=replace(subpackage.plan, flavor=Flavor()))
-    assert [f"nevra: {NAME}: expected no sub-package of this flavor, got one"] == messages(none)
+def test_one_without_a_unit_needs_nothing_but_a_shell(subpackage: Case) -> None:
+    """It has no drop-in, works with any release, and systemd need not know of it."""
+    one = replace(SUBPACKAGE, unit="", file=SUBPACKAGE.file[1:])
+    plan = replace(subpackage.plan, flavor=Flavor(subpackage=(one,)))
+    tool = replace(subpackage, plan=plan).with_root(reload="scriptlets")
+
+    assert [] == messages(tool.with_header(requires=("/bin/sh",)))
+    assert [
+        f"requires: {NAME}: expected /bin/sh, got Requires: {REQUIRED}",
+    ] == messages(tool)
+
+    data = replace(one, file=())
+    plan = replace(subpackage.plan, flavor=Flavor(subpackage=(data,)))
+    case = replace(subpackage, plan=plan).with_header(requires=("/bin/sh",))
+    (line,) = messages(case.with_file(PROGRAM, mode=0o100644))
+    assert f"requires: {NAME}: expected none, got Requires: /bin/sh" == line

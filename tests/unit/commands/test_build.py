@@ -68,15 +68,15 @@ def _after(lines: list[str], line: str, count: int) -> list[str]:
 def test_a_build_ends_with_path_size_and_checksum(
     plan: Plan, results: Callable[..., None], run: Callable[..., list[str]]
 ) -> None:
-    """And with the path of the sub-package."""
+    """And with the paths of the sub-packages."""
     results(_built(plan))
-    name, seconds, checksum, subpackage, _ = run(plan)
+    name, seconds, checksum, *subpackages, _ = run(plan)
 
     assert plan.nevra == name
     assert seconds.startswith("  built in 0.")
     assert seconds.endswith(" s: /dist/x.rpm")
     assert f"  123 bytes, sha256 {'ab' * 32}" == checksum
-    assert f"  with /dist/{plan.file_names[1]}" == subpackage
+    assert [f"  with /dist/{name}" for name in plan.file_names[1:]] == subpackages
 
 
 def test_a_package_that_is_up_to_date_has_no_time(

@@ -381,8 +381,8 @@ def test_every_package_has_a_manifest_and_no_manifest_is_unused(project: Path) -
     ]
     for plan in plans:
         _, *others = map(load.manifest, load.manifest_files(project, plan))
-        assert bool(plan.subpackage) == bool(others)
-        assert not plan.subpackage or str(plan.subpackage.dropin) in others[0]
+        for subpackage, paths in zip(plan.subpackages, others, strict=True):
+            assert {file.path for file in subpackage.file} <= set(paths)
 
 
 def test_flavors_can_be_installed_beside_each_other(project: Path) -> None:

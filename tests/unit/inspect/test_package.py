@@ -21,7 +21,7 @@ def test_a_package_is_read_whole(make_rpm: MakeRpm, tmp_path: Path) -> None:
     assert str(LIBRARY) in facts.header.paths
     assert facts.library is not None
     assert "libfixture.so.1" == facts.library.soname
-    assert {"/opt/fixture/lib/fixture.pc": "Libs: -lfixture\n"} == facts.texts
+    assert "Libs: -lfixture\n" == facts.texts["/opt/fixture/lib/fixture.pc"]
     assert ((), (), ()) == (facts.host_names, facts.trials, facts.required)
 
 

@@ -14,10 +14,13 @@ def test_entries_have_installed_paths_in_order(tmp_path: Path) -> None:
     assert ["/usr", "/usr/a", "/usr/b"] == paths
 
 
-def test_texts_are_those_that_checks_read(tmp_path: Path) -> None:
-    """pkg-config and cmake files are read, also with invalid UTF-8, and no others."""
+def test_texts_are_what_is_not_binary(tmp_path: Path) -> None:
+    """Also with invalid UTF-8; libraries, links and folders are none."""
     (tmp_path / "a.pc").write_text("Libs: -la\n")
     (tmp_path / "a.cmake").write_bytes(b"\xff\n")
     (tmp_path / "b.pc").symlink_to("a.pc")
-    (tmp_path / "a.h").write_text("int a;\n")
-    assert {"/a.pc": "Libs: -la\n", "/a.cmake": "\ufffd\n"} == payload.texts(tmp_path)
+    (tmp_path / "tool").write_text("#!/bin/sh\n")
+    (tmp_path / "a.so").write_bytes(b"\x7fELF\0")
+    (tmp_path / "folder").mkdir()
+    texts = {"/a.pc": "Libs: -la\n", "/a.cmake": "\ufffd\n", "/tool": "#!/bin/sh\n"}
+    assert texts == payload.texts(tmp_path)

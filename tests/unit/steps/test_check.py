@@ -25,7 +25,7 @@ HEADER = cast(Header, None)
 
 
 @pytest.fixture
-def dirs(make_dirs: Callable[..., StepDirs], plan: Plan) -> StepDirs:
+def dirs(checkout: Path, make_dirs: Callable[..., StepDirs], plan: Plan) -> StepDirs:
     """The step directories up to this step, with a tree, a spec and files in place of the RPMs."""
     dirs = make_dirs("patch", "package", "check")
     dirs.patched.mkdir()

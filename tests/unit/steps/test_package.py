@@ -48,22 +48,27 @@ def test_staged_files_are_packed(plan: Plan, staged: StepDirs, builds: list[Buil
     (build,) = builds
 
     assert (staged.folder("package"), f"{plan.nevra}.rpm") == (build.folder, build.result)
+    sources = staged.folder("package") / "sources"
     folders = {"staged": str(staged.stage), "staged_license": str(staged.license)}
-    assert folders == build.macros
+    assert {**folders, "_sourcedir": str(sources)} == build.macros
     assert '"/usr/local/nginx-dep/lib64/libmimalloc.so.2.0"\n' in build.text
 
 
-def test_sub_package_is_packed_for_a_platform_without_a_machine(
+def test_sub_packages_are_packed_for_a_platform_without_a_machine(
     plan: Plan, real_plan: Plan, staged: StepDirs, builds: list[Build]
 ) -> None:
-    """It replaces the one that was packed with the package."""
+    """They replace those that were packed with the package; their files are its sources."""
     plan = replace(plan, flavor=real_plan.flavor)
     package.run(plan, staged, Report())
-    assert plan.subpackage
     main, other = sorted(builds, key=lambda build: build.folder)
 
     assert "noarch-redhat-linux-gnu" == other.macros["_target_platform"]
     assert "_target_platform" not in main.macros
     assert main.text == other.text
     assert str(main.folder) == (staged.packages / plan.file_name).read_text()
-    assert str(other.folder) == (staged.packages / plan.subpackage.file_name).read_text()
+    assert 3 == len(plan.file_names)
+    for name in plan.file_names[1:]:
+        assert str(other.folder) == (staged.packages / name).read_text()
+    sources = {file.name for file in (staged.folder("package") / "sources").iterdir()}
+    files = (file for subpackage in plan.subpackages for file in subpackage.file)
+    assert {Path(file.path).name for file in files} == sources

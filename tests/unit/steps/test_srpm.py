@@ -93,6 +93,7 @@ def test_source_package_has_tree_patches_and_spec(
     assert "mimalloc-custom-2.0.6-1.el7.src.rpm" == rpm.name
     assert set(files) == {
         *("mimalloc-2.0.6.tar.gz", "malloc_hooks.c", "mimalloc-custom.spec"),
+        *("mimalloc.conf", "mimalloc-custom.conf", "mimalloc-custom", "mimalloc-custom.8"),
         *(patch.file for patch in patches),
     }
     assert {(0o644, plan.recipe.moment)} == {
