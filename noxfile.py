@@ -9,6 +9,11 @@ import nox
 # Two at a time: most tests wait for one program. Those of a file share what they set up.
 PARALLEL = ("--numprocesses=2", "--dist=loadfile")
 
+SCRIPTS = (
+    *("bootstrap", ".ci/run", ".ci/with-key"),
+    *("recipes/tools/mimalloc-custom", "tests/containers/install.sh"),
+)
+
 nox.options.default_venv_backend = "none"
 nox.options.sessions = [
     *("lint", "tests", "mutation", "build", "manifest", "smoke", "nginx", "rpmlint"),
@@ -18,10 +23,11 @@ nox.options.sessions = [
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and types."""
+    """Style and types, and scripts."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("shellcheck", *SCRIPTS)
 
 
 @nox.session

@@ -57,6 +57,10 @@ class Fault:
     scriptlet: str = ""
 
 
+# Not all of the checkout, in which other tests build: the script compares what is there.
+MOUNTED = ("tests/containers", "recipes/manifests")
+
+
 @dataclass(frozen=True)
 class Container:
     """A root to install into."""
@@ -69,7 +73,7 @@ class Container:
         mounts = [
             *(["mount", "--rbind", f"/{name}", self.root / name] for name in ("dev", "proc")),
             ["mount", "--bind", STANDARD_LIBRARY, f"{self.root}{STANDARD_LIBRARY}"],
-            ["mount", "--bind", ROOT, self.root / "checkout"],
+            *(["mount", "--bind", ROOT / name, self.root / "checkout" / name] for name in MOUNTED),
         ]
         script = " && ".join(shlex.join(map(str, mount)) for mount in mounts)
         namespace = self.as_root or ["unshare", "--mount"]
@@ -117,7 +121,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "root",
         "etc",
         "var",
-        "checkout",
+        *(f"checkout/{name}" for name in MOUNTED),
     ):
         (root / name).mkdir(parents=True)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")

@@ -65,16 +65,16 @@ def test_a_signed_package_is_not_signed_or_built_again(
     package: Package, publisher: Publisher
 ) -> None:
     """A second `sign` changes no byte, and for `build` the package is up to date."""
-    rpm, subpackage = publisher.take_all(package(NEWEST, "el8"))
+    files = publisher.take_all(package(NEWEST, "el8"))
     publisher.done("sign", "--key", address(OWN))
-    before = [file.read_bytes() for file in (rpm, subpackage)]
+    before = [file.read_bytes() for file in files]
 
     again = publisher.done("sign", "--key", address(OWN))
     built = publisher.done("build", "--version", NEWEST, "--dist", "el8")
 
     assert "signed before" in again
     assert "up to date" in built
-    assert before == [file.read_bytes() for file in (rpm, subpackage)]
+    assert before == [file.read_bytes() for file in files]
 
 
 def test_a_signature_outlasts_a_build_that_makes_the_same(
@@ -92,7 +92,7 @@ def test_a_signature_outlasts_a_build_that_makes_the_same(
     assert "up to date" not in output
     assert before == [file.read_bytes() for file in files]
     assert all(statement.matches(file) for file in files)
-    assert ["", ""] == [complaint(file, publisher, tmp_path) for file in files]
+    assert {""} == {complaint(file, publisher, tmp_path) for file in files}
     assert "signed before" in publisher.done("sign", "--key", address(OWN))
 
 

@@ -67,8 +67,9 @@ def test_it_builds_by_itself(
     plan = selection.plan(ROOT, version, dist, ARCH, flavor)
     assert set(plan.file_names) == set(packages)
     rpm, *others = (packages[name] for name in plan.file_names)
-    for other in others:
-        assert list(load.manifest(load.manifest_files(ROOT, plan)[1])) == listing(other)
+    for other, file in zip(others, load.manifest_files(ROOT, plan)[1:], strict=True):
+        # The host's rpmbuild compresses manuals.
+        assert list(load.manifest(file)) == [path.removesuffix(".gz") for path in listing(other)]
     name = f"{version}.{dist}" + ("" if flavor == "plain" else f".{flavor}")
     manifest = (ROOT / "recipes" / "manifests" / f"{name}.txt").read_text().splitlines()
     assert manifest == listing(rpm)

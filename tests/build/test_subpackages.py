@@ -53,7 +53,7 @@ RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&
 
 DROPIN, MAIN = "mimalloc.conf", "mimalloc-custom.conf"
 OTHER_LINE = Fault("libmimalloc.so\n", "libmimalloc.so.2\n", DROPIN)
-WRITABLE = Fault('(0644,root,root) "/usr/lib/s', '(0666,root,root) "/usr/lib/s')
+WRITABLE = Fault("(0644,root,root) /usr/lib/s", "(0666,root,root) /usr/lib/s")
 
 FAULTS = {
     "the library of another line": (OTHER_LINE, "dropin content"),

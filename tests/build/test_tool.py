@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,8 @@ from tests.build.test_nginx import SAMPLE
 from tests.tally import untested
 
 APPLETS = (
-    *("awk", "cat", "cmp", "grep", "head", "id", "mkdir", "mv", "od", "readlink", "rm", "rmdir"),
-    *("sed", "sh", "sort", "tail", "tr"),
+    *("awk", "cat", "cmp", "grep", "head", "mkdir", "mv", "od", "readlink", "rm", "rmdir"),
+    *("sed", "sh", "sort", "stat", "tail", "tr"),
 )
 UNIT = "[Service]\nExecStart={program}\n"
 SYSTEM = "etc/systemd/system"
@@ -35,16 +36,20 @@ Tool = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
-def packages(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the newest release's package and of its tools, for everybody to read."""
-    folder = tmp_path_factory.mktemp("packages")
+def readable() -> Iterator[Path]:
+    """A folder that everybody can read; pytest's own are for one user."""
+    with tempfile.TemporaryDirectory(prefix="mimalloc-tool-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def packages(package: Package, readable: Path) -> Path:
+    """The files of the newest release's package and of its tools."""
     built = package(NEWEST, "el8")
-    root = payload.unpack(built.rpm, folder)
-    shutil.copytree(
-        payload.unpack(subpackage(built, "-tools")[1], folder / "tools"), root, dirs_exist_ok=True
-    )
-    for above in (folder, folder.parent, folder.parent.parent):
-        above.chmod(0o755)
+    root = payload.unpack(built.rpm, readable)
+    tools = payload.unpack(subpackage(built, "-tools")[1], readable / "tools")
+    shutil.copytree(tools, root, dirs_exist_ok=True)
     return root
 
 
@@ -55,20 +60,22 @@ def library(packages: Path) -> Path:
 
 
 @pytest.fixture(params=["dash mawk", "bash gawk", "busybox"])
-def tool(request: pytest.FixtureRequest, packages: Path, tmp_path: Path) -> Tool:
+def tool(request: pytest.FixtureRequest, packages: Path, readable: Path) -> Tool:
     """Runs the installed tool with a shell and an awk, or with busybox alone."""
     shell, *awk = request.param.split()
     links = {"awk": awk[0]} if awk else dict.fromkeys(APPLETS, shell)
-    (tmp_path / "bin").mkdir()
+    folder = readable / request.param
+    folder.mkdir(exist_ok=True)
     for name, program in {**links, "sh": shell}.items():
         path = shutil.which(program) or untested(f"the tool on {program}", f"no {program}")
-        (tmp_path / "bin" / name).symlink_to(path)
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(path)
 
     def run(*arguments: str | Path, before: tuple[str, ...] = ()) -> Done:
-        environment = {**os.environ, "PATH": f"{tmp_path}/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+        environment = {**os.environ, "PATH": f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin"}
         environment.pop("LD_PRELOAD", None)
         path = packages / "usr/bin/mimalloc-custom"
-        command = [*before, str(tmp_path / "bin" / "sh"), str(path), *map(str, arguments)]
+        command = [*before, str(folder / "sh"), str(path), *map(str, arguments)]
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
@@ -209,13 +216,11 @@ def nobody() -> tuple[str, ...]:
 
 
 def test_a_program_that_gains_rights(
-    tool: Tool, library: Path, tmp_path: Path, nobody: tuple[str, ...]
+    tool: Tool, library: Path, readable: Path, nobody: tuple[str, ...]
 ) -> None:
     """AT_SECURE: the loader ignores the variable, without a word."""
-    program = Path(shutil.copy("/usr/bin/sleep", tmp_path / "gains"))
+    program = Path(shutil.copy("/usr/bin/sleep", readable / "gains"))
     program.chmod(0o4755)
-    for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        above.chmod(0o755)
     with started(*nobody, program, "100", LD_PRELOAD=library) as pid:
         wait_for_name(pid, "gains")
         assert "at-secure" == state_of(tool, pid, 41)["state"]
@@ -475,6 +480,7 @@ def test_what_the_package_does_already(tool: Tool, root: Path, package: Package)
     ("file", "text"),
     [
         ("etc/systemd/system/web.service.d/own.conf", "[Service]\nEnvironment=LD_PRELOAD={}\n"),
+        (r"etc/systemd/system/a\x2db.service.d/c.conf", "[Service]\nEnvironment=LD_PRELOAD={}\n"),
         ("etc/systemd/system/web.service", '[Service]\nEnvironment="A=b" "LD_PRELOAD={}"\n'),
         ("etc/sysconfig/nginx", 'LD_PRELOAD="/lib64/libc.so.6 {}"\n'),
         ("etc/ld.so.preload", "/lib64/libm.so.6:{}\n"),
