@@ -70,7 +70,7 @@ def _linked(path: str, text: str) -> Iterator[str]:
         for line in _PKG_CONFIG.findall(text):
             yield from line.split()
         return
-    for names in _CMAKE.findall(text) if path.endswith(".cmake") else ():
+    for names in _CMAKE.findall(text):
         yield from (_LINK_ONLY.sub(r"\1", name) for name in names.split(";") if name)
 
 
