@@ -56,8 +56,8 @@ def test_a_compile_error_shows_the_compilers_lines(invoke: Invoke, checkout: Pat
     assert [] == results(checkout)
     recipe.write_text(original)
     assert 0 == invoke(*BUILD).returncode
-    # Package and sub-package, with a statement and a bill of materials each.
-    assert 6 == len(results(checkout))
+    # Package and sub-packages, with a statement and a bill of materials each.
+    assert 9 == len(results(checkout))
 
 
 def test_the_native_compiler_is_checked_against_the_c_library_floor(
@@ -96,7 +96,7 @@ def test_with_a_cached_source_it_works_offline(invoke: Invoke, checkout: Path) -
     done = invoke(*BUILD, "--offline", https_proxy="http://127.0.0.1:9", http_proxy="127.0.0.1:9")
 
     assert 0 == done.returncode, done.stderr
-    assert 6 == len(results(checkout))
+    assert 9 == len(results(checkout))
 
 
 @pytest.fixture(params=["2000k", "2600k", "3m", "4m"])

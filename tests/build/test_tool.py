@@ -26,7 +26,7 @@ from tests.tally import untested
 
 APPLETS = (
     *("awk", "cat", "cmp", "grep", "head", "mkdir", "mv", "od", "readlink", "rm", "rmdir"),
-    *("sed", "sh", "sort", "stat", "tail", "tr"),
+    *("sed", "sh", "sort", "stat", "tail", "tr", "xargs"),
 )
 UNIT = "[Service]\nExecStart={program}\n"
 SYSTEM = "etc/systemd/system"
