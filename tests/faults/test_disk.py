@@ -307,7 +307,7 @@ def test_a_cache_that_is_somebody_elses(foreign_project: Project) -> None:
 
     layout.chmod(0o755)
     foreign_project.succeed(*BUILD, "--offline", before=AS_NOBODY, **home)
-    assert 6 == len(foreign_project.checksums())
+    assert 9 == len(foreign_project.checksums())
 
 
 # --- altered -------------------------------------------------------------------------------------
