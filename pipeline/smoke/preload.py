@@ -35,7 +35,7 @@ class CompletedProgram:
 class LibraryUnderTest:
     """The library that programs run on.
 
-    ``path`` is what users preload: the link that is named as the soname. ``mi_version`` and
+    ``path`` is what users preload: the link without a number. ``mi_version`` and
     ``secure_level`` are what the library must report. ``runner`` is the emulator of its machine.
     """
 

@@ -12,21 +12,18 @@ from pipeline.toolchain import rpmbuild, spec
 
 def inputs(plan: Plan, root: Path) -> object:
     """The whole plan, rpmbuild, and the files that it reads."""
-    return replace(plan, user_source=None), rpmbuild.inputs(root)
+    return replace(plan, user_source=None), rpmbuild.inputs(plan, root)
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     """Write the RPMs into the step directory. Raises PackageError with rpmbuild's last lines."""
-    root, folder, sources = (
-        dirs.workspace.root,
-        dirs.folder("package"),
-        dirs.folder("package") / "sources",
-    )
+    root, folder = dirs.workspace.root, dirs.folder("package")
+    sources = folder / "sources"
     sources.mkdir()
     spec.write_sources(plan, root, sources)
     text = spec.render(plan, root, spec.staged(dirs.stage))
-    macros = {"staged": str(dirs.stage), "staged_license": str(dirs.license)}
-    macros["_sourcedir"] = str(sources)
+    folders = {"staged": dirs.stage, "staged_license": dirs.license, "_sourcedir": sources}
+    macros = {name: str(path) for name, path in folders.items()}
     subpackages = plan.subpackages
     with ThreadPoolExecutor(1) as pool:
         if subpackages:

@@ -18,7 +18,7 @@ def inputs(plan: Plan, root: Path) -> object:
     """Nothing of a machine: all machines of a dist have the same source package."""
     data = (plan.package, plan.recipe, plan.root, plan.variant)
     files = (*load.manifest_files(root, plan), *load.hooks(root, plan))
-    return data, rpmbuild.inputs(root), digest_of_files(filter(Path.is_file, files))
+    return data, rpmbuild.inputs(plan, root), digest_of_files(filter(Path.is_file, files))
 
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:

@@ -11,7 +11,7 @@ from pipeline.model.errors import HostError, PackageError
 from pipeline.system import process
 from pipeline.system.checksum import digest_of_files
 from pipeline.system.workspace import copy_tree
-from pipeline.toolchain.spec import SPEC
+from pipeline.toolchain.spec import SPEC, sources
 
 ATTRIBUTES = Path("recipes") / "fileattrs"
 
@@ -25,10 +25,10 @@ def version() -> str:
     return text.split()[-1]
 
 
-def inputs(root: Path) -> tuple[str, str]:
-    """What a package depends on besides its plan: rpmbuild, templates and file attributes."""
-    data = [*(root / ATTRIBUTES).glob("*.attr"), *sorted((root / "recipes").glob("*/mimalloc*"))]
-    return version(), digest_of_files([root / SPEC, *data])
+def inputs(plan: Plan, root: Path) -> tuple[str, str]:
+    """What a package depends on besides its plan: rpmbuild and the files that are read for it."""
+    attributes = (root / ATTRIBUTES).glob("*.attr")
+    return version(), digest_of_files([root / SPEC, *sources(plan, root), *attributes])
 
 
 def for_first_machine(plan: Plan) -> Plan:

@@ -67,6 +67,12 @@ def render_debuginfo(plan: Plan, root: Path, files: Sequence[str], build_id: str
     )
 
 
+def sources(plan: Plan, root: Path) -> list[Path]:
+    """The files that those of the plan's sub-packages are made of."""
+    files = (file.source for subpackage in plan.subpackages for file in subpackage.file)
+    return [root / TOOL, *(root / "recipes" / source for source in files if source)]
+
+
 def contents(plan: Plan, root: Path) -> dict[str, str]:
     """The files of the plan's sub-packages: installed path to text."""
     texts = {}

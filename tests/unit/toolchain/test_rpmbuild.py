@@ -11,7 +11,7 @@ from pipeline.model import Plan
 from pipeline.model.errors import HostError, PackageError
 from pipeline.system import process
 from pipeline.system.workspace import StepDirs
-from pipeline.toolchain import rpmbuild
+from pipeline.toolchain import rpmbuild, spec
 
 Calls = list[tuple[list[str], dict[str, object]]]
 
@@ -188,3 +188,17 @@ def test_host_without_rpmbuild(monkeypatch: pytest.MonkeyPatch) -> None:
         rpmbuild.version()
 
     assert "invoke doctor" == caught.value.hint
+
+
+@pytest.mark.usefixtures("rpmbuild")
+def test_a_package_depends_on_the_files_of_its_sub_packages(
+    real_plan: Plan, checkout: Path
+) -> None:
+    """Each of them, whatever it is called, and the script that generates the drop-in."""
+    files = spec.sources(real_plan, checkout)
+    assert checkout / spec.TOOL in files
+    assert 3 <= len(set(files))
+    for file in files:
+        before = rpmbuild.inputs(real_plan, checkout)
+        file.write_text(file.read_text() + "# changed\n")
+        assert before != rpmbuild.inputs(real_plan, checkout), file
