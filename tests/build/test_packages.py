@@ -1,19 +1,17 @@
 """The RPMs in dist/, as `rpm` prints them, against the page that the project started from."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
-from pipeline.artifact import statement
-from pipeline.build import make, selection
+from pipeline.build import make
 from pipeline.inspect import elf
 from pipeline.model import Built
 from pipeline.system import workspace
 from pipeline.system.report import Report
-from tests.build.conftest import EVERY, MACHINES, NEWEST, OLD, ROOT, SEED, Package, Which, of_each
+from tests.build.conftest import EVERY, MACHINES, OLD, ROOT, SEED, Package, Which, of_each
 
 # The page's `rpm -ql` for EL7; that for EL8 has build-id lines before these.
 SEED_FILES = """
@@ -202,22 +200,3 @@ def test_a_second_build_does_nothing(package: Package) -> None:
 
     assert not second.fresh
     assert (first.sha256, before) == (second.sha256, second.rpm.stat().st_mtime_ns)
-
-
-@of_each(
-    [
-        Which(NEWEST, "el7"),
-        Which(NEWEST, "el10", "x86_64_v2", "secure"),
-        Which(NEWEST, "el8", "aarch64"),
-    ]
-)
-def test_another_place_gives_the_same_bytes(package: Package, checkout: Path, which: Which) -> None:
-    """The RPM does not depend on folder and time of the build."""
-    first = package(*which)
-    plan = selection.plan(checkout, *which)
-
-    time.sleep(1.1)
-    second = make.package(plan, workspace.locate(checkout), Report())
-
-    assert second.fresh
-    assert statement.signed_content(first.rpm) == statement.signed_content(second.rpm)

@@ -11,6 +11,8 @@ from tests.build.conftest import ROOT, Package
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 
+VERSION, OTHER = "2.0.9", "3.4.3"
+
 STEPS = ("fetch", "unpack", "patch", "configure", "compile", "stage", "package", "check")
 
 
@@ -26,9 +28,9 @@ def packages(checkout: Path) -> dict[str, bytes]:
 
 def test_what_is_shared_is_done_once(checkout: Path, invoke: Invoke, package: Package) -> None:
     """On aarch64 el7 and el8 have the same flags and C library floor, so they share a library."""
-    package("3.4.3", "el8")  # without its source the test is skipped
+    package(VERSION, "el8")  # without its source the test is skipped
 
-    done = invoke("build", "--version", "3.4.3", "--dist", "el7,el8", "--arch", "aarch64")
+    done = invoke("build", "--version", VERSION, "--dist", "el7,el8", "--arch", "aarch64")
 
     assert 0 == done.returncode, done.stderr
     once = dict.fromkeys(STEPS, 1)
@@ -37,7 +39,7 @@ def test_what_is_shared_is_done_once(checkout: Path, invoke: Invoke, package: Pa
     assert "Enterprise Linux 7 has had no maintenance since 2024-06-30" in done.stdout
     assert 1 == done.stdout.count("maintenance")
 
-    again = invoke("build", "--version", "3.4.3", "--dist", "el7,el8", "--arch", "aarch64")
+    again = invoke("build", "--version", VERSION, "--dist", "el7,el8", "--arch", "aarch64")
 
     assert 0 == again.returncode
     assert "2 packages: 2 up to date; " in again.stdout
@@ -48,19 +50,19 @@ def test_a_failure_does_not_stop_the_others(
     checkout: Path, invoke: Invoke, package: Package
 ) -> None:
     """Its message is shown where it happens, its name in the table, its exit code in the end."""
-    good = package("3.4.3", "el8")
-    patch = next((checkout / "patches" / "2.0.9").glob("*.patch"))
+    good = package(VERSION, "el8")
+    patch = next((checkout / "patches" / OTHER).glob("*.patch"))
     patch.write_text(patch.read_text() + "\n")
 
-    done = invoke("build", "--version", "2.0.9,3.4.3", "--dist", "el8", "--arch", "x86_64")
+    done = invoke("build", "--version", f"{VERSION},{OTHER}", "--dist", "el8", "--arch", "x86_64")
 
     assert 23 == done.returncode
-    assert "mimalloc-custom-2.0.9-1.el8.x86_64                   FAILED" in done.stdout
+    assert f"mimalloc-custom-{OTHER}-1.el8.x86_64                   FAILED" in done.stdout
     assert f"patch: {patch.name} is not the one that the recipe pins" in done.stdout
     table = done.stdout.split("\n\n")[1].splitlines()
-    assert ["2.0.9", "FAILED"] == table[2].split()
-    assert "3.4.3" == table[3].split()[0]
-    assert "2 packages: 1 FAILED, 1 built; " in done.stdout
+    assert VERSION == table[2].split()[0]
+    assert [OTHER, "FAILED"] == table[3].split()
+    assert "2 packages: 1 built, 1 FAILED; " in done.stdout
     assert "1 of 2 failed, 1 done" in done.stderr
     assert set(good.plan.file_names) == set(packages(checkout))
     assert good.rpm.read_bytes() == packages(checkout)[good.rpm.name]
@@ -70,8 +72,8 @@ def test_a_terminated_build_leaves_no_program_and_no_package(
     checkout: Path, package: Package, invoke: Invoke
 ) -> None:
     """SIGTERM to invoke alone ends every compiler, and the next run completes."""
-    good = package("3.4.3", "el8")
-    argv = ["invoke", "build", "--version", "3.4.3", "--dist", "el8", "--arch", "all"]
+    good = package(VERSION, "el8")
+    argv = ["invoke", "build", "--version", VERSION, "--dist", "el8", "--arch", "all"]
     with subprocess.Popen(argv, cwd=checkout, stdout=subprocess.PIPE, text=True) as running:
         deadline = time.monotonic() + 60
         while not list(checkout.glob("work/v1/compile/*/log")) and time.monotonic() < deadline:
@@ -84,7 +86,7 @@ def test_a_terminated_build_leaves_no_program_and_no_package(
     assert [] == programs_in(checkout)
     assert {} == packages(checkout)
 
-    done = invoke("build", "--version", "3.4.3", "--dist", "el8", "--arch", "all")
+    done = invoke("build", "--version", VERSION, "--dist", "el8", "--arch", "all")
 
     assert 0 == done.returncode, done.stderr
     assert good.rpm.read_bytes() == packages(checkout)[good.rpm.name]

@@ -12,6 +12,8 @@ from pipeline.system import workspace
 from pipeline.system.report import Report
 from tests.build.conftest import ARCH, ROOT, Package, invoke_in, share_steps, subpackage
 
+VERSION = "2.0.9"
+
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -22,13 +24,13 @@ def build_changed(checkout: Path, file: str, old: str, new: str) -> Path:
     assert old in text
     path.write_text(text.replace(old, new))
     share_steps(checkout)
-    plan = selection.plan(checkout, "3.4.3", "el8", ARCH)
+    plan = selection.plan(checkout, VERSION, "el8", ARCH)
     return make.package(plan, workspace.locate(checkout), Report()).rpm
 
 
 def test_an_unaltered_package_is_identical(package: Package, tmp_path: Path) -> None:
     """Under any file name."""
-    rpm = Path(shutil.copy(package("3.4.3", "el8").rpm, tmp_path / "downloaded.rpm"))
+    rpm = Path(shutil.copy(package(VERSION, "el8").rpm, tmp_path / "downloaded.rpm"))
 
     result = invoke_in(ROOT, "verify", str(rpm))
 
@@ -39,7 +41,7 @@ def test_an_unaltered_package_is_identical(package: Package, tmp_path: Path) -> 
 
 def test_a_source_package_is_verified_too(package: Package) -> None:
     """Without compiling anything."""
-    plan = package("3.4.3", "el8").plan
+    plan = package(VERSION, "el8").plan
     source = make.step(plan, workspace.locate(ROOT), Report(), "srpm")
 
     result = invoke_in(ROOT, "verify", str(source))
@@ -51,7 +53,7 @@ def test_a_source_package_is_verified_too(package: Package) -> None:
 
 def test_a_sub_package_is_verified_too(package: Package) -> None:
     """It is noarch: the same, whatever the architecture of its package is."""
-    built = package("3.4.3", "el8", "aarch64")
+    built = package(VERSION, "el8", "aarch64")
     _, rpm = subpackage(built)
 
     result = invoke_in(ROOT, "verify", str(rpm))
@@ -62,7 +64,7 @@ def test_a_sub_package_is_verified_too(package: Package) -> None:
 
 def test_tags_that_differ_are_named(package: Package, checkout: Path) -> None:
     """With the values of both packages."""
-    package("3.4.3", "el8")
+    package(VERSION, "el8")
     vendor = 'vendor = "somebody else"'
     rpm = build_changed(checkout, "recipes/package.toml", 'vendor = "mimalloc-custom"', vendor)
 
@@ -75,14 +77,15 @@ def test_tags_that_differ_are_named(package: Package, checkout: Path) -> None:
 
 def test_files_that_differ_are_named(package: Package, checkout: Path) -> None:
     """Every path with other content."""
-    package("3.4.3", "el8")
-    rpm = build_changed(checkout, "recipes/3.4.3.toml", "[cmake]", '[cmake]\nMI_PADDING = "ON"')
+    package(VERSION, "el8")
+    recipe = f"recipes/{VERSION}.toml"
+    rpm = build_changed(checkout, recipe, "[cmake]", '[cmake]\nMI_SHOW_ERRORS = "ON"')
 
     result = invoke_in(ROOT, "verify", str(rpm))
 
     assert 28 == result.returncode
     folder = "/usr/local/nginx-dep/lib64"
-    for path in (f"{folder}/libmimalloc.so.3.4", f"{folder}/mimalloc-3.4/libmimalloc.a"):
+    for path in (f"{folder}/libmimalloc.so.2.0", f"{folder}/mimalloc-2.0/libmimalloc.a"):
         assert f"  {path}: expected sha256 " in result.stderr
     assert "mimalloc.h:" not in result.stderr
 
@@ -90,7 +93,7 @@ def test_files_that_differ_are_named(package: Package, checkout: Path) -> None:
 @pytest.mark.parametrize("at", [5000, -5000])
 def test_an_altered_file_is_refused(package: Package, tmp_path: Path, at: int) -> None:
     """A flipped bit in the header or in the payload is an error, without a traceback."""
-    content = bytearray(package("3.4.3", "el8").rpm.read_bytes())
+    content = bytearray(package(VERSION, "el8").rpm.read_bytes())
     content[at] ^= 1
     rpm = tmp_path / "altered.rpm"
     rpm.write_bytes(content)
@@ -115,12 +118,12 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_a_release_without_a_recipe_is_refused(package: Package, checkout: Path) -> None:
     """Another state of the checkout built it, and can verify it."""
-    package("3.4.3", "el8")
-    rpm = build_changed(checkout, "recipes/3.4.3.toml", "release = 1", "release = 2")
+    package(VERSION, "el8")
+    rpm = build_changed(checkout, f"recipes/{VERSION}.toml", "release = 1", "release = 2")
 
     result = invoke_in(ROOT, "verify", str(rpm))
 
     assert 2 == result.returncode
     assert "no recipe makes this package" in result.stderr
-    assert "expected: mimalloc-custom-3.4.3-1.el8.x86_64.rpm" in result.stderr
-    assert "got:      mimalloc-custom-3.4.3-2.el8.x86_64.rpm" in result.stderr
+    assert "expected: mimalloc-custom-2.0.9-1.el8.x86_64.rpm" in result.stderr
+    assert "got:      mimalloc-custom-2.0.9-2.el8.x86_64.rpm" in result.stderr

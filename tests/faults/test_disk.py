@@ -356,12 +356,8 @@ def _dangling(entry: Path) -> None:
 def test_an_altered_entry_is_never_used(
     project: Project, alter: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    """Offline it counts as missing; once the source is fetched again, the build succeeds."""
-    checksums, entry, tarball = (
-        project.final_checksums(),
-        project.cached_source,
-        tmp_path / "tarball",
-    )
+    """Offline it counts as missing; once the source is fetched again, it is used."""
+    entry, tarball = project.cached_source, tmp_path / "tarball"
     project.remove_results()
     shutil.copy(entry, tarball)
     alter(entry)
@@ -373,7 +369,6 @@ def test_an_altered_entry_is_never_used(
     assert {} == project.checksums()
     project.succeed("fetch", "--version", VERSION, "--source", str(tarball))
     assert (entry.name, False) == (sha256_of(entry), entry.is_symlink())
-    project.succeed(*BUILD, "--offline")
-    assert checksums == project.checksums()
+    project.succeed("unpack", *BUILD[1:], "--offline")
     for left in (project.cache / workspace.FORMAT / "sha256").glob("elsewhere"):
         left.unlink()

@@ -44,7 +44,7 @@ def full(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def rounds(full: bool) -> int:
     """How often something is killed."""
-    return 100 if full else 10
+    return 100 if full else 6
 
 
 def _kill(

@@ -73,8 +73,10 @@ def test_something_else_where_a_folder_of_ours_goes(
 ) -> None:
     """The error names it; it stays as it is, and nothing is written through a link."""
     target, other = project.root / folder, project.folder / "other"
-    for path in (project.dist, target):
-        workspace.remove(path)
+    aside = project.folder / "aside"
+    if target.exists():
+        target.rename(aside)
+    workspace.remove(project.dist)
     target.parent.mkdir(parents=True, exist_ok=True)
     if kind == "file":
         target.write_text("mine\n")
@@ -89,6 +91,9 @@ def test_something_else_where_a_folder_of_ours_goes(
     assert not other.exists()
     assert target.is_symlink() if kind == "link" else "mine\n" == target.read_text()
     target.unlink()
+    if aside.exists() and not folder.startswith("dist"):
+        aside.rename(target)
+    workspace.remove(aside)
     project.succeed(*BUILD, "--offline")
 
 
