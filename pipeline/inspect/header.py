@@ -1,6 +1,6 @@
 """The header of an RPM: tags, dependencies, scriptlets, changelog, files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -34,6 +34,9 @@ _FILE_TAGS = (
     *("BASENAMES", "DIRINDEXES", "FILEMODES", "FILEUSERNAME", "FILEGROUPNAME"),
     *("FILEMTIMES", "FILELINKTOS", "FILEFLAGS"),
 )
+
+# A file name as rpmbuild makes it: a source package has no tag with the name of one.
+_NAME = "%{NAME}-%{VERSION}-%{RELEASE}.%|SOURCERPM?{%{ARCH}}:{src}|.rpm\\n"
 
 # The flag of a file that %license marks (rpmfileAttrs in rpm's rpmfiles.h).
 _LICENSE = 1 << 7
@@ -73,6 +76,16 @@ def read(rpm: Path, *, home: Path) -> Header:
         ),
         files=_files(columns),
     )
+
+
+def names(rpms: Sequence[Path], *, home: Path) -> list[str]:
+    """The file name that each RPM has by its header. Raises CheckError if rpm cannot read one."""
+    text = output_of(
+        ["rpm", "--query", "--nosignature", "--queryformat", _NAME, "--package", *rpms],
+        error=CheckError("rpm cannot read the packages"),
+        env={"HOME": str(home)},
+    )
+    return text.splitlines()
 
 
 def _rows(columns: Mapping[str, list[str]], *tags: str) -> Iterator[tuple[str, ...]]:

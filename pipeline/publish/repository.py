@@ -13,7 +13,7 @@ from pipeline.artifact.statement import accompanying_files
 from pipeline.config import load
 from pipeline.model import Package
 from pipeline.model.errors import RepositoryError, RequestError
-from pipeline.publish import inventory
+from pipeline.publish import inventory, names
 from pipeline.publish.inventory import DEBUGINFO, SOURCE, Inventory, Item
 from pipeline.publish.signing import Key, session
 from pipeline.system import process
@@ -79,6 +79,7 @@ def run(root: Path, name: str, url: str, keep: int = 0) -> None:
         packages = inventory.select(place.dist, link, key, keep)
         if not packages:
             raise RepositoryError("there is no package yet", file=place.dist, hint="invoke build")
+        names.check(root, {item for items in packages.values() for item in items}, key.folder)
         context = Context(root, load.package(root), key, address, packages)
         result = "made" if _make(context, place, link) else "up to date"
         for (dist, folder), items in packages.items():

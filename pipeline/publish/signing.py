@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pipeline.artifact import statement
 from pipeline.config import load
-from pipeline.inspect import header
 from pipeline.model import Signing
 from pipeline.model.errors import SignError
+from pipeline.publish import examination
 from pipeline.system import locks, process, workspace
 from pipeline.system.disk import guarded
 from pipeline.system.report import Report
@@ -177,7 +177,7 @@ def run(root: Path, name: str) -> None:
         refused: list[SignError] = []
         for file in files:
             try:
-                result = "signed" if _sign(file, key) else "signed before"
+                result = "signed" if _sign(file, key, place) else "signed before"
             except SignError as problem:
                 refused.append(problem)
                 result = "refused"
@@ -208,7 +208,7 @@ def session(root: Path, name: str, report: Report) -> Iterator[tuple[Workspace, 
 
 
 def check_contact(file: Path, packager: str) -> None:
-    """Refuse a recipe or a package that names no mail address and no URL of its packager.
+    """Refuse a recipe that names no mail address and no URL of the packager.
 
     Raises SignError.
     """
@@ -223,11 +223,11 @@ def check_contact(file: Path, packager: str) -> None:
         )
 
 
-def _sign(rpm: Path, key: Key) -> bool:
+def _sign(rpm: Path, key: Key, place: Workspace) -> bool:
     """Sign a package in ``dist/``; False if it has a valid signature already.
 
-    Raises SignError if the package does not match its statement, if it names no contact, and if
-    gpg cannot sign.
+    Raises SignError if the package, signed or not, does not match its statement or is not what a
+    recipe makes, and if gpg cannot sign.
     """
     if not statement.matches(rpm):
         raise SignError(
@@ -236,10 +236,10 @@ def _sign(rpm: Path, key: Key) -> bool:
             file=rpm,
             hint="invoke build (or invoke srpm), then sign again",
         )
-    if not key.complaint(rpm):
-        return False
-    check_contact(rpm, header.read(rpm, home=key.folder).tags.get("PACKAGER", ""))
     with tempfile.TemporaryDirectory(prefix="mimalloc-sign-") as folder:
+        examination.examine(rpm, place, Path(folder))
+        if not key.complaint(rpm):
+            return False
         copy = shutil.copyfile(rpm, Path(folder) / rpm.name)
         key.sign_rpm(copy)
         if complaint := key.complaint(copy):

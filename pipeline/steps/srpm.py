@@ -23,10 +23,14 @@ def inputs(plan: Plan, root: Path) -> object:
 
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     """Write the source RPM into the step directory. Raises PackageError with rpmbuild's output."""
-    folder, root, recipe = dirs.folder("srpm"), dirs.workspace.root, plan.recipe
-    sources = folder / "sources"
-    sources.mkdir()
-    _pack(dirs.tree, sources / f"mimalloc-{recipe.version}.tar.gz", recipe.moment)
+    make(plan, dirs.workspace.root, dirs.tree, dirs.folder("srpm"))
+
+
+def make(plan: Plan, root: Path, tree: Path, folder: Path) -> Path:
+    """Make the source RPM of an unpacked release in a folder. Raises PackageError."""
+    recipe, sources = plan.recipe, folder / "sources"
+    sources.mkdir(parents=True)
+    _pack(tree, sources / f"mimalloc-{recipe.version}.tar.gz", recipe.moment)
     for patch in recipe.patch:
         shutil.copyfile(load.patch_file(root, recipe, patch), sources / patch.file)
     for file in load.hooks(root, plan):
@@ -37,7 +41,7 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
         os.utime(file, (recipe.moment, recipe.moment))
     text = spec.render(plan, root, load.manifest(load.manifest_files(root, plan)[0]))
     plan, macros = rpmbuild.for_first_machine(plan), {"_sourcedir": str(sources)}
-    rpmbuild.run(plan, root, folder, text, plan.source_name, macros)
+    return rpmbuild.run(plan, root, folder, text, plan.source_name, macros)
 
 
 def _pack(tree: Path, archive: Path, moment: int) -> None:

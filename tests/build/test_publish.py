@@ -205,7 +205,7 @@ def test_a_package_with_the_placeholder_is_not_signed(
     result = publisher.invoke("sign", "--key", address(OWN))
 
     assert 30 == result.returncode
-    assert f"{built.name} names a packager whom nobody can write to" in result.stderr
+    assert f"PACKAGER: expected {CONTACT}, got {PLACEHOLDER}" in result.stderr
     assert f"signed        {good.name}" in result.stdout
     assert built.read_bytes() == (good.parent / built.name).read_bytes()
 
