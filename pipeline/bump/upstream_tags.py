@@ -11,7 +11,7 @@ from packaging.version import Version
 from pipeline.config import load
 from pipeline.model import Package
 from pipeline.model.errors import BumpError, FetchError, RequestError
-from pipeline.system import process
+from pipeline.sources import git
 from pipeline.system.download import download
 from pipeline.system.report import Report, without_password
 
@@ -42,9 +42,7 @@ def versions(package: Package, source: str, report: Report) -> list[str]:
     Pre-releases, such as an alpha, are left out. Raises FetchError.
     """
     if source:
-        path = Path(source).expanduser().absolute()
-        error = FetchError(f"{source} is no git repository, or git cannot read it")
-        names = iter(process.read(["git", "-C", path, "tag", "--list"], error=error).split())
+        names = iter(git.tags(Path(source).expanduser().absolute()))
     else:
         names = _of_host(package, report)
     before, after = package.upstream.tag.split("{version}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.model import Package, UserSource
 from pipeline.model.errors import FetchError, RequestError
-from pipeline.system import process
+from pipeline.sources import git
 from pipeline.system.checksum import identity_of, sha256_of
 from pipeline.system.download import download
 from pipeline.system.report import Report, without_password
@@ -20,7 +20,7 @@ def user_source(location: str, version: str, package: Package) -> UserSource:
         path = Path(location).expanduser().absolute()
         if path.is_file():
             return UserSource("archive", str(path), f"sha256:{sha256_of(path)}")
-        if (path / ".git").exists() or (path / "HEAD").is_file():
+        if git.is_repository(path):
             return UserSource("git", str(path), _tagged_commit(path, version, package))
         if path.is_dir():
             return UserSource("folder", str(path), identity_of(path, package.identity))
@@ -31,10 +31,11 @@ def user_source(location: str, version: str, package: Package) -> UserSource:
 
 
 def _tagged_commit(path: Path, version: str, package: Package) -> str:
-    tag = package.upstream.tag.format(version=version)
-    argv = ["git", "-C", str(path), "rev-parse", "--verify", f"refs/tags/{tag}^{{commit}}"]
-    error = FetchError(f"{path}: the repository has no tag {tag}, or git cannot read it")
-    return process.read(argv, error=error).strip()
+    tag, tags = package.upstream.tag.format(version=version), git.tags(path)
+    if tag not in tags:
+        hint = f"git -C {path} fetch --tags"
+        raise FetchError(f"{path}: the repository has no tag {tag}", hint=hint)
+    return tags[tag]
 
 
 def deliver(
@@ -50,12 +51,4 @@ def deliver(
     elif source.kind == "archive":
         shutil.copyfile(source.location, part)
     elif source.kind == "git":
-        # As upstream's release page packs it: with GNU gzip, the bytes are the same.
-        process.run(
-            [
-                *("git", "-C", source.location, "-c", "tar.tar.gz.command=gzip -cn", "archive"),
-                *("--format=tar.gz", f"--prefix={name}/", f"--output={part}", source.fingerprint),
-            ],
-            log=log,
-            error=FetchError(f"{source.location}: git cannot archive {source.fingerprint}"),
-        )
+        git.pack(Path(source.location), source.fingerprint, name, part, log)

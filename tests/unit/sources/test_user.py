@@ -122,7 +122,7 @@ def test_repository_without_the_tag(repository: Path, plan: Plan) -> None:
         _source(repository, plan)
 
     assert f"{repository}: the repository has no tag v2.0.6" in caught.value.what
-    assert "git exited with" in caught.value.got
+    assert f"git -C {repository} fetch --tags" == caught.value.hint
 
 
 def test_repository_that_is_broken(repository: Path, plan: Plan, part: Path, log: Path) -> None:
