@@ -4,10 +4,11 @@ import functools
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
@@ -45,6 +46,7 @@ def command(**settings: Any) -> Callable[[Callable[..., None]], Task[Any]]:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     signal.signal(number, signal.default_int_handler)
             try:
+                _refuse_dry(args)
                 body(*args, **options)
             except PackagingError as problem:
                 raise Exit(str(problem), problem.exit_code) from None
@@ -60,6 +62,17 @@ def command(**settings: Any) -> Callable[[Callable[..., None]], Task[Any]]:
         return Task(run, **settings)
 
     return decorate
+
+
+def _refuse_dry(args: Iterable[Any]) -> None:
+    """invoke's own `--dry` would change nothing: it is about shell commands, and we run none."""
+    if any(argument.config.run.dry for argument in args if isinstance(argument, Context)):
+        raise RequestError(
+            "--dry",
+            expected="a task alone: it would do all that it does",
+            got="a run that writes nothing",
+            hint="invoke bump --dry-run shows its plan; invoke list what would be built",
+        )
 
 
 def number(flag: str, text: str) -> int:

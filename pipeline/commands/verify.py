@@ -38,8 +38,7 @@ def run(root: Path, rpm: Path, *, offline: bool) -> None:
         nevra = [tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH")]
         plan = selection.by_nevra(root, *nevra)
         report.line(rpm.name)
-        checkout, options = Workspace(scratch / "checkout", locate(root).cache), Options(offline)
-        checkout.root.mkdir()
+        checkout, options = _empty(scratch, locate(root)), Options(offline)
         for name in _DATA:
             (checkout.root / name).symlink_to(root / name)
         if tags.get("SOURCEPACKAGE") == "1":
@@ -60,6 +59,18 @@ def run(root: Path, rpm: Path, *, offline: bool) -> None:
                 hint="git log: was it built from another commit of this project?",
             )
     report.line(f"  as its recipe makes it, byte for byte: {rpm}")
+
+
+def _empty(scratch: Path, place: Workspace) -> Workspace:
+    """A workspace in which nothing is built or compiled; sources, which have checksums, are there.
+
+    What is in the compiler's cache would be linked as it is.
+    """
+    empty, sources = Workspace(scratch / "checkout", scratch / "cache"), place.cache / "sha256"
+    for folder in (empty.root, empty.cache, sources):
+        folder.mkdir(parents=True, exist_ok=True)
+    (empty.cache / sources.name).symlink_to(sources)
+    return empty
 
 
 def differences(old: Path, new: Path, scratch: Path, limit: int) -> Iterator[str]:

@@ -4,6 +4,8 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pipeline.model.printable import printable
+
 
 @dataclass(eq=False)
 class PackagingError(Exception):
@@ -40,7 +42,7 @@ class PackagingError(Exception):
         return lines
 
     def __str__(self) -> str:
-        return "\n".join(self.lines())
+        return printable("\n".join(self.lines()))
 
 
 class RequestError(PackagingError, code=2, title="request"):

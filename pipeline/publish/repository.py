@@ -25,7 +25,7 @@ from pipeline.system.workspace import Workspace, place_link, remove
 TEMPLATES = Path(__file__).parent / "templates"
 
 # The layout of the tree. A tree with another number is replaced.
-_FORMAT = 1
+_FORMAT = 2
 
 # It goes into files that package managers read: nothing in it may end a line or a word.
 _URL = re.compile(r"(https?|file)://[\w.:/~%+@-]+")
@@ -123,12 +123,19 @@ def _make(context: Context, place: Workspace, link: Path) -> bool:
         for file in (target / "repodata" / "repomd.xml", target / "SHA256SUMS"):
             context.key.sign_file(file)
     write_page(context, incomplete)
+    _make_readable(trees, incomplete)
     incomplete.rename(tree)
     place_link(os.path.relpath(tree, link.parent), link)
     for old in trees.iterdir():
         if old not in (tree, current):
             remove(old)
     return True
+
+
+def _make_readable(trees: Path, tree: Path) -> None:
+    """Whatever the umask is, a web server can read the tree."""
+    for path in (trees, tree, *tree.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _key(context: Context) -> str:

@@ -1,9 +1,14 @@
 """The output of a running command: progress bars on a terminal, plain lines on a pipe."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
+
+from pipeline.model.errors import WorkspaceError
+from pipeline.model.printable import printable
 
 
 class Report:
@@ -12,12 +17,12 @@ class Report:
     bars = True  # whether a terminal gets a progress bar
 
     def line(self, text: str) -> None:
-        """Print a line."""
-        print(text, flush=True)
+        """Print a line. Raises WorkspaceError where the output cannot be written."""
+        _write(text, sys.stdout)
 
     def aside(self, text: str) -> None:
         """Print a line on the error output, beside what a program of the user prints."""
-        print(text, file=sys.stderr, flush=True)
+        _write(text, sys.stderr)
 
     def begin(self, name: str) -> None:
         """A step begins; its line is printed when it is done."""
@@ -50,6 +55,19 @@ class QuietReport(Report):
 
     def line(self, text: str) -> None:
         """Print nothing."""
+
+
+def _write(text: str, output: TextIO) -> None:
+    try:
+        print(printable(text), file=output, flush=True)
+    except BrokenPipeError:  # its reader has ended, which is no error
+        raise
+    except OSError as problem:
+        # What is left in the buffer would fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+        raise WorkspaceError(
+            "the output cannot be written", got=str(problem), hint="free some space for it"
+        ) from problem
 
 
 def without_password(text: object) -> str:

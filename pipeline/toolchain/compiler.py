@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.config import load
 from pipeline.model import Flags, Plan
 from pipeline.model.errors import ConfigureError, HostError, RecipeError
-from pipeline.system import process
+from pipeline.system import owners, process
 from pipeline.system.workspace import Workspace
 
 # Names of the host's own compiler, the preferred first.
@@ -64,15 +64,23 @@ def support(plan: Plan, root: Path) -> list[Path]:
 def environment(plan: Plan, workspace: Workspace) -> Mapping[str, str]:
     """The environment variables of the compiler and of cmake."""
     name = Path("zig", installed_version("ziglang"))
-    cache = workspace.cache / name
-    # Another user's cache may be read-only.
-    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    folder = str(cache if os.access(existing, os.W_OK) else workspace.work / name)
+    folder = str((workspace.cache if _is_own(workspace.cache / name) else workspace.work) / name)
     return {
         "SOURCE_DATE_EPOCH": str(plan.recipe.moment),
         "ZIG_GLOBAL_CACHE_DIR": folder,
         "ZIG_LOCAL_CACHE_DIR": folder,
     }
+
+
+def _is_own(cache: Path) -> bool:
+    """Whether this user can write to the compiler's cache that checkouts share, and no other can.
+
+    The compiler links what it finds there: who can change it decides what a library does.
+    """
+    chain = [cache, *cache.parents[:3]]  # the version, the compiler, the layout, all of the cache
+    existing = next(folder for folder in (*chain, *cache.parents) if folder.exists())
+    folders = [folder for folder in (*chain, *cache.glob("*/")) if folder.is_dir()]
+    return os.access(existing, os.W_OK) and not any(map(owners.others, folders))
 
 
 def versions(plan: Plan) -> dict[str, str]:

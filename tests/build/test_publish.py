@@ -250,6 +250,23 @@ def test_each_folder_has_signed_metadata_and_signed_checksums(
     assert publisher.fingerprint() in publisher.gpg("--show-keys", key)
 
 
+@pytest.mark.parametrize("mask", [0o077, 0o000])
+def test_a_web_server_can_read_all_that_is_served(
+    package: Package, publisher: Publisher, mask: int
+) -> None:
+    """And nobody but us can write to it, whatever the umask of the publisher is."""
+    publisher.take(package("2.0.9", "el8"))
+    before = os.umask(mask)
+    try:
+        publisher.publish(URL)
+    finally:
+        os.umask(before)
+
+    tree = publisher.served.resolve()
+    for path in (tree.parent, tree, *tree.rglob("*")):
+        assert (0o755 if path.is_dir() else 0o644) == path.stat().st_mode & 0o7777, path
+
+
 def test_old_versions_stay_until_they_are_pruned(package: Package, publisher: Publisher) -> None:
     """A package that is no longer in dist/ is still served; `--keep` prunes old versions."""
     first = publisher.take(package("2.0.9", "el8"), package("2.0.9", "el8", flavor="secure"))

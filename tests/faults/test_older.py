@@ -180,7 +180,7 @@ def test_a_repository_of_another_layout_is_replaced(project: Project, keys: dict
     before = (project.root / "repository").resolve()
     code = project.root / "pipeline" / "publish" / "repository.py"
     text = code.read_text()
-    code.write_text(text.replace("_FORMAT = 1", "_FORMAT = 0"))
+    code.write_text(text.replace("_FORMAT = 2", "_FORMAT = 1"))
 
     project.succeed(*REPO, **keys)
 

@@ -185,6 +185,7 @@ def _run(copy: Path, *arguments: str) -> tuple[int, str, str]:
     [
         (["build", "--version", "2.0.66"], 2, ["unknown version 2.0.66", "2.0.6", "invoke list"]),
         (["fetch", "--version", "2.0.6", "--offline"], 20, ["not in the cache", "--source"]),
+        (["--dry", "clean"], 2, ["--dry", "invoke bump --dry-run"]),
         (["build", "--jobs", "many"], 2, ["--jobs", "a number of 1 or more"]),
     ],
 )

@@ -1,9 +1,11 @@
 """`report`: lines for steps, and progress of downloads."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
+from pipeline.model.errors import WorkspaceError
 from pipeline.system.report import Report
 
 
@@ -22,6 +24,27 @@ def test_step_has_name_and_time(
     Report().step("compile", seconds, note)
 
     assert line == capsys.readouterr().out
+
+
+def test_an_output_that_is_full_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Once: what is left of the line does not fail at the end."""
+    output = Path("/dev/full").open("w")
+    monkeypatch.setattr(sys, "stdout", output)
+
+    with pytest.raises(WorkspaceError, match="the output cannot be written") as caught:
+        Report().line("x")
+    output.close()
+
+    assert "No space left on device" in caught.value.got
+
+
+def test_lines_have_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    """A key or a package may say anything of itself."""
+    Report().line("\x1b[2J")
+
+    assert "\\x1b[2J\n" == capsys.readouterr().out
 
 
 def test_download_is_silent_on_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

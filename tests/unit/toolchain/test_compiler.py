@@ -1,7 +1,8 @@
 """`compiler`: its command, its flags, its environment; the options and the file for cmake."""
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -114,6 +115,31 @@ def test_environment_fixes_the_date(plan: Plan, workspace: Workspace) -> None:
     assert str(int(plan.recipe.released.timestamp())) == environment["SOURCE_DATE_EPOCH"]
     for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
         assert Path(environment[name]).is_relative_to(workspace.cache)
+
+
+def _theirs(folder: Path) -> None:
+    folder.chmod(0o777)
+
+
+def _nobodys(folder: Path) -> None:
+    os.chown(folder, 65534, 65534)
+
+
+# Only root may give a folder away, and can write to it then.
+@pytest.mark.parametrize("spoil", [_theirs, _nobodys] if os.geteuid() == 0 else [_theirs])
+@pytest.mark.parametrize("depth", range(-1, 4))
+def test_a_cache_that_somebody_else_can_change_is_not_used(
+    plan: Plan, workspace: Workspace, depth: int, spoil: Callable[[Path], None]
+) -> None:
+    """Nor one in such a folder, or with one in it: the compiler links what it finds there."""
+    own = Path(compiler.environment(plan, workspace)["ZIG_LOCAL_CACHE_DIR"])
+    assert own.is_relative_to(workspace.cache)
+    (own / "o").mkdir(parents=True)
+    spoil(own / "o" if depth < 0 else (own, *own.parents)[depth])
+
+    used = Path(compiler.environment(plan, workspace)["ZIG_LOCAL_CACHE_DIR"])
+
+    assert used.is_relative_to(workspace.work)
 
 
 def test_versions_are_those_of_what_compiles(plan: Plan) -> None:
