@@ -30,12 +30,10 @@ def test_an_output_that_is_full_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Once: what is left of the line does not fail at the end."""
-    output = Path("/dev/full").open("w")
-    monkeypatch.setattr(sys, "stdout", output)
-
-    with pytest.raises(WorkspaceError, match="the output cannot be written") as caught:
-        Report().line("x")
-    output.close()
+    with Path("/dev/full").open("w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        with pytest.raises(WorkspaceError, match="the output cannot be written") as caught:
+            Report().line("x")
 
     assert "No space left on device" in caught.value.got
 
