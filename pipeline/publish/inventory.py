@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from pipeline.artifact import placement, statement
 from pipeline.model.errors import RepositoryError
-from pipeline.publish.signing import Key
+from pipeline.publish.key import Key
 
 # Name, version, release, dist tag and architecture of a file name.
 _VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9})*(?:(?:a|alpha|b|beta|rc)[0-9]{0,9})?"

@@ -15,7 +15,8 @@ from pipeline.model import Package
 from pipeline.model.errors import RepositoryError, RequestError
 from pipeline.publish import inventory, names
 from pipeline.publish.inventory import DEBUGINFO, SOURCE, Inventory, Item
-from pipeline.publish.signing import Key, session
+from pipeline.publish.key import Key
+from pipeline.publish.signing import session
 from pipeline.system import process
 from pipeline.system.checksum import digest, digest_of_files, sha256_of
 from pipeline.system.report import Report

@@ -22,7 +22,7 @@ from tests.build.conftest import copy_of_project, invoke_in, share_steps
 PLACEHOLDER = "mimalloc-custom maintainers <maintainers@mimalloc-custom.invalid>"
 CONTACT = "Publisher <packages@publisher.test>"
 
-OWN, FOREIGN, LOCKED, CURVE = "own", "foreign", "locked", "curve"
+OWN, FOREIGN, LOCKED, CURVE, OLD = "own", "foreign", "locked", "curve", "old"
 
 
 def set_contact(checkout: Path) -> None:
@@ -133,14 +133,15 @@ def gpg(home: Path, *arguments: str | Path) -> str:
 
 @contextmanager
 def keys() -> Iterator[Path]:
-    """A GnuPG home with our key, a foreign key, a locked key, and one that EL7 cannot read."""
+    """A GnuPG home with our key, a foreign one, a locked one, one that EL7 and one that EL9 refuse."""
     # The path of the agent's socket must be short.
     with tempfile.TemporaryDirectory(prefix="gpg-") as folder:
         home = Path(folder)
-        kinds = {OWN: "rsa2048", FOREIGN: "rsa2048", LOCKED: "rsa2048", CURVE: "ed25519"}
+        kinds = {**dict.fromkeys((OWN, FOREIGN, LOCKED, OLD), "rsa2048"), CURVE: "ed25519"}
         for name, kind in kinds.items():
             passphrase = "a passphrase" if name == LOCKED else ""
             options = ["--pinentry-mode", "loopback", "--passphrase", passphrase]
+            options += ["--cert-digest-algo", "SHA1" if name == OLD else "SHA256"]
             owner = f"Key {name} <{name}@example.invalid>"
             gpg(home, *options, "--quick-generate-key", owner, kind, "sign", "never")
         end_agent = ["gpgconf", "--homedir", str(home), "--kill", "all"]

@@ -18,6 +18,7 @@ from tests.build.publisher import (
     CURVE,
     FOREIGN,
     LOCKED,
+    OLD,
     OWN,
     PLACEHOLDER,
     Publisher,
@@ -136,16 +137,18 @@ def test_a_signed_package_can_be_verified(package: Package, publisher: Publisher
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("nobody", "names 0 secret keys"),
-        ("example.invalid", "names 4 secret keys"),
+        ("nobody@example.invalid", "names 0 secret keys"),
+        (address(OWN)[1:], "names 0 secret keys"),
+        ("example.invalid", "no whole name of a key"),
         (address(CURVE), "not every dist can verify"),
+        (address(OLD), "not every dist can import"),
         (address(LOCKED), "gpg cannot sign with"),
     ],
 )
 def test_a_key_that_cannot_sign_is_refused(
     package: Package, publisher: Publisher, key: str, message: str
 ) -> None:
-    """No key, several keys, a key that EL7 cannot read, a locked key."""
+    """No key, a part of an address, keys that EL7 and EL9 cannot read, a locked one."""
     (rpm,) = publisher.take(package(NEWEST, "el8"))
     before = rpm.read_bytes()
 

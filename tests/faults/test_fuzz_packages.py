@@ -17,7 +17,7 @@ from pipeline.commands import verify
 from pipeline.inspect import elf, payload
 from pipeline.inspect.package import read
 from pipeline.model import Built
-from pipeline.publish.signing import Key
+from pipeline.publish.key import Key
 from pipeline.service import run
 from tests.build.conftest import Package
 from tests.faults.generated import corrupted

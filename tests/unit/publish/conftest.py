@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.publish.signing import Key
+from pipeline.publish.key import Key
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pipeline.artifact import statement
 from pipeline.model.errors import RepositoryError
 from pipeline.publish import inventory
 from pipeline.publish.inventory import Inventory, Item
-from pipeline.publish.signing import Key
+from pipeline.publish.key import Key
 
 NAME = "mimalloc-custom"
 

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.config import load
 from pipeline.publish import inventory, repository
+from pipeline.publish.key import Key
 from pipeline.publish.repository import Context
-from pipeline.publish.signing import Key
 
 NAMES = (
     "mimalloc-custom-3.4.3-1.el8.x86_64.rpm",

@@ -1,0 +1,201 @@
+"""The signing key: the one that is named, and that the rpm of every dist can import and use."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pipeline.model import Signing
+from pipeline.model.errors import SignError
+from pipeline.system import process
+
+# Numbers of public key algorithms (RFC 4880, 9.1), by their names in recipes/package.toml.
+_ALGORITHMS = {"rsa": "1"}
+
+# Digests that Enterprise Linux 9 and later refuse in a key, by their numbers (RFC 4880, 9.4).
+_WEAK = {"1": "MD5", "2": "SHA-1", "3": "RIPEMD-160"}
+
+_FINGERPRINT = re.compile(r"(0x)?([0-9A-Fa-f]{40}|[0-9A-Fa-f]{16})")
+_ADDRESS = re.compile(r"[^\s<>@-][^\s<>@]*@[^\s<>@]+")
+
+# A key that ends within this time is warned of.
+_SOON = timedelta(days=90)
+
+# gpg never asks for a passphrase: the user unlocks the key in gpg-agent beforehand.
+_NO_PROMPT = ("--batch", "--pinentry-mode", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A signing key: its fingerprint (40 hex digits), its owner, its armored public key.
+
+    With a ``!`` after the fingerprint, gpg uses no subkey of it: EL7 cannot verify with those.
+    ``digest`` is the digest algorithm of its signatures. ``folder`` is temporary: it holds an rpm
+    database with this key only, and is the home folder of rpm's programs, so that they do not read
+    the user's macros. ``expires`` is the time when the key ends, if it does.
+    """
+
+    fingerprint: str
+    owner: str
+    public: str
+    digest: str
+    folder: Path
+    expires: datetime | None = None
+
+    def warning(self, now: datetime) -> str:
+        """A line about a key that ends soon: rpm and dnf refuse what it signs from then on."""
+        if self.expires is None or self.expires - now > _SOON:
+            return ""
+        return (
+            f"the key ends on {self.expires:%F}: extend it (gpg --quick-set-expire "
+            f"{self.fingerprint} 2y), then invoke repo; hosts import it anew"
+        )
+
+    def sign_file(self, file: Path) -> None:
+        """Write a detached, armored signature beside a file; its name ends in ``.asc``."""
+        options = ["--yes", "--armor", "--digest-algo", self.digest]
+        options += ["--local-user", f"{self.fingerprint}!", "--output", f"{file}.asc"]
+        process.read(
+            ["gpg", *_NO_PROMPT, *options, "--detach-sign", "--", file],
+            error=SignError(f"gpg cannot sign with {self.fingerprint}", hint=self._hint),
+            env=environment(),
+        )
+
+    def sign_rpm(self, rpm: Path) -> None:
+        """Replace the signatures in an RPM file. Raises SignError with rpmsign's last lines."""
+        macros = {
+            "__gpg": shutil.which("gpg") or "gpg",  # Debian's rpmsign has another default
+            "_gpg_name": f"{self.fingerprint}!",
+            "_gpg_digest_algo": self.digest,
+            "_gpg_sign_cmd_extra_args": " ".join(_NO_PROMPT),
+        }
+        options = [part for name, text in macros.items() for part in ("--define", f"{name} {text}")]
+        process.read(
+            ["rpmsign", *options, "--addsign", rpm],
+            error=SignError(f"{rpm.name} could not be signed", hint=self._hint),
+            env={**environment(), "HOME": str(self.folder)},
+        )
+
+    def complaint(self, rpm: Path) -> str:
+        """The message of rpmkeys about a package that is altered or not signed with this key.
+
+        Empty if the signature verifies.
+        """
+        # Without the level, a package with no signature at all passes.
+        options = ["--define", "_pkgverify_level all", "--checksig", "--verbose"]
+        code, stdout, stderr = process.attempt(
+            ["rpmkeys", "--dbpath", self.folder / "db", *options, rpm],
+            env={"HOME": str(self.folder)},
+        )
+        if code == 0:
+            return ""
+        lines = [line.strip() for line in stdout.splitlines()]
+        bad = [line for line in lines if ": BAD" in line or line.endswith("NOKEY")]
+        if not bad and not any("key ID" in line for line in lines):
+            bad = ["not signed"]
+        return "\n".join(bad) or stderr.strip() or stdout.strip()
+
+    @property
+    def _hint(self) -> str:
+        command = "gpg --armor --detach-sign --local-user"
+        return f"unlock it in gpg-agent: {command} {self.fingerprint} --output - /dev/null"
+
+
+def environment() -> dict[str, str]:
+    """The variables that gpg gets from the user; GNUPGHOME is always set, as HOME may differ."""
+    variables = {name: os.environ[name] for name in ("GNUPGHOME", "GPG_TTY") if name in os.environ}
+    return {"GNUPGHOME": str(Path("~/.gnupg").expanduser()), **variables}
+
+
+def find_key(name: str, signing: Signing, folder: Path) -> Key:
+    """The only secret key of a whole address, a fingerprint or a long ID.
+
+    ``folder`` is for the key's rpm database. Raises SignError if there is no such key or more than
+    one, if a dist cannot import it or verify with it, and if it is locked: it signs its own public
+    key.
+    """
+    code, listing, stderr = process.attempt(
+        ["gpg", "--batch", "--with-colons", "--list-secret-keys", "--", _query(name)],
+        env=environment(),
+    )
+    rows = [line.split(":") for line in listing.splitlines()]
+    keys = [row for row in rows if row[0] == "sec"]
+    if code != 0 or len(keys) != 1:
+        raise SignError(
+            f"--key {name} names {len(keys)} secret keys",
+            expected="one",
+            detail="\n".join([row[4] for row in keys] or stderr.splitlines()[-2:]),
+            hint="gpg --list-secret-keys",
+        )
+    _check(name, keys[0], signing)
+    fingerprint = next(row[9] for row in rows if row[0] == "fpr")
+    owner = next((row[9] for row in rows if row[0] == "uid"), "")
+    _check_digests(name, fingerprint)
+    public = process.read(
+        ["gpg", "--batch", "--armor", "--export", fingerprint],
+        error=SignError(f"gpg cannot export the public key {fingerprint}"),
+        env=environment(),
+    )
+    expires = datetime.fromtimestamp(int(keys[0][6]), UTC) if keys[0][6] else None
+    key = Key(fingerprint, owner, public, signing.digest, folder, expires)
+    file = folder / "key.asc"
+    file.write_text(public, encoding="utf-8")
+    key.sign_file(file)
+    process.read(
+        ["rpmkeys", "--dbpath", folder / "db", "--import", file],
+        error=SignError(f"rpm cannot read the key {fingerprint}"),
+        env={"HOME": str(folder)},
+    )
+    return key
+
+
+def _query(name: str) -> str:
+    """What gpg finds this key by, and no other: by itself, it takes a part of an address, too."""
+    if _FINGERPRINT.fullmatch(name):
+        return name
+    if not _ADDRESS.fullmatch(name):
+        raise SignError(
+            "--key is no whole name of a key",
+            expected="an address such as packager@example.org, or a fingerprint",
+            got=name or "nothing",
+            hint="gpg --list-secret-keys, then --key FINGERPRINT",
+        )
+    return f"<{name}>"
+
+
+def _check_digests(name: str, fingerprint: str) -> None:
+    """Refuse a key whose statements about itself have digests that Enterprise Linux 9 refuses."""
+    listing = process.read(
+        ["gpg", "--batch", "--with-colons", "--list-sigs", fingerprint],
+        error=SignError(f"gpg cannot list the signatures of {fingerprint}"),
+        env=environment(),
+    )
+    rows = [line.split(":") for line in listing.splitlines() if line.startswith("sig:")]
+    own = [row for row in rows if row[4] == fingerprint[-16:]]
+    if weak := sorted({_WEAK[row[15]] for row in own if row[15] in _WEAK}):
+        raise SignError(
+            f"not every dist can import the key {name}",
+            expected="a key whose signatures of itself have SHA-256 or better",
+            got=", ".join(weak),
+            hint=f"gpg --cert-digest-algo SHA256 --quick-set-expire {fingerprint} 2y signs it anew",
+        )
+
+
+def _check(name: str, row: list[str], signing: Signing) -> None:
+    """Refuse a key that has expired, or that the rpm of some dist cannot verify with."""
+    validity, bits, algorithm, capabilities = row[1], int(row[2]), row[3], row[11]
+    faults = {
+        "expired or revoked": validity in "er",
+        "another algorithm": algorithm != _ALGORITHMS[signing.algorithm],
+        f"{bits} bits": bits < signing.bits,
+        "a primary key that does not sign": "s" not in capabilities,
+    }
+    if any(faults.values()):
+        raise SignError(
+            f"not every dist can verify signatures of the key {name}",
+            expected=f"a valid key that signs: {signing.algorithm}, {signing.bits} bits or more",
+            got=", ".join(filter(faults.get, faults)),
+            hint=f"gpg --quick-generate-key 'NAME <ADDRESS>' {signing.algorithm}4096 sign",
+        )
