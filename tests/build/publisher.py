@@ -133,7 +133,7 @@ def gpg(home: Path, *arguments: str | Path) -> str:
 
 @contextmanager
 def keys() -> Iterator[Path]:
-    """A GnuPG home with our key, a foreign one, a locked one, one that EL7 and one that EL9 refuse."""
+    """A GnuPG home with our key, a foreign one, a locked one, and two that EL7 and EL9 refuse."""
     # The path of the agent's socket must be short.
     with tempfile.TemporaryDirectory(prefix="gpg-") as folder:
         home = Path(folder)
