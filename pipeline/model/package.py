@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
+from packaging.version import Version
+
 # Where Enterprise Linux has the texts of licences, in a folder of each package.
 LICENSES = "/usr/share/licenses"
 
@@ -57,13 +59,31 @@ class SubpackageFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """A variable that a drop-in sets, as ``NAME=value``, and why.
+
+    ``since`` and ``until`` are the first and the last release that know it; empty: there is none.
+    """
+
+    variable: str
+    why: str
+    since: str = ""
+    until: str = ""
+
+    def known(self, version: str) -> bool:
+        """Whether a release has the variable."""
+        first, last = Version(self.since or version), Version(self.until or version)
+        return first <= Version(version) <= last
+
+
+@dataclass(frozen=True, slots=True)
 class Subpackage:
     """A sub-package, of no architecture.
 
     ``suffix`` is the end of its name. ``summary`` and ``description`` may contain ``{name}`` and
     ``{version}`` of the main package. ``folders`` are those that it owns. With a ``unit``, one of
     its files is a drop-in that starts this unit on the library of the same version and release,
-    with the variables in ``environment``.
+    with those variables of ``setting`` that the release knows.
     """
 
     suffix: str
@@ -72,7 +92,11 @@ class Subpackage:
     file: tuple[SubpackageFile, ...]
     folders: tuple[str, ...] = ()
     unit: str = ""
-    environment: tuple[str, ...] = ()
+    setting: tuple[Setting, ...] = ()
+
+    def environment(self, version: str) -> tuple[str, ...]:
+        """The variables for a release, as ``NAME=value``."""
+        return tuple(one.variable for one in self.setting if one.known(version))
 
 
 @dataclass(frozen=True, slots=True)

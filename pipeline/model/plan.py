@@ -77,7 +77,7 @@ class Plan:
             file=subpackage.file,
             folders=subpackage.folders,
             unit=subpackage.unit,
-            environment=subpackage.environment,
+            environment=subpackage.environment(self.recipe.version),
         )
 
     @property

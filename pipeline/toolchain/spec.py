@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.model import LICENSES, Plan
+from pipeline.model import LICENSES, PLAIN, Plan
 from pipeline.model.errors import RequestError
 from pipeline.system import process
 from pipeline.system.templates import fill
@@ -95,11 +95,16 @@ def write_sources(plan: Plan, root: Path, folder: Path) -> None:
 def dropin(plan: Plan, root: Path, unit: str) -> tuple[str, str]:
     """The text of systemd's drop-in that starts a unit on the plan's library, and a warning if any.
 
-    Raises RequestError for what is not the name of a service.
+    The tool names the settings of all releases, because its files outlive an upgrade; those that
+    this release does not know are left out. Raises RequestError for what is not a service's name.
     """
     command = ["sh", str(root / TOOL), "dropin", "--library", str(plan.preload), "--", unit]
     code, text, message = process.attempt(command)
     if code:
         got = unit or "nothing"
         raise RequestError("--unit", expected="the name of a service", got=got, detail=message)
+    settings = [one for sub in plan.package.flavor[PLAIN].subpackage for one in sub.setting]
+    for setting in settings:
+        if not setting.known(plan.recipe.version):
+            text = text.replace(f"Environment={setting.variable}\n", "")
     return text, message.strip()

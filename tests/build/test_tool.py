@@ -17,10 +17,11 @@ import pytest
 from pipeline.compare import nginx
 from pipeline.compare.allocators import Allocator
 from pipeline.compare.nginx import Setup
+from pipeline.config import load
 from pipeline.config.allocators import ALLOCATORS, library_file
 from pipeline.inspect import payload
 from pipeline.smoke.nginx import find
-from tests.build.conftest import NEWEST, SEED, Package, subpackage
+from tests.build.conftest import NEWEST, ROOT, SEED, Package, subpackage
 from tests.build.test_nginx import SAMPLE
 from tests.tally import untested
 
@@ -30,6 +31,13 @@ APPLETS = (
 )
 UNIT = "[Service]\nExecStart={program}\n"
 SYSTEM = "etc/systemd/system"
+
+# What a file for nginx sets.
+SETTINGS = [
+    setting.variable
+    for one in load.package(ROOT).flavor["plain"].subpackage
+    for setting in one.setting
+]
 
 Done = subprocess.CompletedProcess[str]
 Tool = Callable[..., Done]
@@ -362,7 +370,8 @@ def test_enable_and_disable(tool: Tool, root: Path, unit: str) -> None:
     assert "from its next restart on: systemctl restart" in on.stdout
     content = file.read_text()
     expected = "[Service]\nEnvironment=LD_PRELOAD=/usr/local/nginx-dep/lib64/libmimalloc.so\n"
-    expected += "Environment=MIMALLOC_ALLOW_THP=0\n" * (unit == "nginx")
+    if unit == "nginx":
+        expected += "".join(f"Environment={setting}\n" for setting in SETTINGS)
     assert content.endswith(expected)
     assert 0o644 == file.stat().st_mode & 0o777
     before = file.stat().st_mtime_ns
@@ -375,6 +384,21 @@ def test_enable_and_disable(tool: Tool, root: Path, unit: str) -> None:
     assert not file.parent.exists()
     again = tool("--root", root, "disable", unit)
     assert (0, f"{name} is not enabled by mimalloc-custom\n") == (again.returncode, again.stdout)
+
+
+def test_the_settings_suit_the_line_of_the_library(tool: Tool, root: Path) -> None:
+    """The delay of 3.x is longer than the default of 2.x, and has the same name."""
+    path = root / "usr/local/nginx-dep/lib64/libmimalloc.so"
+    printed = {}
+    for line in "23":
+        path.unlink()
+        (path.parent / f"libmimalloc.so.{line}").write_text("")
+        path.symlink_to(f"libmimalloc.so.{line}")
+        printed[line] = tool("--root", root, "dropin", "nginx").stdout.splitlines()
+    (delay,) = (setting for setting in SETTINGS if setting.startswith("MIMALLOC_PURGE_DELAY="))
+
+    assert f"Environment={delay}" in printed["3"]
+    assert printed["2"] == [line for line in printed["3"] if not line.endswith(delay)]
 
 
 def test_another_library(tool: Tool, root: Path) -> None:

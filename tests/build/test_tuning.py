@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import load
 from pipeline.inspect import payload
 from tests.build.conftest import NEWEST, ROOT, Package
 
@@ -62,6 +63,21 @@ def test_settings_and_defaults_are_the_librarys_own(preloaded: tuple[str, dict[s
     expected = {name: cells[COLUMNS[release]] for name, cells in rows}
 
     assert expected == {name: defaults.get(name.lower(), "-") for name in expected}
+
+
+def test_the_library_takes_the_settings_of_its_dropin(
+    preloaded: tuple[str, dict[str, str]],
+) -> None:
+    """As it prints them; one that it does not know would have no effect."""
+    release, env = preloaded
+    (nginx,) = (one for one in load.package(ROOT).flavor["plain"].subpackage if one.unit)
+    settings = dict(one.removeprefix(PREFIX).split("=") for one in nginx.environment(release))
+    taken = dict(
+        re.findall(r"option '(\w+)': (-?\d+)", output(env, "true", VERBOSE="1", **settings))
+    )
+
+    assert settings
+    assert settings == {name: taken.get(name.lower()) for name in settings}
 
 
 def test_virt_is_what_is_reserved(preloaded: tuple[str, dict[str, str]]) -> None:

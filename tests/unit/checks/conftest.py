@@ -34,6 +34,7 @@ from pipeline.model.package import (
     Hooks,
     Modes,
     Provenance,
+    Setting,
     Subpackage,
     SubpackageFile,
     Upstream,
@@ -69,7 +70,7 @@ SUBPACKAGE = Subpackage(
     summary="web on {version}",
     description="{name} for web",
     unit="web.service",
-    environment=("MIMALLOC_X=0",),
+    setting=(Setting("MIMALLOC_X=0", "for the web"), Setting("Y=0", "gone", until="0.1")),
     file=(
         SubpackageFile("/etc/units/web.service.d/own.conf"),
         SubpackageFile("/usr/bin/web-tool", "tools/web", program=True),

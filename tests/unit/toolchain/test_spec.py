@@ -266,6 +266,44 @@ def test_dropin_names_the_library_of_the_release(
     assert text.endswith("\n")
 
 
+def _settings(plan: Plan, root: Path) -> list[str]:
+    """The variables of nginx's drop-in beside the preload."""
+    text, _ = spec.dropin(plan, root, "nginx.service")
+    prefix = "Environment=MIMALLOC_"
+    return [line.removeprefix(prefix) for line in text.splitlines() if line.startswith(prefix)]
+
+
+def test_dropin_sets_what_the_release_knows(project: Path) -> None:
+    """Upstream renamed variables; one that a library does not know has no effect."""
+    settings = {
+        version: set(_settings(selection.plan(project, version, "el8", "x86_64"), project))
+        for version in load.versions(project)
+    }
+
+    assert "ALLOW_THP=0" in settings["3.4.3"]
+    assert "ALLOW_THP=0" not in settings["2.0.6"]
+    assert {"DECOMMIT_DELAY=5", "SEGMENT_DECOMMIT_DELAY=100"} == settings["2.0.6"]
+    for version, variables in settings.items():
+        assert variables == {
+            one.variable.removeprefix("MIMALLOC_")
+            for one in load.package(project).flavor["plain"].subpackage[0].setting
+            if one.known(version)
+        }
+
+
+def test_a_file_of_the_tool_has_the_settings_of_all_releases(project: Path) -> None:
+    """It stays when the library is replaced; nginx keeps them all on a binary upgrade."""
+    settings = load.package(project).flavor["plain"].subpackage[0].setting
+    variables = [one.variable for one in settings]
+    tool = (project / spec.TOOL).read_text()
+    environment = re.search(r"^nginx_environment='([^']+)'", tool, re.M)
+    kept = (project / "recipes" / "nginx" / "mimalloc-custom.conf").read_text().splitlines()
+
+    assert environment
+    assert variables == environment[1].split()
+    assert {f"env {variable.partition('=')[0]};" for variable in variables} <= set(kept)
+
+
 def test_where_the_file_list_is_fixed_only_the_sub_package_has_the_licence(
     both: Plan, dirs: StepDirs
 ) -> None:
