@@ -8,7 +8,7 @@ from pipeline.artifact import placement
 from pipeline.build import selection
 from pipeline.build.selection import EVERY
 from pipeline.compare.settings import Request
-from pipeline.config.allocators import host_allocators, library_file
+from pipeline.config.allocators import ALLOCATORS, host_allocators, library_file
 from pipeline.inspect import payload
 from pipeline.model import PLAIN, Plan, Selection
 from pipeline.model.errors import HostError, RequestError
@@ -20,7 +20,11 @@ C_LIBRARY = "glibc"
 # The C library's allocator a second time: what differs between it and the first is noise.
 CONTROL = "glibc again"
 
+# A library with the settings of its sub-package, after the library's name.
+TUNED = " -nginx"
+
 _FORM = "NAME=PATH[,VARIABLE=VALUE...]"
+_EXAMPLE = '--allocator "jemalloc 3.6.0=/path/jemalloc-3.6.0-1.el7.x86_64.rpm"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def gather(
 
     Of those that the user has not named there are at most ``limit``, where that is not 0.
     """
-    named = [parse(text) for text in request.allocators]
+    named = [parse(text, folder) for text in request.allocators]
     host, missing = of_host(workspace.root)
     packages = _of_packages(workspace, folder, request.packages)
     others = [Allocator(C_LIBRARY), Allocator(CONTROL), *packages, *host]
@@ -72,7 +76,7 @@ def of_host(root: Path) -> tuple[list[Allocator], dict[str, str]]:
 
 
 def _of_packages(workspace: Workspace, folder: Path, packages: Selection) -> Iterator[Allocator]:
-    """The libraries of the packages in ``dist/``.
+    """The libraries of the packages in ``dist/``, with the settings of the drop-in and without.
 
     Raises RequestError where there are none, or none of a version that the user has named.
     """
@@ -96,15 +100,24 @@ def _of_packages(workspace: Workspace, folder: Path, packages: Selection) -> Ite
     for plan in filter(emulator.runs_here, built):
         files = payload.unpack(placement.destination(plan, workspace), folder / plan.nevra)
         name = f"mimalloc {plan.recipe.version} {plan.variant}".removesuffix(f" {PLAIN}")
-        yield Allocator(name, payload.place(files, plan.preload), ours=True)
+        allocator = Allocator(name, payload.place(files, plan.preload), ours=True)
+        settings = [line for one in plan.subpackages for line in one.environment]
+        if settings:
+            env = dict(line.split("=", 1) for line in settings)
+            yield replace(allocator, name=f"{name}{TUNED}", env=env)
+        yield allocator
 
 
-def parse(text: str) -> Allocator:
+def parse(text: str, folder: Path) -> Allocator:
     """An allocator in the words of ``--allocator``. Raises RequestError where they are invalid.
 
-    The path ``glibc`` is the C library's own allocator, for comparing settings of that.
+    The path is that of a library, or of a package, which is unpacked into the folder. ``glibc`` is
+    the C library's own allocator, for comparing settings of that.
     """
-    name, _, rest = text.partition("=")
+    name, equals, rest = text.partition("=")
+    if not equals:
+        what = "--allocator: a name comes before the path, for the listings"
+        raise RequestError(what, expected=_FORM, got=text, hint=_EXAMPLE)
     path, *settings = rest.split(",")
     pairs = [setting.partition("=") for setting in settings]
     if not (name and path and all(variable and equals for variable, equals, _ in pairs)):
@@ -115,4 +128,17 @@ def parse(text: str) -> Allocator:
     file = Path(path).expanduser().absolute()
     if not file.is_file():
         raise RequestError(f"--allocator {name}: no such library", expected=_FORM, file=file)
+    if file.suffix == ".rpm":
+        file = _packed(file, folder / file.stem.replace(" ", "-"))  # LD_PRELOAD takes no blanks
     return Allocator(name, file, env=env)
+
+
+def _packed(rpm: Path, folder: Path) -> Path:
+    """The one allocator in a package. Raises RequestError where there is none, or another one."""
+    files = payload.unpack(rpm, folder).rglob("lib*.so*")
+    found = {file.resolve() for file in files if ALLOCATORS.match(file.name) and file.is_file()}
+    if len(found) != 1:
+        got = ", ".join(sorted(file.name for file in found)) or "none"
+        what = "--allocator: a package of one allocator"
+        raise RequestError(what, expected="one library", got=got, file=rpm)
+    return found.pop()

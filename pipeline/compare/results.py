@@ -4,7 +4,7 @@ import json
 import random
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -44,11 +44,15 @@ def spread(values: Sequence[float]) -> Spread:
 
 @dataclass(frozen=True, slots=True)
 class Results(Generic[Round]):
-    """Measurements by case (a load, a program) and subject (an allocator), one for each round."""
+    """Measurements by case (a load, a program) and subject (an allocator), one for each round.
+
+    ``counted`` are the instructions for a request; they take no rounds.
+    """
 
     cases: Sequence[str]
     subjects: Sequence[str]
     rounds: Mapping[tuple[str, str], Sequence[Round]]
+    counted: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def values(self, case: str, subject: str, measure: Measure[Round]) -> list[float]:
         """A measure, round by round."""
@@ -109,15 +113,17 @@ class Column:
 
 RATE = Column("REQ/S", "answers.rate", 0, 1, "requests a second", "more", "fewer")
 P99 = Column("P99 MS", "answers.p99", 2, 1, "p99", "later", "sooner")
+CPU = Column("CPU US", "cpu", 0, 1, "CPU", "more", "less")
+RSS_START = Column("RSS START", "start.rss", 1, 1024, "RSS at start")
 RSS_PEAK = Column("RSS PEAK", "peak.rss", 1, 1024, "RSS at the most")
 RSS_IDLE = Column("RSS IDLE", "idle.rss", 1, 1024, "RSS at rest")
 
-SPEED = (RATE, Column("P50 MS", "answers.p50", 2), P99)
+SPEED = (CPU, RATE, Column("P50 MS", "answers.p50", 2), P99)
 
 # Of the largest worker, in MiB; measured in KiB.
 SIZES = (
     *(Column(f"VSZ {at}", f"{at.lower()}.vsz", 0, 1024) for at in ("START", "PEAK", "IDLE")),
-    *(Column("RSS START", "start.rss", 1, 1024), RSS_PEAK, RSS_IDLE),
+    *(RSS_START, RSS_PEAK, RSS_IDLE),
     *(Column(f"PSS {at}", f"{at.lower()}.pss", 1, 1024) for at in ("START", "PEAK", "IDLE")),
 )
 
@@ -126,6 +132,8 @@ def lines(results: Results[Measurement], settings: Settings) -> Iterator[str]:
     """For each load a listing of speed, one of sizes, and what of it is more than noise."""
     rounds = f"{settings.rounds} round{'s' if settings.rounds > 1 else ''} of {settings.seconds} s"
     yield f"Shown are the median and, in brackets, the least and the most of {rounds}."
+    yield "CPU is the processor time of nginx for a request, user and system, in microseconds;"
+    yield "INSTRUCTIONS are thousands in user space, for one request after the other (callgrind)."
     yield "Sizes are those of the largest worker, in MiB: before the load, at most, and at rest."
     if settings.rounds < MINIMUM_ROUNDS:
         yield f"With fewer than {MINIMUM_ROUNDS} rounds every difference counts as noise."
@@ -139,6 +147,11 @@ def lines(results: Results[Measurement], settings: Settings) -> Iterator[str]:
                     for column in columns
                 )
                 rows.append([name, *cells])
+            if columns is SPEED:
+                counts = (results.counted.get((load.name, name)) for name in results.subjects)
+                texts = (f"{count / 1000:.0f}" if count else "-" for count in counts)
+                for row, text in zip(rows, ["INSTRUCTIONS", *texts], strict=True):
+                    row.insert(2, text)
             yield from table(rows)
         yield from _verdicts(results, load)
 
@@ -159,7 +172,7 @@ def _verdicts(results: Results[Measurement], load: Load) -> Iterator[str]:
         if name in (C_LIBRARY, CONTROL):
             continue
         differences, noise = list[str](), list[str]()
-        for column in (RATE, P99, RSS_PEAK, RSS_IDLE):
+        for column in (CPU, RATE, P99, RSS_START, RSS_PEAK, RSS_IDLE):
             if results.differs(load.name, name, column):
                 ratio = spread(results.ratios(load.name, name, column)).median
                 word = column.more if ratio > 1 else column.less
@@ -196,7 +209,12 @@ def document(
             for allocator in allocators
         ],
         "results": [
-            {"load": load, "allocator": name, "rounds": [asdict(item) for item in measurements]}
+            {
+                "load": load,
+                "allocator": name,
+                "instructions": results.counted.get((load, name)),
+                "rounds": [asdict(item) for item in measurements],
+            }
             for (load, name), measurements in results.rounds.items()
         ],
     }

@@ -5,7 +5,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.compare import nginx, plot, results
+from pipeline.compare import instructions, nginx, plot, results
 from pipeline.compare.allocators import Allocator, gather
 from pipeline.compare.nginx import Measurement, Setup, measure
 from pipeline.compare.results import Results, schedule
@@ -49,11 +49,31 @@ def measure_all(setup: Setup, allocators: list[Allocator], report: Report) -> Re
         measurement = measure(setup, allocator, load, folder)
         rounds.setdefault((load.name, allocator.name), []).append(measurement)
         report.line(
-            f"{number + 1} {load.name:<8} {allocator.name:<28} {measurement.answers.rate:8.0f} "
-            f"req/s  RSS {measurement.peak.rss / 1024:6.1f} MiB at the most"
+            f"{number + 1} {load.name:<8} {allocator.name:<28} {measurement.cpu:6.0f} us, "
+            f"{measurement.answers.rate:6.0f} req/s  RSS {measurement.peak.rss / 1024:6.1f} MiB"
         )
     names = tuple(allocator.name for allocator in allocators)
-    return Results(tuple(load.name for load in loads), names, rounds)
+    counted = _count_all(setup, allocators, report)
+    return Results(tuple(load.name for load in loads), names, rounds, counted)
+
+
+def _count_all(
+    setup: Setup, allocators: list[Allocator], report: Report
+) -> dict[tuple[str, str], float]:
+    """The instructions for a request, by load and allocator, where the host can count them."""
+    counted: dict[tuple[str, str], float] = {}
+    if not setup.settings.counted:
+        return counted
+    if not instructions.available():
+        report.line("NOT COUNTED: instructions: no valgrind on this host")
+        return counted
+    for load in (load for load in setup.settings.load if not load.reload):
+        for place, allocator in enumerate(allocators):
+            folder = setup.content.with_name(f"counted-{load.name}-{place}")
+            count = instructions.per_request(setup, allocator, load, folder)
+            counted[load.name, allocator.name] = count
+            report.line(f"  {load.name:<8} {allocator.name:<28} {count:12.0f} instructions")
+    return counted
 
 
 def _nginx(path: str) -> str:

@@ -53,6 +53,7 @@ class Settings:
     warm: int
     seconds: int
     idle: int
+    counted: int
     sample: Mapping[str, int]
     load: tuple[Load, ...]
     allocators: int = 0

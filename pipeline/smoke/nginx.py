@@ -150,12 +150,14 @@ def started(
     template: Path,
     values: Mapping[str, object],
     variables: Mapping[str, str],
+    under: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The master of an nginx in a new folder, with its ``log``; it is ended with the block.
 
     The template becomes its configuration with the values, the variables are its environment. The
     caller fills ``served``. Temporary files are in the folder too, and not where the host's nginx
-    has them. Workers of root run as root: nobody else can read the folder.
+    has them. Workers of root run as root: nobody else can read the folder. ``under`` is the command
+    of a program that runs it.
     """
     for name in ("served", "temporary"):
         (folder / name).mkdir(parents=True)
@@ -172,20 +174,23 @@ def started(
         temporary="\n    ".join(temporary),
     )
     (folder / CONFIGURATION).write_text(text, encoding="utf-8")
-    argv = [program, "-p", f"{folder}/", "-c", CONFIGURATION]
+    argv = [*under, program, "-p", f"{folder}/", "-c", CONFIGURATION]
     with process.running(argv, log=folder / "log", env=variables) as master:
         yield master
 
 
 def wait_for_workers(
-    master: subprocess.Popen[bytes], count: int, old: Sequence[Process] = ()
+    master: subprocess.Popen[bytes],
+    count: int,
+    old: Sequence[Process] = (),
+    timeout: float = TIMEOUT,
 ) -> list[Process]:
     """Wait until ``count`` workers run; the answer is the master and the workers by then.
 
     ``old`` is the answer before a reload: its workers must have ended, and do not count.
     """
     old_workers = {process.pid for process in old[1:]}
-    deadline = time.monotonic() + TIMEOUT
+    deadline = time.monotonic() + timeout
     while True:
         family = procfs.family(master.pid)
         processes = [process for process in family if process.pid not in old_workers]

@@ -4,14 +4,15 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipeline.compare import nginx, settings
-from pipeline.compare.allocators import C_LIBRARY, CONTROL, Allocator
-from pipeline.compare.nginx import Server, Setup
-from pipeline.compare.settings import Request
+from pipeline.compare import instructions, nginx, settings
+from pipeline.compare.allocators import C_LIBRARY, CONTROL, TUNED, Allocator
+from pipeline.compare.nginx import Answers, Server, Setup, Size
+from pipeline.compare.settings import Load, Request
 from pipeline.inspect import payload
 from pipeline.model import Selection
 from pipeline.model.errors import CompareError
@@ -168,7 +169,7 @@ def test_the_comparison_is_what_it_says(package: Package, tmp_path: Path) -> Non
         check=False,
     )
     assert 0 == done.returncode, done.stdout + done.stderr
-    names = (C_LIBRARY, CONTROL, f"mimalloc {NEWEST}", "more")
+    names = (C_LIBRARY, CONTROL, f"mimalloc {NEWEST}{TUNED}", "more")
     for load in SAMPLE.load:
         assert f"\n{load.name}: {load.title}; {load.connections} connections\n" in done.stdout
     document = json.loads((tmp_path / "nginx.json").read_text())
@@ -176,12 +177,48 @@ def test_the_comparison_is_what_it_says(package: Package, tmp_path: Path) -> Non
     assert {(load.name, name) for load in SAMPLE.load for name in names} == set(results)
     for rounds in results.values():
         (measurement,) = rounds
-        assert measurement["answers"]["rate"] > 0
+        assert measurement["answers"]["count"] > 0
+        assert measurement["cpu"] > 0
         assert 0 < measurement["start"]["rss"] <= measurement["peak"]["rss"]
     assert (tmp_path / "nginx.png").read_bytes().startswith(b"\x89PNG")
     picture = (tmp_path / "nginx.svg").read_text()
     assert picture.startswith("<?xml")
     assert str(tmp_path) not in picture + (tmp_path / "nginx.json").read_text()
+
+
+def test_a_load_without_an_answer_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the machine is busy; the times are those of the load that was answered."""
+    real, seconds = nginx._answers, list[int]()
+
+    def answers(server: Server, load: Load, duration: int) -> tuple[Answers, list[Size]]:
+        seconds.append(duration)
+        if len(seconds) < 3:
+            return Answers(0, 0.0, 0.0, 0.0, 0, 0), []
+        return real(server, load, 1)
+
+    monkeypatch.setattr(nginx, "_answers", answers)
+    with started(tmp_path / "busy", Allocator(C_LIBRARY)) as server:
+        counted, cpu, sizes = nginx.attack(server, SAMPLE.load[0], 1)
+
+    assert [1, 2, 4] == seconds
+    assert counted.count > 0
+    assert cpu > 0
+    assert sizes
+
+
+def test_instructions_are_counted(tmp_path: Path) -> None:
+    """Twice the same to a hundredth: what they are for."""
+    nginx.create_content(tmp_path / "content")
+    setup = Setup(find(), replace(SAMPLE, counted=4), tmp_path / "content")
+    first, second = (
+        instructions.per_request(setup, Allocator(C_LIBRARY), SAMPLE.load[0], tmp_path / name)
+        for name in "ab"
+    )
+
+    assert first > 100_000
+    assert first == pytest.approx(second, rel=0.01)
 
 
 def test_a_release_that_is_not_built_is_not_compared(checkout: Path) -> None:

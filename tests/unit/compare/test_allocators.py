@@ -77,9 +77,9 @@ def test_two_allocators_of_one_name_are_refused(gather: Gather, library: Path) -
     assert "jemalloc" == caught.value.got
 
 
-def test_an_allocator_may_have_variables(library: Path) -> None:
+def test_an_allocator_may_have_variables(library: Path, tmp_path: Path) -> None:
     """One library with two settings is two allocators; the C library's may have settings, too."""
-    allocator = allocators.parse(f"x={library},A=1,B=x=y")
+    allocator = allocators.parse(f"x={library},A=1,B=x=y", tmp_path)
 
     assert ("x", library, {"A": "1", "B": "x=y"}) == (
         allocator.name,
@@ -87,19 +87,54 @@ def test_an_allocator_may_have_variables(library: Path) -> None:
         allocator.env,
     )
     assert {"LD_PRELOAD": str(library), "A": "1", "B": "x=y"} == allocator.variables()
-    assert {"A": "1"} == allocators.parse("one arena=glibc,A=1").variables()
+    assert {"A": "1"} == allocators.parse("one arena=glibc,A=1", tmp_path).variables()
+
+
+def test_an_allocator_may_be_in_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any packager; its links are no second library."""
+
+    def unpack(rpm: Path, scratch: Path) -> Path:
+        folder = scratch / "root" / "usr" / "lib64"
+        folder.mkdir(parents=True)
+        for name in rpm.read_text().split():
+            (folder / name).write_text("")
+        (folder / "libjemalloc.so").symlink_to("libjemalloc.so.1")
+        return scratch / "root"
+
+    monkeypatch.setattr(payload, "unpack", unpack)
+    rpm = tmp_path / "jemalloc-3.6.0-1.el7.x86_64.rpm"
+    rpm.write_text("libjemalloc.so.1 libother.so.2")
+    found = allocators.parse(f"EPEL's={rpm},A=1", tmp_path / "one").library
+    assert found
+    assert "libjemalloc.so.1" == found.name
+    for names, got in (("libother.so.2", "none"), ("libjemalloc.so.1 libjemalloc.so.2", "so.1, ")):
+        rpm.write_text(names)
+        with pytest.raises(RequestError, match="a package of one allocator") as caught:
+            allocators.parse(f"EPEL's={rpm}", tmp_path / names)
+
+        assert got in caught.value.got
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "=/x", "x=", "x=,A=1", "x=/nope", "x=glibc,A", "x=glibc,=1", "/lib/libjemalloc.so.2", "x"],
+    ["=/x", "x=", "x=,A=1", "x=/nope", "x=glibc,A", "x=glibc,=1"],
 )
-def test_an_invalid_allocator_is_refused(text: str) -> None:
-    """It needs a name, a file that is there, settings with names; a path alone is no name."""
+def test_an_invalid_allocator_is_refused(text: str, tmp_path: Path) -> None:
+    """It needs a name, a file that is there, settings with names."""
     with pytest.raises(RequestError, match="--allocator") as caught:
-        allocators.parse(text)
+        allocators.parse(text, tmp_path)
 
     assert caught.value.expected.startswith("NAME=PATH")
+
+
+@pytest.mark.parametrize("text", ["", "/lib/libjemalloc.so.2", "x"])
+def test_an_allocator_without_a_name_is_refused(text: str, tmp_path: Path) -> None:
+    """A path alone is no name; the message says what is missing, and shows a right one."""
+    with pytest.raises(RequestError, match="a name comes before the path") as caught:
+        allocators.parse(text, tmp_path)
+
+    assert text == caught.value.got
+    assert "=/path/" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -139,6 +174,6 @@ def test_of_a_version_one_flavor_is_enough(
         found, _ = allocators.gather(place, tmp_path, request)
         return [item.name for item in found if item.ours]
 
-    assert ["mimalloc 3.4.3"] == names("")
+    assert ["mimalloc 3.4.3 -nginx", "mimalloc 3.4.3"] == names("")
     with pytest.raises(RequestError, match="no package to compare"):
         names("plain,secure")

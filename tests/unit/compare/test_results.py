@@ -89,8 +89,8 @@ def test_differences_and_noise_are_listed() -> None:
     shown = list(lines(results(broken=2), SETTINGS))
 
     assert (
-        f"{OURS}, of {C_LIBRARY}: requests a second more (1.50); RSS at the most larger (1.50); "
-        "RSS at rest larger (1.50); within noise: p99"
+        f"{OURS}, of {C_LIBRARY}: requests a second more (1.50); RSS at start larger (1.50); "
+        "RSS at the most larger (1.50); RSS at rest larger (1.50); within noise: CPU, p99"
     ) in shown
     assert [] == [line for line in shown if line.startswith(f"{CONTROL}, of")]
     assert f"connections that failed: {C_LIBRARY} 6" in shown
@@ -101,8 +101,8 @@ def test_less_has_words_of_its_own() -> None:
     shown = list(lines(results([50.0, 55.0, 60.0], mib=5), SETTINGS))
 
     assert (
-        f"{OURS}, of {C_LIBRARY}: requests a second fewer (0.50); RSS at the most smaller (0.50); "
-        "RSS at rest smaller (0.50); within noise: p99"
+        f"{OURS}, of {C_LIBRARY}: requests a second fewer (0.50); RSS at start smaller (0.50); "
+        "RSS at the most smaller (0.50); RSS at rest smaller (0.50); within noise: CPU, p99"
     ) in shown
 
 
@@ -116,6 +116,17 @@ def test_listing_has_a_line_for_each_allocator() -> None:
     assert [*["30"] * 3, *["15.0"] * 3, *["7.5"] * 3] == sizes.split()[2:]
 
 
+def test_instructions_are_thousands() -> None:
+    """They have no rounds; a dash where none are counted."""
+    shown = list(lines(results(), SETTINGS))
+    start = shown.index(f"{LOAD.name}: {LOAD.title}; {LOAD.connections} connections") + 2
+
+    assert ["2000", "-", "1900"] == [
+        line.removeprefix(name).split()[1]
+        for name, line in zip((C_LIBRARY, CONTROL, OURS), shown[start:], strict=False)
+    ]
+
+
 def test_columns_keep_their_headings() -> None:
     """Who reads the listing by a script relies on them."""
     shown = list(lines(results(), SETTINGS))
@@ -123,7 +134,7 @@ def test_columns_keep_their_headings() -> None:
 
     moments = ("START", "PEAK", "IDLE")
     sizes = [f"{size} {moment}" for size in ("VSZ", "RSS", "PSS") for moment in moments]
-    assert ["REQ/S P50 MS P99 MS".split(), " ".join(sizes).split()] == [
+    assert ["CPU US INSTRUCTIONS REQ/S P50 MS P99 MS".split(), " ".join(sizes).split()] == [
         heading.split() for heading in headings[:2]
     ]
 
@@ -132,7 +143,7 @@ def test_one_round_shows_no_difference() -> None:
     """Whatever its numbers are."""
     shown = list(lines(results([1000.0], mib=1), SETTINGS))
 
-    within = "requests a second, p99, RSS at the most, RSS at rest"
+    within = "CPU, requests a second, p99, RSS at start, RSS at the most, RSS at rest"
     assert f"{OURS}, of {C_LIBRARY}: within noise: {within}" in shown
 
 

@@ -27,7 +27,7 @@ def test_a_sample_is_the_least_of_everything() -> None:
     """But for the loads: it tries all of them."""
     whole, sample = requested(), requested(sample=True)
 
-    assert (1, 1, 1) == (sample.rounds, sample.seconds, sample.idle)
+    assert (1, 1, 1, 0) == (sample.rounds, sample.seconds, sample.idle, sample.counted)
     assert whole.load == sample.load
     assert (0, 3) == (whole.allocators, sample.allocators)
 

@@ -76,6 +76,15 @@ def test_kernel_threads_are_left_out(tmp_path: Path) -> None:
     assert procfs.process(8, tmp_path) is None
 
 
+def test_cpu_time_is_that_of_a_family(tmp_path: Path) -> None:
+    """Of master and workers, those that have ended too; the name of a process may look like one."""
+    for pid, parent, times in ((7, 1, "100 20 3 4"), (8, 7, "1000 200 9 9"), (9, 1, "5000 0 0 0")):
+        write(tmp_path, pid, stat=f"{pid} (a) S 9 (b) S {parent} {'0 ' * 9}{times} 20 0")
+    hertz = os.sysconf("SC_CLK_TCK")
+
+    assert (100 + 20 + 3 + 4 + 1000 + 200) / hertz == procfs.cpu_seconds(7, tmp_path)
+
+
 def test_master_comes_before_its_workers(tmp_path: Path) -> None:
     """Whatever their ids are; a second master is not a worker of the first."""
     for pid, parent in ((9, 1), (5, 9), (3, 9), (6, 1)):
