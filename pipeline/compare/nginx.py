@@ -17,6 +17,7 @@ from pipeline.config.allocators import ALLOCATORS
 from pipeline.model.errors import CompareError
 from pipeline.smoke import nginx
 from pipeline.system import process, procfs
+from pipeline.system.procfs import Effort
 
 TEMPLATE = Path(__file__).with_name("nginx.conf")
 SCRIPT = Path(__file__).with_name("wrk.lua")
@@ -68,11 +69,13 @@ class Size:
 class Measurement:
     """The answers under a load; the sizes before it, the largest of all, and those after it.
 
-    ``cpu`` are the microseconds of processor time that all of nginx takes for an answer.
+    ``cpu`` are the microseconds of processor time that all of nginx takes for an answer, and
+    ``faults`` its page faults.
     """
 
     answers: Answers
     cpu: float
+    faults: float
     start: Size
     peak: Size
     idle: Size
@@ -157,7 +160,7 @@ def measure(setup: Setup, allocator: Allocator, load: Load, folder: Path) -> Mea
     with started(setup, allocator, folder) as server:
         start = server.size()
         attack(server, replace(load, reload=0), setup.settings.warm)
-        answers, cpu, sizes = attack(server, load, setup.settings.seconds)
+        answers, effort, sizes = attack(server, load, setup.settings.seconds)
         time.sleep(setup.settings.idle)
         idle = server.size()
     if answers.refused or not answers.count:
@@ -169,19 +172,20 @@ def measure(setup: Setup, allocator: Allocator, load: Load, folder: Path) -> Mea
         )
     # The largest of each number; they need not be of the same moment.
     peak = Size(*map(max, zip(*map(astuple, [start, *sizes, idle]), strict=True)))
-    return Measurement(answers, cpu / answers.count * 1e6, start, peak, idle)
+    cpu, faults = effort.cpu / answers.count * 1e6, effort.faults / answers.count
+    return Measurement(answers, cpu, faults, start, peak, idle)
 
 
-def attack(server: Server, load: Load, seconds: int) -> tuple[Answers, float, list[Size]]:
-    """Put nginx under a load: the answers, its seconds of processor time, the sizes meanwhile.
+def attack(server: Server, load: Load, seconds: int) -> tuple[Answers, Effort, list[Size]]:
+    """Put nginx under a load: the answers, what they have taken, the sizes meanwhile.
 
     A busy machine may have no answer within the seconds; then it takes longer, and one is enough.
     """
     while True:
-        before = procfs.cpu_seconds(server.master.pid)
+        before = procfs.effort(server.master.pid)
         answers, sizes = _answers(server, load, seconds)
         if answers.count or (seconds := 2 * seconds) > _PATIENCE:
-            return answers, procfs.cpu_seconds(server.master.pid) - before, sizes
+            return answers, procfs.effort(server.master.pid) - before, sizes
 
 
 def _answers(server: Server, load: Load, seconds: int) -> tuple[Answers, list[Size]]:

@@ -118,7 +118,8 @@ RSS_START = Column("RSS START", "start.rss", 1, 1024, "RSS at start")
 RSS_PEAK = Column("RSS PEAK", "peak.rss", 1, 1024, "RSS at the most")
 RSS_IDLE = Column("RSS IDLE", "idle.rss", 1, 1024, "RSS at rest")
 
-SPEED = (CPU, RATE, Column("P50 MS", "answers.p50", 2), P99)
+FAULTS = Column("FAULTS", "faults", 1)
+SPEED = (CPU, FAULTS, RATE, Column("P50 MS", "answers.p50", 2), P99)
 
 # Of the largest worker, in MiB; measured in KiB.
 SIZES = (
@@ -132,8 +133,8 @@ def lines(results: Results[Measurement], settings: Settings) -> Iterator[str]:
     """For each load a listing of speed, one of sizes, and what of it is more than noise."""
     rounds = f"{settings.rounds} round{'s' if settings.rounds > 1 else ''} of {settings.seconds} s"
     yield f"Shown are the median and, in brackets, the least and the most of {rounds}."
-    yield "CPU is the processor time of nginx for a request, user and system, in microseconds;"
-    yield "INSTRUCTIONS are thousands in user space, for one request after the other (callgrind)."
+    yield "For a request: CPU is the processor time of nginx, user and system, in microseconds;"
+    yield "INSTRUCTIONS are thousands in user space, by callgrind; FAULTS are page faults."
     yield "Sizes are those of the largest worker, in MiB: before the load, at most, and at rest."
     if settings.rounds < MINIMUM_ROUNDS:
         yield f"With fewer than {MINIMUM_ROUNDS} rounds every difference counts as noise."

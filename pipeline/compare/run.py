@@ -5,7 +5,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.compare import instructions, nginx, plot, results
+from pipeline.compare import instructions, nginx, plot, results, summary
 from pipeline.compare.allocators import Allocator, gather
 from pipeline.compare.nginx import Measurement, Setup, measure
 from pipeline.compare.results import Results, schedule
@@ -30,7 +30,9 @@ def run(root: Path, request: Request) -> Path:
         allocators, missing = gather(place, Path(scratch), request, settings.allocators)
         report.line("\n".join([*host, ""]))
         measured = measure_all(setup, allocators, report)
-        report.line("\n".join(["", *results.lines(measured, settings)]))
+        report.line(
+            "\n".join(["", *summary.lines(measured), "", *results.lines(measured, settings)])
+        )
         for name, reason in missing.items():
             report.line(f"NOT MEASURED: {name}: {reason}")
         workspace.place_text(results.document(measured, settings, allocators, host), files[0])

@@ -65,20 +65,34 @@ def family(pid: int, proc: Path = PROC) -> list[Process]:
     return _family_order(pids, proc)
 
 
-def cpu_seconds(pid: int, proc: Path = PROC) -> float:
-    """The processor time of a process, of its children, and of all that it has waited for.
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What processes have taken: seconds of processor time, user and system; page faults."""
 
-    User and system time, in the hundredths of a second that the kernel reports.
+    cpu: float
+    faults: int
+
+    def __sub__(self, before: "Effort") -> "Effort":
+        """What they have taken since then."""
+        return Effort(self.cpu - before.cpu, self.faults - before.faults)
+
+
+def effort(pid: int, proc: Path = PROC) -> Effort:
+    """What a process has taken, its children, and all that it has waited for.
+
+    The kernel reports hundredths of a second.
     """
-    ticks = 0
+    ticks = faults = 0
     for file in proc.glob("[0-9]*/stat"):
-        # After the name, which may hold anything: state, parent; the four times are further on.
+        # After the name, which may hold anything, from 3 on in proc(5): state, parent, ...
         fields = (_content(file) or b"").rpartition(b")")[2].split()
         if file.parent.name == str(pid):
+            faults += sum(map(int, fields[7:9]))
             ticks += sum(map(int, fields[11:15]))
         elif fields and int(fields[1]) == pid:
+            faults += int(fields[7])
             ticks += sum(map(int, fields[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return Effort(ticks / os.sysconf("SC_CLK_TCK"), faults)
 
 
 def _family_order(pids: Iterable[int], proc: Path) -> list[Process]:

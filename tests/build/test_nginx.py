@@ -200,11 +200,11 @@ def test_a_load_without_an_answer_is_repeated(
 
     monkeypatch.setattr(nginx, "_answers", answers)
     with started(tmp_path / "busy", Allocator(C_LIBRARY)) as server:
-        counted, cpu, sizes = nginx.attack(server, SAMPLE.load[0], 1)
+        counted, effort, sizes = nginx.attack(server, SAMPLE.load[0], 1)
 
     assert [1, 2, 4] == seconds
     assert counted.count > 0
-    assert cpu > 0
+    assert effort.cpu > 0
     assert sizes
 
 

@@ -80,6 +80,18 @@ def test_the_library_takes_the_settings_of_its_dropin(
     assert settings == {name: taken.get(name.lower()) for name in settings}
 
 
+def test_the_page_has_the_settings_of_each_release() -> None:
+    """As its drop-in has them."""
+    (nginx,) = (one for one in load.package(ROOT).flavor["plain"].subpackage if one.unit)
+    rows = re.findall(r"^\| ([\d., ]+) \| (none|`MIMALLOC_\w+=.+) \|$", PAGE.read_text(), re.M)
+    page = {release: cells for releases, cells in rows for release in releases.split(", ")}
+
+    assert {
+        version: ", ".join(f"`{setting}`" for setting in nginx.environment(version)) or "none"
+        for version in load.versions(ROOT)
+    } == page
+
+
 def test_virt_is_what_is_reserved(preloaded: tuple[str, dict[str, str]]) -> None:
     """Addresses, and no memory."""
     release, env = preloaded

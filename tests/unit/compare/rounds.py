@@ -16,7 +16,7 @@ SETTINGS = requested(Request(Selection(), loads=LOAD.name))
 def measurement(rate: float, mib: int, broken: int = 0) -> Measurement:
     """One measurement; its sizes stay the same."""
     size = Size(mib * 2048, mib * 1024, mib * 512, mib * 1024)
-    return Measurement(Answers(100, rate, 10.0, 20.0, 0, broken), 500.0, size, size, size)
+    return Measurement(Answers(100, rate, 10.0, 20.0, 0, broken), 500.0, 2.5, size, size, size)
 
 
 def results(

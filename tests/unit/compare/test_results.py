@@ -134,7 +134,7 @@ def test_columns_keep_their_headings() -> None:
 
     moments = ("START", "PEAK", "IDLE")
     sizes = [f"{size} {moment}" for size in ("VSZ", "RSS", "PSS") for moment in moments]
-    assert ["CPU US INSTRUCTIONS REQ/S P50 MS P99 MS".split(), " ".join(sizes).split()] == [
+    assert ["CPU US INSTRUCTIONS FAULTS REQ/S P50 MS P99 MS".split(), " ".join(sizes).split()] == [
         heading.split() for heading in headings[:2]
     ]
 

@@ -76,13 +76,17 @@ def test_kernel_threads_are_left_out(tmp_path: Path) -> None:
     assert procfs.process(8, tmp_path) is None
 
 
-def test_cpu_time_is_that_of_a_family(tmp_path: Path) -> None:
+def test_effort_is_that_of_a_family(tmp_path: Path) -> None:
     """Of master and workers, those that have ended too; the name of a process may look like one."""
     for pid, parent, times in ((7, 1, "100 20 3 4"), (8, 7, "1000 200 9 9"), (9, 1, "5000 0 0 0")):
-        write(tmp_path, pid, stat=f"{pid} (a) S 9 (b) S {parent} {'0 ' * 9}{times} 20 0")
+        faults = f"{pid}00 {pid} 0 0"
+        stat = f"{pid} (a) S 9 (b) S {parent} {'0 ' * 5}{faults} {times} 20 0"
+        write(tmp_path, pid, stat=stat)
     hertz = os.sysconf("SC_CLK_TCK")
 
-    assert (100 + 20 + 3 + 4 + 1000 + 200) / hertz == procfs.cpu_seconds(7, tmp_path)
+    expected = procfs.Effort((100 + 20 + 3 + 4 + 1000 + 200) / hertz, 700 + 7 + 800)
+    assert expected == procfs.effort(7, tmp_path)
+    assert procfs.Effort(0.0, 0) == expected - expected
 
 
 def test_master_comes_before_its_workers(tmp_path: Path) -> None:
