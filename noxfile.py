@@ -61,7 +61,7 @@ def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
     others = [
         *("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "php", "reproduce"),
-        *("programs", "concurrency", "originals"),
+        *("programs", "concurrency", "originals", "enterprise"),
     ]
     ignored = [f"--ignore=tests/build/test_{name}.py" for name in others]
     session.run("pytest", "tests/build", *PARALLEL, *ignored, *session.posargs)
@@ -96,6 +96,12 @@ def install(session: nox.Session) -> None:
 def php(session: nox.Session) -> None:
     """PHP of Debian 11, on a C library with malloc hooks, serves on the library."""
     session.run("pytest", "tests/build/test_php.py", *session.posargs)
+
+
+@nox.session
+def enterprise(session: nox.Session) -> None:
+    """Packages and library in a root made of real packages: `-- --rpms FOLDER`, as root."""
+    session.run("pytest", "tests/build/test_enterprise.py", *session.posargs)
 
 
 @nox.session

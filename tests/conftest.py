@@ -10,6 +10,7 @@ from tests import tally
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Campaigns are run on a sample, unless they are asked for in full."""
     parser.addoption("--full", action="store_true", help="try all, and not a sample")
+    parser.addoption("--rpms", metavar="FOLDER", help="packages of Enterprise Linux, for a root")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.system import process
+from tests.build.enterprise import System
 
 GROUPS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("programs.toml").read_text())
 _INPUTS: str = GROUPS.pop("inputs")
@@ -50,22 +51,41 @@ def command_lines(group: str) -> list[str]:
     return [line for line in GROUPS[group]["lines"].splitlines() if line]
 
 
-def missing(group: str) -> list[str]:
-    """The programs of a group that this host lacks."""
-    return [name for name in GROUPS[group]["programs"] if not shutil.which(name, path=PATH)]
+def missing(group: str, system: System | None = None) -> list[str]:
+    """The programs of a group that this host lacks, or an installation."""
+    return [
+        name
+        for name in GROUPS[group]["programs"]
+        if not (system.has(name) if system else shutil.which(name, path=PATH))
+    ]
 
 
-def run(line: str, folder: Path, inputs: Path, library: Path | None = None) -> Result:
-    """Run a command line in a folder of its own, whose path its output does not show."""
+def run(
+    line: str,
+    folder: Path,
+    inputs: Path,
+    library: Path | None = None,
+    system: System | None = None,
+    timeout: float = TIMEOUT,
+) -> Result:
+    """Run a command line in a folder of its own, whose path its output does not show.
+
+    In an installation the folder is below its root, and the library is a path in it.
+    """
     shutil.copytree(inputs, folder / "home", symlinks=True)
+    place = Path("/", folder.relative_to(system.root)) if system else folder
     variables = {
-        **{"PATH": PATH, "HOME": str(folder / "home"), "LC_ALL": "C", "TZ": "UTC"},
-        **{"LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": str(folder / "of")},
+        **({} if system else {"PATH": PATH, "LC_ALL": "C", "TZ": "UTC"}),
+        **{"HOME": str(place / "home")},
+        **{"LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": str(place / "of")},
         **({"LD_PRELOAD": str(library)} if library else {}),
     }
-    command = ["env", "-i", *map("=".join, variables.items()), "sh", "-c", line]
-    code, *texts = process.attempt(command, cwd=folder / "home", timeout=TIMEOUT)
-    output, errors = (text.replace(str(folder), "FOLDER") for text in texts)
+    if system:
+        command = system.command("sh", "-c", f"cd && {line}", **variables)
+    else:
+        command = ["env", "-i", *map("=".join, variables.items()), "sh", "-c", line]
+    code, *texts = process.attempt(command, cwd=folder / "home", timeout=timeout)
+    output, errors = (text.replace(str(place), "FOLDER") for text in texts)
     processes = frozenset(_processes(folder, library))
     shutil.rmtree(folder)
     return Result(code, output, errors, processes)
@@ -80,11 +100,21 @@ def _processes(folder: Path, library: Path | None) -> Iterator[tuple[str, bool]]
             yield Path(program[1]).name, str(library) in _LIBRARY.findall(trace)
 
 
-def run_all(lines: list[str], folder: Path, inputs: Path, library: Path | None) -> list[Result]:
+def run_all(
+    lines: list[str],
+    folder: Path,
+    inputs: Path,
+    library: Path | None,
+    system: System | None = None,
+) -> list[Result]:
     """Run command lines, several at once, in the order of their results."""
     with ThreadPoolExecutor() as pool:
         places = [folder / str(number) for number in range(len(lines))]
-        return list(pool.map(lambda line, place: run(line, place, inputs, library), lines, places))
+        started = [
+            pool.submit(run, line, place, inputs, library, system)
+            for line, place in zip(lines, places, strict=True)
+        ]
+        return [one.result() for one in started]
 
 
 def differences(line: str, expected: Result, got: Result) -> list[str]:
