@@ -441,16 +441,39 @@ def objection(tool: Tool, root: Path, unit: str) -> str:
     return done.stderr
 
 
-def test_php_is_refused_where_it_crashes(tool: Tool, root: Path) -> None:
-    """The C library of this host has no malloc hooks; PHP from 8.5 on runs."""
-    assert "RTLD_DEEPBIND" in objection(tool, root, "php8.2-fpm")
+PLUGIN = "#include <stdlib.h>\nvoid call(void *block) { free(block); }\n"
+OPENER = """#include <dlfcn.h>
+int main(int n, char **a) { return n != 2 || a[1][1] != 'm' || !dlopen(PLUGIN, RTLD_LAZY | FLAG); }
+"""
 
-    for release, code in (("8.5.1", 0), ("9.0.0", 0), ("8.4.9", 44), ("7.3.33", 44)):
-        tool("--root", root, "disable", "php8.2-fpm")
-        program = root / "usr/sbin/php8.2-fpm-program"
-        program.write_text(f"#!/bin/sh\necho 'PHP {release} (fpm-fcgi)'\n")
-        program.chmod(0o755)
+
+@pytest.mark.parametrize("flag", ["RTLD_DEEPBIND", "RTLD_GLOBAL"])
+def test_php_is_refused_where_it_crashes(
+    tool: Tool, root: Path, library: Path, tmp_path: Path, flag: str
+) -> None:
+    """Where its extensions have the C library's malloc, and that has no hooks."""
+    compile_of(PLUGIN, tmp_path / "plugin.so", "-shared", "-fPIC")
+    definitions = (f"-DFLAG={flag}", f'-DPLUGIN="{tmp_path}/plugin.so"', "-D_GNU_SOURCE")
+    compile_of(OPENER, root / "usr/sbin/php8.2-fpm-program", *definitions)
+    shutil.copy(library, root / "usr/local/nginx-dep/lib64/libmimalloc.so")
+    if flag == "RTLD_GLOBAL":
+        assert 0 == tool("--root", root, "enable", "php8.2-fpm").returncode
+        return
+
+    assert "RTLD_DEEPBIND" in objection(tool, root, "php8.2-fpm")
+    tool("--root", root, "disable", "php8.2-fpm")
+    c_library = root / "lib64/libc.so.6"
+    c_library.parent.mkdir()
+    for release, code in (("2.17, by Roland McGrath et al", 0), ("2.28", 0), ("2.34", 44)):
+        c_library.write_text(f"#!/bin/sh\necho 'GNU C Library stable release version {release}.'\n")
+        c_library.chmod(0o755)
         assert code == tool("--root", root, "enable", "php8.2-fpm").returncode, release
+
+
+def compile_of(text: str, program: Path, *flags: str) -> None:
+    """Compile a program, or a library, of one text."""
+    command = ["gcc", "-x", "c", *flags, "-", "-o", str(program)]
+    subprocess.run(command, input=text, text=True, check=True)
 
 
 def test_programs_that_a_preload_does_not_reach(tool: Tool, root: Path, tmp_path: Path) -> None:
