@@ -61,7 +61,7 @@ def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
     others = [
         *("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "php", "reproduce"),
-        *("programs", "concurrency", "originals", "enterprise"),
+        *("programs", "concurrency", "originals", "enterprise", "services"),
     ]
     ignored = [f"--ignore=tests/build/test_{name}.py" for name in others]
     session.run("pytest", "tests/build", *PARALLEL, *ignored, *session.posargs)
@@ -102,6 +102,12 @@ def php(session: nox.Session) -> None:
 def enterprise(session: nox.Session) -> None:
     """Packages and library in a root made of real packages: `-- --rpms FOLDER`, as root."""
     session.run("pytest", "tests/build/test_enterprise.py", *session.posargs)
+
+
+@nox.session
+def services(session: nox.Session) -> None:
+    """Real services on the library: Debian's, and with `-- --rpms FOLDER` those of that folder."""
+    session.run("pytest", "tests/build/test_services.py", *session.posargs)
 
 
 @nox.session

@@ -56,7 +56,7 @@ def missing(group: str, system: System | None = None) -> list[str]:
     return [
         name
         for name in GROUPS[group]["programs"]
-        if not (system.has(name) if system else shutil.which(name, path=PATH))
+        if not (system.programs(name) if system else shutil.which(name, path=PATH))
     ]
 
 

@@ -1,4 +1,4 @@
-"""Packages of an older Debian, for the C library of its time, by the apt of this host.
+"""Packages of another Debian, for the C library of its time, by the apt of this host.
 
 The C library of this host has no malloc hooks any more; that of Debian 11, 2.31, is the newest in
 reach that has them.
@@ -12,35 +12,37 @@ from pathlib import Path
 
 from tests.tally import untested
 
-SUITE = "bullseye"
+OLDER = "bullseye"
 KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 # Debian's names of architectures.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def unpacked(folder: Path, arch: str, *names: str, closure: bool = False) -> Path:
+def unpacked(
+    folder: Path, arch: str, *names: str, closure: bool = False, suite: str = OLDER
+) -> Path:
     """A root with these packages, and with all that they need if ``closure`` is set.
 
     No script of a package runs. Skips, with a notice, where the packages cannot be had.
     """
-    apt = ["apt-get", *_options(folder / "apt", ARCHITECTURES[arch])]
+    apt = ["apt-get", *_options(folder / "apt", ARCHITECTURES[arch], suite)]
     action = ["--download-only", "--yes", "install"] if closure else ["download"]
     for command in ([*apt, "update"], [*apt, *action, *names]):
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
         if done.returncode != 0:
-            untested(f"{names[0]} of {SUITE} on {arch}", done.stderr.strip() or "apt-get failed")
+            untested(f"{names[0]} of {suite} on {arch}", done.stderr.strip() or "apt-get failed")
     for file in [*folder.glob("*.deb"), *folder.glob("apt/archives/*.deb")]:
         subprocess.run(["dpkg-deb", "-x", file, folder / "root"], check=True)
     return folder / "root"
 
 
-def _options(folder: Path, arch: str) -> list[str]:
+def _options(folder: Path, arch: str, suite: str) -> list[str]:
     """apt's options for folders of its own: the host's configuration is read, and not changed."""
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
-    entry = f"deb [signed-by={KEYS}] {_mirror()} {SUITE} main\n"
+    entry = f"deb [signed-by={KEYS}] {_mirror()} {suite} main\n"
     (folder / "sources.list").write_text(entry)
     settings = {
         "APT::Architecture": arch,

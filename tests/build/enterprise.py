@@ -57,10 +57,10 @@ class System:
         assert 0 == done.returncode, f"{argv}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def has(self, name: str) -> bool:
-        """Whether a program is there; ``name`` may be a pattern."""
+    def programs(self, name: str) -> list[Path]:
+        """The files of a program; ``name`` may be a pattern."""
         folders = [self.root / folder.lstrip("/") for folder in PATH.split(":")]
-        return any(True for folder in folders for _ in folder.glob(name))
+        return [file for folder in folders for file in folder.glob(name)]
 
     def dist(self) -> str:
         """The dist tag of its C library's package."""

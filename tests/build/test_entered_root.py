@@ -51,8 +51,8 @@ def test_a_change_of_it_is_seen(system: System) -> None:
     system.done("sh", "-c", "touch /dev/shm/own /bin/own")
 
     assert {"bin/own"} == system.paths() - before
-    assert system.has("ow?")
-    assert not system.has("none")
+    assert [system.root / "bin/own"] == system.programs("ow?")
+    assert [] == system.programs("none")
 
 
 def test_a_failure_has_the_output(system: System) -> None:
