@@ -160,19 +160,83 @@ def test_an_upgrade_under_a_running_process(
     assert "a reload is not enough" in str(state["message"])
 
 
-def test_mapped_and_not_executed(tool: Tool, library: Path, tmp_path: Path) -> None:
-    """As with NoExecPaths or a wrong label: the loader goes on without the library."""
-    script = (
-        f"mount -t tmpfs -o noexec none {tmp_path} && cp {library} {tmp_path} &&"
-        f" LD_PRELOAD={tmp_path}/{library.name} exec sleep 100"
-    )
+@contextmanager
+def not_executed(library: Path, folder: Path) -> Iterator[int]:
+    """A process that has a library mapped that its mount forbids to execute."""
+    folder.mkdir(exist_ok=True)
+    copied = f"mount -t tmpfs -o noexec none {folder} && cp {library} {folder}"
+    script = f"{copied} && LD_PRELOAD={folder}/{library.name} exec sleep 100"
     with started("unshare", "--mount", "sh", "-c", script) as pid:
         wait_for_name(pid, "sleep")
         assert "libmimalloc" in Path(f"/proc/{pid}/maps").read_text()
+        yield pid
+
+
+def test_mapped_and_not_executed(tool: Tool, library: Path, tmp_path: Path) -> None:
+    """As with NoExecPaths or a wrong label: the loader goes on without the library."""
+    with not_executed(library, tmp_path) as pid:
         state = state_of(tool, pid, 41)
 
     assert "not-executable" == state["state"]
-    assert "may not be executed, so it is not used" in str(state["message"])
+    assert "may not be executed, so it is not used: a mount with noexec" in str(state["message"])
+
+
+@pytest.fixture
+def enforcing(tmp_path: Path, library: Path) -> Callable[[str], tuple[str, ...]]:
+    """What runs the tool as under SELinux in enforcing mode, with a label of all files."""
+
+    def before(kind: str) -> tuple[str, ...]:
+        error = f"ERROR: ld.so: object '{library}' from LD_PRELOAD cannot be preloaded: ignored."
+        fakes = {
+            "stat": f'[ "$2" != %C ] || exec echo u:r:{kind}:s0; exec /usr/bin/stat "$@"',
+            "journalctl": f'echo "{error}"',
+        }
+        for name, script in fakes.items():
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tmp_path / name).chmod(0o755)
+        mounted = (
+            "mount -t tmpfs none /sys/fs; mkdir /sys/fs/selinux; echo 1 >/sys/fs/selinux/enforce"
+        )
+        script = f'{mounted}; PATH={tmp_path}:$PATH exec "$@"'
+        return ("unshare", "--mount", "sh", "-c", script, "sh")
+
+    return before
+
+
+def test_a_label_that_the_loader_may_not_read(
+    tool: Tool, library: Path, enforcing: Callable[[str], tuple[str, ...]]
+) -> None:
+    """What the loader said of it, the label, how to correct it, and where to look."""
+    with started() as pid:
+        wrong = state_of(tool, pid, 41, before=enforcing("tmp_t"))
+        right = state_of(tool, pid, 41, before=enforcing("lib_t"))
+
+    loader = f"not on mimalloc; the loader: ERROR: ld.so: object '{library}' from LD_PRELOAD"
+    loader += " cannot be preloaded: ignored."
+    label = f"; its SELinux label is u:r:tmp_t:s0, and not lib_t: restorecon -v {library};"
+    denied = " what was denied: ausearch -m AVC -ts today -c sleep"
+    assert ("not-on-it", "") == (wrong["state"], wrong["library"])
+    assert loader + label + denied == wrong["message"]
+    assert loader == right["message"]
+
+
+@pytest.mark.parametrize(
+    ("label", "reason"), [("usr_t", "and not lib_t: restorecon"), ("lib_t", "findmnt -T")]
+)
+def test_a_label_that_may_not_be_executed(
+    tool: Tool,
+    library: Path,
+    tmp_path: Path,
+    enforcing: Callable[[str], tuple[str, ...]],
+    label: str,
+    reason: str,
+) -> None:
+    """The label is the reason only where it is not that of a library."""
+    with not_executed(library, tmp_path / "mount") as pid:
+        message = state_of(tool, pid, 41, before=enforcing(label))["message"]
+
+    assert reason in message
+    assert (label == "usr_t") == ("SELinux" in message)
 
 
 def test_without_it(tool: Tool) -> None:
