@@ -13,6 +13,7 @@ PARALLEL = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder")
 SCRIPTS = (
     *("bootstrap", ".ci/run", ".ci/with-key"),
     *("recipes/tools/mimalloc-custom", "tests/containers/install.sh"),
+    "tests/selinux/session.sh",
 )
 
 nox.options.default_venv_backend = "none"
@@ -108,6 +109,12 @@ def enterprise(session: nox.Session) -> None:
 def services(session: nox.Session) -> None:
     """Real services on the library: Debian's, and with `-- --rpms FOLDER` those of that folder."""
     session.run("pytest", "tests/build/test_services.py", *session.posargs)
+
+
+@nox.session
+def selinux(session: nox.Session) -> None:
+    """nginx on the library under SELinux in enforcing mode, in an emulated machine: minutes."""
+    session.run("pytest", "tests/selinux", *session.posargs)
 
 
 @nox.session
