@@ -32,12 +32,13 @@ MACROS = "%__plugindir /usr/lib/x86_64-linux-gnu/rpm-plugins\n"
 
 # Folders whose content is not in the image, or is made when the machine starts.
 TRANSIENT = ("dev", "proc", "run", "sys", "tmp")
-SECONDS = 900
+# A minute or two where nothing else runs.
+SECONDS = 1800
 
 
 def host() -> None:
     """Skips, with a notice, on a host that cannot make and start the machine."""
-    programs = ("mmdebstrap", "qemu-system-x86_64", "mke2fs", "chroot", "xargs")
+    programs = ("mmdebstrap", "qemu-system-x86_64", "mke2fs", "unshare", "chroot")
     if missing := [program for program in programs if not shutil.which(program)]:
         untested(WHAT, f"no {', '.join(missing)}; apt-get install mmdebstrap qemu-system-x86")
     if os.geteuid() != 0:
@@ -48,7 +49,9 @@ def make(root: Path) -> None:
     """Installs Debian, nginx, rpm and the policy into a folder; skips where they cannot be had."""
     packages = ",".join(PACKAGES)
     command: list[str | Path]
-    command = ["mmdebstrap", "--variant=minbase", f"--include={packages}", "bookworm", root]
+    # What it mounts below the folder ends with it, so that nothing else is removed with the folder.
+    command = ["unshare", "--mount", "mmdebstrap", "--variant=minbase"]
+    command += [f"--include={packages}", "bookworm", root]
     code, _, errors = process.attempt(command, timeout=SECONDS)
     if code != 0:
         untested(WHAT, f"mmdebstrap: {process.last_lines(errors)}")
