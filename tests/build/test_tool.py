@@ -307,6 +307,15 @@ def test_a_process_of_somebody_else(tool: Tool, library: Path, nobody: tuple[str
     assert "run this as root" in str(state["message"])
 
 
+def test_a_user_without_a_name(tool: Tool, library: Path) -> None:
+    """As one of DynamicUser= may be: its number."""
+    if os.geteuid() != 0:
+        untested("the tool on a user without a name", "needs root, to be somebody else")
+    with started("setpriv", "--reuid=61987", "sleep", "99", LD_PRELOAD=library) as pid:
+        wait_for_name(pid, "sleep")
+        assert "61987" == state_of(tool, pid, 0)["user"]
+
+
 def test_words_of_a_process_are_one_line(tool: Tool, library: Path, tmp_path: Path) -> None:
     """Whoever runs a program chooses its arguments, its name, and the name of its library."""
     odd = tmp_path / 'libmimalloc"\\\x1b[2J.so'
@@ -347,6 +356,18 @@ def test_processes_by_name_and_with_what_they_started(tool: Tool, library: Path)
     assert "in use by 1 of 2" in below.stdout
     assert 41 == named.returncode
     assert first.split()[1] in named.stdout.split()
+
+
+def test_another_name_of_a_unit(tool: Tool, tmp_path: Path) -> None:
+    """systemd says of which unit; `dropin` does not ask it, because packages are made with that."""
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text("#!/bin/sh\necho Id=redis-server.service\n")
+    systemctl.chmod(0o755)
+    asked = ("env", f"PATH={tmp_path}:/usr/bin:/bin")
+
+    done = tool("status", "redis", before=asked)
+    assert (41, "there is no process: redis-server.service\n") == (done.returncode, done.stdout)
+    assert "# redis.service on" in tool("dropin", "redis", before=asked).stdout
 
 
 @pytest.mark.parametrize("argument", ["--colour", "--name", "a b", "x.socket", ""])
@@ -463,6 +484,15 @@ def test_the_settings_suit_the_line_of_the_library(tool: Tool, root: Path) -> No
 
     assert f"Environment={delay}" in printed["3"]
     assert printed["2"] == [line for line in printed["3"] if not line.endswith(delay)]
+
+
+def test_all_units_of_a_template(tool: Tool, root: Path) -> None:
+    """systemctl restarts no template; the command that is shown restarts its units."""
+    on, off = (tool("--root", root, command, "a@").stdout for command in ("enable", "disable"))
+
+    for output in (on, off):
+        assert output.endswith(": systemctl restart 'a@*'\n")
+    assert "systemctl restart 'a@*'\n" in tool("dropin", "a@").stdout
 
 
 def test_another_library(tool: Tool, root: Path) -> None:
