@@ -19,7 +19,7 @@ SCRIPTS = (
 nox.options.default_venv_backend = "none"
 nox.options.sessions = [
     *("lint", "tests", "mutation", "build", "manifest", "smoke", "nginx", "rpmlint"),
-    *("programs", "concurrency", "install", "reproduce", "faults"),
+    *("programs", "concurrency", "install", "systemd", "reproduce", "faults"),
 ]
 
 
@@ -91,6 +91,12 @@ def install(session: nox.Session) -> None:
     """Real rpm and dnf, with a repository on loopback, in scratch roots."""
     tests = [f"tests/build/test_{name}.py" for name in ("install", "originals", "dnf")]
     session.run("pytest", *tests, *PARALLEL, *session.posargs)
+
+
+@nox.session
+def systemd(session: nox.Session) -> None:
+    """A machine with systemd: dnf, nginx through upgrades and USR2, the tool. Needs root."""
+    session.run("pytest", "tests/systemd", *session.posargs)
 
 
 @nox.session

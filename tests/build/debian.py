@@ -42,7 +42,7 @@ def _options(folder: Path, arch: str, suite: str) -> list[str]:
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
-    entry = f"deb [signed-by={KEYS}] {_mirror()} {suite} main\n"
+    entry = f"deb [signed-by={KEYS}] {mirror()} {suite} main\n"
     (folder / "sources.list").write_text(entry)
     settings = {
         "APT::Architecture": arch,
@@ -62,8 +62,8 @@ def _options(folder: Path, arch: str, suite: str) -> list[str]:
 
 
 @cache
-def _mirror() -> str:
-    """Where this host's packages come from."""
+def mirror() -> str:
+    """Where this host's packages come from; skips, with a notice, where that is not known."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb") and KEYS.is_file()):
         untested("an older C library", f"needs apt-get, dpkg-deb, {KEYS}")
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(SUITE)"]
