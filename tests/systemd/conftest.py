@@ -62,8 +62,20 @@ class Server:
         self.machine.run("rpm", "-U", "--oldpackage", "--nosignature", *files)
 
     def erase(self, *names: str) -> None:
-        """Erases packages. Debian's rpm does not run `%transfiletriggerpostun`, so we reload."""
-        self.machine.run("rpm", "-e", *names)
+        """Erases packages, or all of ours with the drop-ins.
+
+        Debian's rpm does not run `%transfiletriggerpostun`, so systemd is reloaded here.
+        """
+        ours = self.machine.run("rpm", "-qa", "mimalloc-custom*").stdout.split()
+        self.machine.run("rpm", "-e", *(names or ours))
+        if names:
+            self.machine.run("systemctl", "daemon-reload")
+        else:
+            self.remove_drop_ins()
+
+    def remove_drop_ins(self) -> None:
+        """Removes those below /etc."""
+        self.machine.run("find", "/etc/systemd/system", "-name", "*.conf", "-delete")
         self.machine.run("systemctl", "daemon-reload")
 
     def tool(self, *arguments: str, code: int = 0) -> Done:
@@ -107,8 +119,9 @@ def machine(
     """The machine; it serves the repository to itself, and rpm believes what is not by rpm."""
     folder = tmp_path_factory.mktemp("stand-ins")
     built = [package(version, DIST) for version in (OLDER, NEWEST)]
+    built.append(package(NEWEST, "el7"))
     rpms = [stand_in(built, folder / "c-library"), rpm_spec.build(SYSTEMD, folder / "systemd")]
-    with started(publisher.checkout, folder, *{one.rpm.parent for one in built}) as machine:
+    with started(publisher.checkout, folder, built[0].rpm.parents[2]) as machine:
         machine.run("rpm", "-i", *rpms)
         serve = ["python3", "-m", "http.server", "--directory", str(publisher.checkout), "8000"]
         machine.run("systemd-run", "--unit=repository", *serve)
@@ -116,14 +129,33 @@ def machine(
         yield machine
 
 
-@pytest.fixture
-def server(machine: Machine, package: Package) -> Iterator[Server]:
-    """The machine without packages of ours and without drop-ins, before and after a test."""
+@pytest.fixture(scope="session")
+def prepared(machine: Machine, package: Package) -> Server:
+    """The machine, and the packages."""
     files = {version: _files(package(version, DIST)) for version in (OLDER, NEWEST)}
-    server = Server(machine, files)
-    yield server
-    machine.run("find", "/etc/systemd/system", "-name", "*.conf", "-delete")
-    server.erase(*machine.run("rpm", "-qa", "mimalloc-custom*").stdout.split())
+    return Server(machine, files)
+
+
+@pytest.fixture
+def server(prepared: Server) -> Iterator[Server]:
+    """The machine without packages of ours and without drop-ins, before and after a test."""
+    yield prepared
+    prepared.erase()
+
+
+@pytest.fixture(scope="module")
+def with_tools(prepared: Server) -> Iterator[Server]:
+    """The machine with the newest library and the tool."""
+    prepared.install(NEWEST, "", "-tools")
+    yield prepared
+    prepared.erase()
+
+
+@pytest.fixture
+def tools(with_tools: Server) -> Iterator[Server]:
+    """The same without drop-ins, before and after a test."""
+    yield with_tools
+    with_tools.remove_drop_ins()
 
 
 def _files(built: Built) -> dict[str, Path]:
@@ -132,8 +164,8 @@ def _files(built: Built) -> dict[str, Path]:
 
 
 @pytest.fixture
-def nginx(server: Server, request: pytest.FixtureRequest) -> Layout:
+def nginx(machine: Machine, request: pytest.FixtureRequest) -> Layout:
     """nginx of a layout, which a test names as its parameter."""
     layout: Layout = request.param
-    layout.install(server.machine)
+    layout.install(machine)
     return layout

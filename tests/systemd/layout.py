@@ -45,14 +45,12 @@ class Layout:
     # What sends USR2: to the master, or to all processes of the unit.
     upgrade: str = 'kill -USR2 "$(cat {pid})"'
 
-    def install(self, machine: Machine, includes: str | None = None) -> None:
+    def install(self, machine: Machine) -> None:
         """Makes the machine's nginx such a one, and starts it."""
-        for program in {"/usr/local/sbin/nginx", "/usr/local/nginx"}:
-            machine.run("rm", "-rf", program)
         if self.program != "/usr/sbin/nginx":
             machine.run("cp", "/usr/sbin/nginx", self.program)
         machine.write("/usr/lib/systemd/system/nginx.service", self._text(UNIT))
-        self.configure(machine, self.includes if includes is None else includes)
+        self.configure(machine, self.includes)
         machine.run("systemctl", "daemon-reload")
         machine.run("systemctl", "restart", "nginx")
 
@@ -72,7 +70,9 @@ class Layout:
         return int((machine.files / self.pid.lstrip("/")).read_text())
 
     def upgrade_binary(self, machine: Machine) -> None:
-        """As the package's script does: USR2, wait for the new master, QUIT for the old one."""
+        """As a package does: a new file, USR2, and QUIT for the old master beside the new one."""
+        machine.run("cp", "-p", self.program, f"{self.program}.new")
+        machine.run("mv", f"{self.program}.new", self.program)
         old = self.master(machine)
         pid = machine.files / self.pid.lstrip("/")
         renamed = pid.with_name("nginx.pid.oldbin")

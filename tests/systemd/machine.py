@@ -190,7 +190,7 @@ def started(*binds: Path) -> Iterator[Machine]:
 
 
 def _power_off(container: subprocess.Popen[bytes]) -> None:
-    """Its systemd is told to power off at once; to kill systemd-nspawn would leave that behind."""
+    """Makes its systemd power off at once; to kill systemd-nspawn would leave that behind."""
     children = Path(f"/proc/{container.pid}/task/{container.pid}/children")
     left = children.read_text().split() if container.poll() is None else []
     container.terminate()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.build.conftest import NEWEST
+from tests.build.conftest import NEWEST, Package, subpackage
 from tests.systemd.conftest import DIST, FOLDER, OLDER, URL, Server
 from tests.systemd.layout import CENTMIN_MOD, ENTERPRISE, LAYOUTS, NGINX_ORG, Layout
 
@@ -31,7 +31,7 @@ def dnf(server: Server, *arguments: str) -> str:
 
 @pytest.mark.parametrize("nginx", [ENTERPRISE], indirect=True, ids=["EL"])
 def test_from_the_first_installation_to_the_last_removal(server: Server, nginx: Layout) -> None:
-    """Both lines of releases, and each change that needs a restart is told until then."""
+    """Both lines of releases, and each change that needs a restart is named until then."""
     machine = server.machine
     follow(server, "v2")
 
@@ -162,3 +162,31 @@ def test_a_soname_of_another_line(server: Server, nginx: Layout) -> None:
     with machine.answering():
         assert missing in words(server)
         assert "not on mimalloc; the loader: ERROR: ld.so: object" in words(server)
+
+
+def test_the_library_is_removed_before_the_drop_in(server: Server) -> None:
+    """The service starts without it; the tool names the file, and disable removes it."""
+    server.install(NEWEST, "", "-tools")
+    server.tool("enable", "haproxy")
+    server.restart("haproxy")
+    server.erase("mimalloc-custom")
+    assert ["removed"] == server.states("haproxy", code=41)
+    server.restart("haproxy")
+
+    output = server.tool("status", "haproxy", code=41).stdout
+    assert f"preloads {FOLDER}/libmimalloc.so, which does not exist" in output
+    assert "not on mimalloc; the loader: ERROR: ld.so: object" in output
+    server.tool("disable", "haproxy")
+    assert "preloads" not in server.tool("status", "haproxy", code=41).stdout
+
+
+def test_the_package_of_el7_reloads_systemd_itself(server: Server, package: Package) -> None:
+    """Once when it is installed, and when it is erased: there is no trigger for it."""
+    built = package(NEWEST, "el7")
+    files = [built.rpm, subpackage(built)[1]]
+    machine = server.machine
+
+    machine.run("rpm", "-U", "--notriggers", "--nosignature", *files)
+    assert f"LD_PRELOAD={FOLDER}/libmimalloc.so" in machine.property("nginx", "Environment")
+    machine.run("rpm", "-e", "--notriggers", "mimalloc-custom-nginx")
+    assert "" == machine.property("nginx", "Environment")

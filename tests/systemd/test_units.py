@@ -22,13 +22,6 @@ LimitMEMLOCK=0
 DROPIN = "/etc/systemd/system/{}.service.d/{}.conf"
 
 
-@pytest.fixture
-def tools(server: Server) -> Server:
-    """The machine with the library and the tool."""
-    server.install(NEWEST, "", "-tools")
-    return server
-
-
 def add(server: Server, unit: str, command: str, more: str = "") -> None:
     """A unit that runs a program."""
     text = f"[Service]\nExecStart={command}\n{more}"
@@ -42,10 +35,10 @@ def dropin(server: Server, unit: str, text: str, name: str = "z") -> None:
     server.machine.run("systemctl", "daemon-reload")
 
 
-@pytest.mark.parametrize("unit", ["haproxy", "web1.2", "worker@one"])
+@pytest.mark.parametrize("unit", ["haproxy", "nginx", "web1.2", "worker@one"])
 def test_enable_restart_disable_restart(tools: Server, unit: str) -> None:
-    """A real program, a name with a dot, an instance of a template."""
-    if unit != "haproxy":
+    """Real programs, a name with a dot, an instance of a template."""
+    if unit.startswith("w"):
         add(tools, "worker@" if "@" in unit else unit, "/bin/sleep 1000")
 
     done = tools.tool("enable", unit)
@@ -154,3 +147,4 @@ def test_a_hardened_nginx(tools: Server, nginx: Layout) -> None:
     tools.restart()
     with tools.machine.answering():
         assert ["not-executable"] == tools.states("nginx", code=41)
+    tools.erase("mimalloc-custom-nginx")
