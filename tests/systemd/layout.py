@@ -77,7 +77,7 @@ class Layout:
         pid = machine.files / self.pid.lstrip("/")
         renamed = pid.with_name("nginx.pid.oldbin")
         machine.run("sh", "-c", self.upgrade.format(pid=self.pid))
-        wait_until("two masters", lambda: renamed.exists() and pid.exists())
+        wait_until("two masters", lambda: renamed.exists() and pid.exists() and pid.read_text())
         wait_until("workers of the new one", lambda: self.workers(machine))
         machine.run("kill", "-QUIT", str(old))
         wait_until("one master", lambda: not (machine.files / f"proc/{old}").exists())
