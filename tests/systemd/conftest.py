@@ -22,8 +22,9 @@ from tests.build.conftest import (
     subpackage,
 )
 from tests.build.publisher import Publisher, set_contact
-from tests.systemd.layout import Layout
+from tests.systemd.layout import ENTERPRISE, Layout
 from tests.systemd.machine import Done, Machine, started, wait_until
+from tests.systemd.machine import image as root_image
 
 __all__ = ["gnupg", "origin", "package"]
 
@@ -113,16 +114,25 @@ def publisher(
 
 
 @pytest.fixture(scope="session")
+def image() -> Path:
+    """The root of the machine. Nothing is built where there can be none."""
+    return root_image()
+
+
+@pytest.fixture(scope="session")
 def machine(
-    package: Package, publisher: Publisher, tmp_path_factory: pytest.TempPathFactory
+    image: Path, package: Package, publisher: Publisher, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
     """The machine; it serves the repository to itself, and rpm believes what is not by rpm."""
     folder = tmp_path_factory.mktemp("stand-ins")
     built = [package(version, DIST) for version in (OLDER, NEWEST)]
     built.append(package(NEWEST, "el7"))
     rpms = [stand_in(built, folder / "c-library"), rpm_spec.build(SYSTEMD, folder / "systemd")]
-    with started(publisher.checkout, folder, built[0].rpm.parents[2]) as machine:
+    with started(image, publisher.checkout, folder, built[0].rpm.parents[2]) as machine:
         machine.run("rpm", "-i", *rpms)
+        # On Debian a link, which rpm would remove with the folder of our package.
+        machine.run("rm", "-f", "/usr/share/nginx/modules")
+        ENTERPRISE.install(machine)
         serve = ["python3", "-m", "http.server", "--directory", str(publisher.checkout), "8000"]
         machine.run("systemd-run", "--unit=repository", *serve)
         wait_until("serving", lambda: not machine.run("curl", "-sf", URL, code=None).returncode)

@@ -10,7 +10,7 @@ After=network.target
 [Service]
 Type=forking
 PIDFile={pid}
-ExecStartPre={program} -t
+ExecStartPre={program} -t {arguments}
 ExecStart={program} {arguments}
 ExecReload={reload}
 KillSignal=SIGQUIT
@@ -71,6 +71,8 @@ class Layout:
 
     def upgrade_binary(self, machine: Machine) -> None:
         """As a package does: a new file, USR2, and QUIT for the old master beside the new one."""
+        # A master ignores USR2 while the process that started it is still there.
+        wait_until("workers", lambda: self.workers(machine))
         machine.run("cp", "-p", self.program, f"{self.program}.new")
         machine.run("mv", f"{self.program}.new", self.program)
         old = self.master(machine)

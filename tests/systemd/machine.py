@@ -35,28 +35,35 @@ ENVIRONMENT = {
 Done = subprocess.CompletedProcess[str]
 
 
-def _image() -> Path:
-    """The root as a tar file: made once, and kept in the user's cache folder (400 MB)."""
+def image() -> Path:
+    """The root as a tar file of 310 MB, made once and kept in the user's cache folder.
+
+    Skips, with a notice, where there cannot be a machine.
+    """
+    missing = [program for program in PROGRAMS if not shutil.which(program)]
+    if os.geteuid() != 0 or missing:
+        untested(WHAT, f"needs root and {', '.join(PROGRAMS)}; missing: {missing}")
     options = [f"--include={','.join(PACKAGES)}", "--dpkgopt=force-unsafe-io"]
     options += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
     command = ["mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", *options, SUITE]
     key = hashlib.sha256(" ".join(command).encode()).hexdigest()[:16]
-    image = workspace.locate(ROOT).cache / "machine" / f"{key}.tar"
-    if not image.exists():
-        shutil.rmtree(image.parent, ignore_errors=True)
-        image.parent.mkdir(parents=True)
-        part = image.with_suffix(f".{os.getpid()}")
+    file = workspace.locate(ROOT).cache / "machine" / f"{key}.tar"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for other in file.parent.glob("*.tar"):
+            other.unlink(missing_ok=True)
+        part = file.with_suffix(f".{os.getpid()}")
         try:
             done = subprocess.run(
-                [*command, part, debian.mirror()],
-                stderr=subprocess.PIPE, text=True, timeout=900, check=False,
+                ["timeout", "900", *command, part, debian.mirror()],
+                stderr=subprocess.PIPE, text=True, check=False,
             )  # fmt: skip
             if done.returncode != 0:
                 untested(WHAT, f"mmdebstrap failed: {done.stderr[-500:]}")
-            part.replace(image)
+            part.replace(file)
         finally:
             part.unlink(missing_ok=True)
-    return image
+    return file
 
 
 @dataclass(frozen=True)
@@ -154,30 +161,23 @@ def _init_of(container: subprocess.Popen[bytes], log: Path) -> int:
 
 
 @contextmanager
-def started(*binds: Path) -> Iterator[Machine]:
+def started(image: Path, *binds: Path) -> Iterator[Machine]:
     """A machine with a fresh root, which sees these folders; it is powered off at last."""
-    missing = [program for program in PROGRAMS if not shutil.which(program)]
-    if os.geteuid() != 0 or missing:
-        untested(WHAT, f"needs root and {', '.join(PROGRAMS)}; missing: {missing}")
     name = f"mimalloc-{os.getpid()}"
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
         root, log = Path(folder) / "root", Path(folder) / "console"
         root.mkdir()
-        subprocess.run(["tar", "--numeric-owner", "-C", root, "-xf", _image()], check=True)
+        subprocess.run(["tar", "--numeric-owner", "-C", root, "-xf", image], check=True)
         groups = _control_groups(name)
         options = ["--quiet", "--keep-unit", "--register=no", "--private-network"]
-        options += [
-            "--console=pipe",
-            "--kill-signal=SIGRTMIN+14",
-            f"--machine={name}",
-            f"--directory={root}",
-        ]
+        options += ["--console=pipe", "--kill-signal=SIGRTMIN+14"]
+        options += [f"--machine={name}", f"--directory={root}"]
         options += [f"--bind-ro={bind}" for bind in binds]
         join = 'for group in $0; do echo $$ >"$group/cgroup.procs"; done; exec "$@"'
         command = ["sh", "-ec", join, " ".join(map(str, groups))]
         with log.open("wb") as console:
             container = subprocess.Popen(
-                [*command, "systemd-nspawn", *options, "--boot"],
+                [*command, "setpriv", "--pdeathsig=TERM", "systemd-nspawn", *options, "--boot"],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
             )  # fmt: skip
         try:
