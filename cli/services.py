@@ -48,7 +48,7 @@ def status(c: Context, pid: str = "", name: str = "", json: bool = False) -> Non
         "version": "mimalloc releases, a comma list (default: all that are built)",
         "flavor": "plain or secure (default: all that are built)",
         "nginx": "the nginx to run (default: this host's)",
-        "allocator": "NAME=PATH[,VARIABLE=VALUE...], one more allocator; as often as you like",
+        "allocator": "NAME=PATH[,VARIABLE=VALUE...], a library or package to compare; repeatable",
         "load": "static, tls, proxied or reloads, a comma list (default: all)",
         "rounds": "how often all take turns (default: see pipeline/compare/settings.toml)",
         "seconds": "how long each load lasts (default: see there)",
