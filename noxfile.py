@@ -19,7 +19,7 @@ SCRIPTS = (
 nox.options.default_venv_backend = "none"
 nox.options.sessions = [
     *("lint", "tests", "mutation", "build", "manifest", "smoke", "nginx", "rpmlint"),
-    *("programs", "concurrency", "install", "systemd", "reproduce", "faults"),
+    *("programs", "concurrency", "install", "reproduce", "faults"),
 ]
 
 
@@ -95,7 +95,7 @@ def install(session: nox.Session) -> None:
 
 @nox.session
 def systemd(session: nox.Session) -> None:
-    """A machine with systemd: dnf, nginx through upgrades and USR2, the tool. Needs root."""
+    """A machine with systemd: dnf, nginx through upgrades and USR2, the tool. As root; minutes."""
     session.run("pytest", "tests/systemd", *session.posargs)
 
 
