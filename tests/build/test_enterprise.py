@@ -20,8 +20,9 @@ from tests.tally import count, partly_untested, untested
 
 NAMES = ("", "-nginx", "-tools", "-secure")
 
-# Every program of the system, with its exit code; without and with a library in the environment.
+# Every program of the system, with its exit code; some start a service, and leave its pid.
 EVERY_PROGRAM = """
+mount -t tmpfs none /run
 for program in /usr/bin/* /usr/sbin/*; do
     [ -x "$program" ] && [ ! -d "$program" ] || continue
     echo "== $program"
