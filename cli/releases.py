@@ -9,7 +9,7 @@ from pipeline.model import Options
 @command(
     help={
         "version": "the release to pin",
-        "line": "pin the newest release of a line, such as v2",
+        "line": "pin the newest release of a line, such as 2 or v2",
         "list": "show which releases are newer than what is pinned",
         "source": "git repository or upstream's tarball to take the release from",
         "accept": "what may change: a comma list of soname, files, licence, cmake, options, "

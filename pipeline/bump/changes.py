@@ -9,12 +9,12 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from pipeline.build import make
-from pipeline.bump import source_tree, trial_build
+from pipeline.bump import trial_build
 from pipeline.bump.scratch import ScratchCheckout
+from pipeline.bump.source_tree import Tree
 from pipeline.config import load
 from pipeline.inspect import elf
-from pipeline.model import PLAIN, Plan, Recipe
+from pipeline.model import PLAIN, Package, Plan, Recipe
 from pipeline.model.errors import BumpError, RequestError, SmokeError
 from pipeline.system import process
 from pipeline.toolchain import emulator
@@ -26,7 +26,7 @@ FOLLOWS = {
     "files": "after the update other paths are there: a program that includes, links or copies a "
     "removed one does not find it, and an added one may belong to another package",
     "licence": "the packages state the licence of package.toml: read the new text, and correct it "
-    "there if it is another licence",
+    "there if it is another licence, with license_text",
     "cmake": "source packages need a newer cmake: where a dist has none, mock, COPR and "
     "`rpmbuild --rebuild` fail",
     "options": "the library is compiled in another way: where the old default is better, set it in "
@@ -88,7 +88,7 @@ def refuse(
 def with_other(
     scratch: ScratchCheckout, other: str, plans: Sequence[Plan], source: str
 ) -> Iterator[Change]:
-    """The changes from the release ``other`` to the new one, of which ``plans`` are built.
+    """The changes of packages from the release ``other`` to the new one; ``plans`` are built.
 
     The other release is built from ``source``, else from where it is pinned. Also prints the memory
     of a process on both libraries.
@@ -99,19 +99,11 @@ def with_other(
     old_libraries = trial_build.libraries(old_plans, scratch)
     needed = {dist: elf.read(file).needed for dist, file in libraries.items()}
     old_needed = {dist: elf.read(file).needed for dist, file in old_libraries.items()}
-    yield from of_soname(old, new)
     yield from _files(old, new, plans, scratch)
-    tree = make.step_dirs(plans[0], scratch.workspace).tree
-    cmake, licence = source_tree.cmake_and_licence(tree)
     if old_plans:
-        old_tree = make.step_dirs(old_plans[0], scratch.workspace).tree
-        old_cmake, old_licence = source_tree.cmake_and_licence(old_tree)
-        yield from of_licence(old_licence, licence)
-        yield from of_cmake(old_cmake, cmake)
         yield from of_libraries(old_needed, needed)
     else:
-        unknown = f"unknown for mimalloc {other}, which cannot be built"
-        yield from (Change(name, unknown) for name in ("licence", "cmake", "libraries"))
+        yield Change("libraries", f"unknown for mimalloc {other}, which cannot be built")
     dist = next((plan.root.dist for plan in plans if emulator.runs_here(plan)), "")
     for version, files in ((other, old_libraries), (scratch.version, libraries)):
         if dist in files:
@@ -144,12 +136,6 @@ def _files(
     yield from of_files(old_lists, new_lists)
 
 
-def of_soname(old: Recipe, new: Recipe) -> Iterator[Change]:
-    """The name that programs and the loader know the library by."""
-    if old.soname != new.soname:
-        yield Change("soname", f"{old.soname} in {old.version}, {new.soname} in {new.version}")
-
-
 def of_files(
     old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
 ) -> Iterator[Change]:
@@ -177,17 +163,18 @@ def neutral(paths: Iterable[str], recipe: Recipe) -> list[str]:
     return lines
 
 
-def of_licence(old: str, new: str) -> Iterator[Change]:
-    """The text of the licence."""
-    if old.split() != new.split():
-        diff = difflib.unified_diff(old.splitlines(), new.splitlines(), "old", "new", "", "", 0, "")
-        yield Change("licence", "\n".join(diff))
+def of_tree(package: Package, old: Recipe, cmake: str, new: Tree, folder: Path) -> Iterator[Change]:
+    """The changes that the tree of the new release shows by itself, which is in a folder.
 
-
-def of_cmake(old: str, new: str) -> Iterator[Change]:
-    """The version of cmake that a build needs at least."""
-    if Version(new) > Version(old):
-        yield Change("cmake", f"{old} or newer before, {new} or newer now")
+    ``old`` is the recipe of another release, and ``cmake`` the version of cmake that it needs.
+    """
+    if old.soname != new.soname:
+        yield Change("soname", f"{old.soname} in {old.version}, {new.soname} now")
+    if package.license_text != new.licence:
+        evidence = f"license_text of package.toml, without years: {package.license_text}"
+        yield Change("licence", f"{evidence}\n{folder / 'LICENSE'}: {new.licence}")
+    if Version(new.cmake) > Version(cmake):
+        yield Change("cmake", f"{cmake} or newer for {old.version}, {new.cmake} or newer now")
 
 
 def of_libraries(

@@ -1,6 +1,7 @@
 """The options of upstream's CMakeLists: new, dropped, changed, and whether we decided on them.
 
-``recipes/options/<version>.txt`` has those of a pinned release, as ``NAME=default``. An option is
+``recipes/options/<version>.txt`` has those of a pinned release, as ``NAME=default``, and the cmake
+that it needs, as ``cmake_minimum_required=VERSION``. An option is
 decided on where a ``[cmake]`` table sets it, or where ``[options]`` in ``recipes/package.toml``
 says why upstream's default is right.
 """
@@ -23,6 +24,9 @@ _TOKEN = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
+
+
+_MINIMUM = "cmake_minimum_required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,14 @@ def read(text: str) -> dict[str, Option]:
     return options
 
 
+def minimum(text: str) -> str:
+    """The version of cmake that a CMakeLists needs at least; ``0`` where it does not say."""
+    for command, arguments in _commands(text):
+        if command == _MINIMUM and (found := re.match(r"\d+(\.\d+)*", [*arguments, "", ""][1])):
+            return found[0]
+    return "0"
+
+
 def _commands(text: str) -> Iterator[tuple[str, list[str]]]:
     """Each command that has arguments: its name in lower case, and they."""
     name, depth, arguments = "", 0, list[str]()
@@ -89,14 +101,19 @@ def _commands(text: str) -> Iterator[tuple[str, list[str]]]:
             arguments.append(re.sub(r"\\(\W)", r"\1", token[kind]))
 
 
-def written(options: Mapping[str, Option]) -> str:
+def written(options: Mapping[str, Option], cmake: str) -> str:
     """The content of a release's file."""
-    return "".join(f"{name}={option.default}\n" for name, option in sorted(options.items()))
+    defaults = {name: option.default for name, option in sorted(options.items())}
+    return "".join(f"{name}={value}\n" for name, value in {_MINIMUM: cmake, **defaults}.items())
 
 
-def defaults(content: str) -> dict[str, str]:
-    """The defaults by name, from the content of a file."""
-    return {name: default for name, _, default in (x.partition("=") for x in content.splitlines())}
+def recorded(root: Path, version: str) -> tuple[dict[str, str], str]:
+    """The defaults by name, and the cmake, of a pinned release; without a file none, and ``0``."""
+    path = file(root, version)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    values = {name: value for name, _, value in (line.partition("=") for line in lines)}
+    cmake = values.pop(_MINIMUM, "0")
+    return values, cmake
 
 
 def settings(package: Package, cmake: Iterable[str]) -> frozenset[str]:

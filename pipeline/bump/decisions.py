@@ -18,9 +18,8 @@ def compare(
 
     ``recipe`` is the text of the new recipe.
     """
-    package, file = load.package(scratch.root), cmake_options.file(scratch.root, other)
+    package, (old, _) = load.package(scratch.root), cmake_options.recorded(scratch.root, other)
     settings = cmake_options.settings(package, recipe_writer.cmake(recipe))
-    old = cmake_options.defaults(file.read_text(encoding="utf-8")) if file.is_file() else {}
     comparison = cmake_options.compare(old, options, package.options, settings)
     differences = "with these differences" if comparison.lines else "without a difference"
     scratch.report.line(f"  options     of CMakeLists.txt as in {other}, {differences}")
@@ -50,8 +49,8 @@ def changes(comparison: Comparison) -> list[Change]:
     return [Change("options", "\n".join(comparison.changed))] if comparison.changed else []
 
 
-def write(scratch: ScratchCheckout, options: Mapping[str, Option]) -> None:
-    """Write the options of the new release into the scratch checkout."""
+def write(scratch: ScratchCheckout, options: Mapping[str, Option], cmake: str) -> None:
+    """Write the options of the new release, and its cmake, into the scratch checkout."""
     file = cmake_options.file(scratch.root, scratch.version)
     file.parent.mkdir(exist_ok=True)
-    file.write_text(cmake_options.written(options), encoding="utf-8")
+    file.write_text(cmake_options.written(options, cmake), encoding="utf-8")

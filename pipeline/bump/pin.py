@@ -1,11 +1,13 @@
 """Pin a release, or raise the release number of a pinned one, once all packages are tried."""
 
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.bump import (
     changes,
+    cmake_options,
     conformance,
     decisions,
     documents,
@@ -15,6 +17,7 @@ from pipeline.bump import (
     trial_build,
     upstream_tags,
 )
+from pipeline.bump.changes import Change
 from pipeline.bump.inspection import Release
 from pipeline.bump.scratch import ScratchCheckout, place_files, scratch_checkout
 from pipeline.config import load
@@ -126,9 +129,10 @@ def _bump(scratch: ScratchCheckout, request: Request) -> None:
     release = _inspect(scratch, request, base)
     text = _draft(scratch, request, base, release)
     comparison = decisions.compare(scratch, other, release.tree.options, text)
+    known = [*_known(scratch, release, other, pinned), *decisions.changes(comparison)]
     report.line("  then        patches, manifests, packages, checks, smoke, README, CHANGELOG")
     if request.dry_run:
-        report.line("nothing was written")
+        _predict(scratch, request, known, comparison.undecided)
         return
     draft = scratch.root.with_name(f"{version}.toml")
     place_text(text, draft)
@@ -136,16 +140,42 @@ def _bump(scratch: ScratchCheckout, request: Request) -> None:
     command = request.command(version, draft=str(draft))
     decisions.refuse(scratch, comparison, draft, command)
     changes.refuse(
-        *(version, decisions.changes(comparison), changes.names(request.accept)),
+        *(version, known, changes.names(request.accept)),
         request.command(version, draft=str(draft), accept=""),
     )
-    decisions.write(scratch, release.tree.options)
+    decisions.write(scratch, release.tree.options, release.tree.cmake)
     scratch = replace(scratch, source=str(release.archive))
     try:
-        _try_and_place(scratch, request, release, base, other)
+        _try_and_place(scratch, request, base, other)
     except _RECIPE_ERRORS as problem:
         problem.hint = f"correct {draft}, then\n{command}"
         raise
+
+
+def _known(scratch: ScratchCheckout, release: Release, other: str, pinned: bool) -> list[Change]:
+    """The changes that are known before anything is built."""
+    former = load.recipe(scratch.checkout, scratch.version) if pinned else None
+    _, cmake = cmake_options.recorded(scratch.root, other)
+    old, package = load.recipe(scratch.root, other), load.package(scratch.root)
+    folder = release.archive.with_name("tree")
+    of_tree = changes.of_tree(package, old, cmake, release.tree, folder)
+    return [*inspection.changes(release, former), *of_tree]
+
+
+def _predict(
+    scratch: ScratchCheckout, request: Request, known: list[Change], undecided: Collection[str]
+) -> None:
+    """What a dry run says last: what will stop it unless it is accepted, and the command."""
+    names = changes.names(request.accept) | {change.name for change in known}
+    accept = ",".join(name for name in changes.FOLLOWS if name in names)
+    place = "a reason in [options] of package.toml, or a value in [cmake] of a draft"
+    for name in undecided:
+        scratch.report.line(f"  to decide   {name}: {place}")
+    for change in known:
+        scratch.report.line(f"  to accept   {change.name}: {change.evidence.splitlines()[0]}")
+    scratch.report.line("  known once it is built: files, libraries")
+    scratch.report.line("nothing was written; to do it:")
+    scratch.report.line(request.command(scratch.version, accept=accept))
 
 
 def _refuse_moved_tag(scratch: ScratchCheckout, request: Request) -> None:
@@ -179,9 +209,7 @@ def _draft(scratch: ScratchCheckout, request: Request, base: str, release: Relea
     return text
 
 
-def _try_and_place(
-    scratch: ScratchCheckout, request: Request, release: Release, base: str, other: str
-) -> None:
+def _try_and_place(scratch: ScratchCheckout, request: Request, base: str, other: str) -> None:
     """Try the recipe that is in the scratch checkout, and place it with all that belongs to it."""
     version, report = scratch.version, scratch.report
     report.line("patches")
@@ -189,11 +217,7 @@ def _try_and_place(
     report.line("file lists")
     plans = trial_build.write_manifests(scratch)
     report.line(f"comparison with {other}")
-    former = load.recipe(scratch.checkout, version) if base == version else None
-    differences = [
-        *inspection.changes(release, former),
-        *changes.with_other(scratch, other, plans, request.source),
-    ]
+    differences = list(changes.with_other(scratch, other, plans, request.source))
     accepted = changes.names(request.accept)
     changes.refuse(version, differences, accepted, request.command(version, accept=""))
     report.line("packages")
@@ -205,7 +229,7 @@ def _try_and_place(
     _compare_conformance(scratch, other)
     report.line("documents")
     documents.add_row(scratch.root, load.recipe(scratch.root, version), base)
-    if not former:
+    if base != version:
         entry = f"- {documents.PACKAGES} {version}"
         entry += "".join(f"; without {patch.file}, as its fault is gone" for patch in dropped)
         documents.add_entry(scratch.root, "Added", f"{entry}.")

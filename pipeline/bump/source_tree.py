@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from string import Template
 
@@ -15,21 +16,29 @@ from pipeline.model.errors import VerifyError
 from pipeline.steps import unpack
 from pipeline.system.checksum import identity_of
 
-_MINIMUM = re.compile(r"^\s*cmake_minimum_required\s*\(\s*VERSION\s+(\d+(?:\.\d+)*)", re.M | re.I)
 _NAMES = re.compile(r"\bmimalloc\s+PROPERTIES\s+VERSION\s+(\S+)\s+SOVERSION\s+([^\s)]+)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+# Of a copyright.
+_YEARS = re.compile(r"\b(19|20)\d\d\b([-, ]*(19|20)\d\d\b)*")
 
 _CMAKE, _LICENCE = "CMakeLists.txt", "LICENSE"
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The facts that a recipe takes from the unpacked tree of a release, and its cmake options."""
+    """The facts that a recipe takes from the unpacked tree of a release, and its cmake options.
+
+    ``cmake`` is the version of cmake that it needs at least, ``licence`` the checksum of the text
+    without years and line breaks.
+    """
 
     identity: str
     mi_version: int
     soname: str
     library: str
+    cmake: str = "0"
+    licence: str = ""
     options: Mapping[str, Option] = field(default_factory=dict)
 
 
@@ -67,13 +76,19 @@ def read(folder: Path, version: str, stem: str) -> Tree:
                 hint="leave this release out, and ask upstream what it is: invoke bump --list",
             )
     names = (f"{stem}.{major}", f"{stem}.{major}.{minor}")
-    return Tree(identity_of(folder), int(number), *names, cmake_options.read(cmake))
+    return Tree(
+        identity_of(folder),
+        int(number),
+        *names,
+        cmake_options.minimum(cmake),
+        licence_of(unpack.text(folder / _LICENCE)),
+        cmake_options.read(cmake),
+    )
 
 
-def cmake_and_licence(folder: Path) -> tuple[str, str]:
-    """The version of cmake that a tree needs at least, and its licence."""
-    minimum = _MINIMUM.search(unpack.text(folder / _CMAKE))
-    return minimum[1] if minimum else "0", unpack.text(folder / _LICENCE)
+def licence_of(text: str) -> str:
+    """The checksum of the text of a licence: a new year, or another line break, is no new one."""
+    return f"sha256:{sha256(' '.join(_YEARS.sub('', text).split()).encode()).hexdigest()}"
 
 
 def commit_of(archive: Path) -> tuple[str, datetime | None]:

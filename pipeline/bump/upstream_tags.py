@@ -30,10 +30,10 @@ def show(root: Path, source: str) -> None:
     for name in sorted({line(version) for version in [*released, *pinned]}):
         newest = next((version for version in reversed(pinned) if line(version) == name), "")
         newer = [v for v in released if line(v) == name and Version(v) > Version(newest or "0")]
-        text = ", ".join(newer) or "-"
+        text = ", ".join(newer) or "none"
         if not newest:
             text = f"{newer[-1]} is the newest; none is pinned"
-        report.line(f"{name:<6}{newest or '-':<10}{text}")
+        report.line(f"{name:<6}{newest or 'none':<10}{text}")
 
 
 def versions(package: Package, source: str, report: Report) -> list[str]:
@@ -59,7 +59,8 @@ def line(version: str) -> str:
 
 
 def newest(name: str, released: Iterable[str]) -> str:
-    """The newest release of a line. Raises BumpError where it has none."""
+    """The newest release of a line, such as ``v3`` or ``3``. Raises BumpError where it has none."""
+    name = f"v{name.removeprefix('v')}"
     of_line = [version for version in released if line(version) == name]
     if not of_line:
         raise BumpError(f"upstream has no release of the line {name}", hint="invoke bump --list")

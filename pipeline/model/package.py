@@ -194,6 +194,7 @@ class Package:
     ``{arch}``. ``identity`` lists the files and the folders (with a final slash) of a release that
     a build reads; nothing else is unpacked. ``overrides`` are symbols that the library must define,
     ``exports`` patterns of those that it may define besides.
+    ``license_text`` is the checksum of the text that ``license`` names, as a bump computes it.
     ``options`` are options of cmake that are left at upstream's default, and why.
     """
 
@@ -204,6 +205,7 @@ class Package:
     description: str
     url: str
     license: str
+    license_text: str
     vendor: str
     packager: str
     build_host: str

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.bump import changes, pin, trial_build
+from pipeline.bump import changes, pin, source_tree, trial_build
 from pipeline.bump.changes import Change
 from pipeline.bump.scratch import ScratchCheckout
 from pipeline.config import load
 from pipeline.model import Options
 from pipeline.system.workspace import CACHE_VARIABLE
+from tests.unit import release
 from tests.unit.bump import upstream
 
 # The release that the tests pin, and the pinned one that it is made from.
@@ -48,7 +49,9 @@ def root(checkout: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     for dist in ("el9", "el10"):  # two are enough, and faster
         (checkout / "buildroot" / f"{dist}.toml").unlink()
     file = checkout / "recipes" / "package.toml"
-    file.write_text(re.sub(r"(?m)^(sdist|debian) .*\n", "", file.read_text()))
+    text = re.sub(r"(?m)^(sdist|debian) .*\n", "", file.read_text())
+    licence = source_tree.licence_of(release.TREE["LICENSE"])
+    file.write_text(re.sub(r'(?m)^(license_text = ").*(?=")', rf"\g<1>{licence}", text))
     upstream.git(checkout, "init", "--quiet")
     upstream.git(checkout, "add", "--all")
     upstream.git(checkout, "commit", "--quiet", "-m", "start")

@@ -1,11 +1,14 @@
 """Changes that must be accepted by name, and the message about them."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.bump import changes
 from pipeline.bump.changes import Change
+from pipeline.bump.source_tree import Tree
 from pipeline.model import Plan
 from pipeline.model.errors import BumpError, RequestError
 
@@ -17,16 +20,30 @@ PATHS = [
 ]
 
 
-def test_a_new_soname_is_a_change(real_plan: Plan) -> None:
-    """The same one is not."""
-    old = real_plan.recipe
-    (change,) = changes.of_soname(old, replace(old, version="3.0.0", soname="libmimalloc.so.3"))
+@pytest.mark.parametrize(
+    ("changed", "name", "evidence"),
+    [
+        (
+            {"soname": "libmimalloc.so.3"},
+            "soname",
+            "libmimalloc.so.2 in 2.0.6, libmimalloc.so.3 now",
+        ),
+        ({"licence": "sha256:1"}, "licence", "/x/LICENSE: sha256:1"),
+        ({"cmake": "3.18"}, "cmake", "3.9 or newer for 2.0.6, 3.18 or newer now"),
+        ({"cmake": "3.8"}, "", ""),
+        ({}, "", ""),
+    ],
+)
+def test_what_a_tree_shows_by_itself(
+    real_plan: Plan, changed: dict[str, Any], name: str, evidence: str
+) -> None:
+    """The soname, the licence, a newer cmake: 3.9 is older than 3.18, and an older one is none."""
+    package, old = real_plan.package, real_plan.recipe
+    tree = Tree("", 209, "libmimalloc.so.2", "libmimalloc.so.2.0", "3.9", package.license_text)
+    found = list(changes.of_tree(package, old, "3.9", replace(tree, **changed), Path("/x")))
 
-    assert ("soname", "libmimalloc.so.2 in 2.0.6, libmimalloc.so.3 in 3.0.0") == (
-        change.name,
-        change.evidence,
-    )
-    assert [] == list(changes.of_soname(old, old))
+    assert [name] * bool(name) == [change.name for change in found]
+    assert not name or evidence in found[0].evidence.splitlines()
 
 
 def test_versions_in_paths_are_no_change(real_plan: Plan) -> None:
@@ -47,20 +64,6 @@ def test_paths_that_come_and_go_are_a_change() -> None:
 
     assert ["- b    (el7)", "+ c    (el7, el8)"] == change.evidence.splitlines()
     assert [] == list(changes.of_files(old, old))
-
-
-def test_another_licence_is_a_change() -> None:
-    """Other line breaks are not."""
-    (change,) = changes.of_licence("MIT\nold\n", "MIT\nnew\n")
-
-    assert "+new" in change.evidence
-    assert [] == list(changes.of_licence("MIT License\n", "MIT\nLicense"))
-
-
-def test_a_newer_cmake_is_a_change() -> None:
-    """An older one is not; 3.9 is older than 3.18."""
-    assert ["cmake"] == [change.name for change in changes.of_cmake("3.9", "3.18")]
-    assert [] == list(changes.of_cmake("3.18", "3.9"))
 
 
 def test_a_library_that_comes_is_a_change() -> None:

@@ -65,12 +65,33 @@ def test_what_is_no_option(text: str) -> None:
     assert {} == cmake_options.read(text)
 
 
-def test_what_is_written_is_read_again() -> None:
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     """Also a default with an equals sign, and an empty one; sorted, whatever upstream's order."""
-    content = cmake_options.written({"B": Option("", "t"), "A": Option("x=1", "t")})
+    content = cmake_options.written({"B": Option("", "t"), "A": Option("x=1", "t")}, "3.18")
+    file = cmake_options.file(tmp_path, "2.2.9")
+    assert ({}, "0") == cmake_options.recorded(tmp_path, "2.2.9")
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
 
-    assert "A=x=1\nB=\n" == content
-    assert {"A": "x=1", "B": ""} == cmake_options.defaults(content)
+    assert "cmake_minimum_required=3.18\nA=x=1\nB=\n" == content
+    assert ({"A": "x=1", "B": ""}, "3.18") == cmake_options.recorded(tmp_path, "2.2.9")
+
+
+@pytest.mark.parametrize(
+    ("text", "minimum"),
+    [
+        ("cmake_minimum_required(VERSION 3.18)", "3.18"),
+        ("CMAKE_MINIMUM_REQUIRED( VERSION 3.18...3.31 FATAL_ERROR )", "3.18"),
+        ("  cmake_minimum_required (VERSION 4)", "4"),
+        ("# cmake_minimum_required(VERSION 9)", "0"),
+        ("#[[\ncmake_minimum_required(VERSION 9)\n]]", "0"),
+        ("cmake_minimum_required()", "0"),
+        ("", "0"),
+    ],
+)
+def test_the_cmake_that_a_tree_needs(text: str, minimum: str) -> None:
+    """The ways in which it can be written."""
+    assert minimum == cmake_options.minimum(text)
 
 
 def test_new_dropped_and_changed_options_are_shown() -> None:
@@ -110,10 +131,10 @@ def _set_by(project: Path, version: str) -> list[str]:
 def test_every_option_of_a_pinned_release_is_decided_on(project: Path, version: str) -> None:
     """It is set, or there is a reason for its default."""
     package = load.package(project)
-    content = cmake_options.file(project, version).read_text(encoding="utf-8")
-    defaults = cmake_options.defaults(content)
+    defaults, cmake = cmake_options.recorded(project, version)
     settings = cmake_options.settings(package, _set_by(project, version))
 
+    assert "0" != cmake
     assert {"MI_OVERRIDE", "MI_BUILD_SHARED"} < defaults.keys()
     assert set() == defaults.keys() - settings - package.options.keys()
 
@@ -122,8 +143,7 @@ def test_every_reason_is_about_an_option_that_is_left_at_its_default(project: Pa
     """Of a pinned release that does not set it; and every file is that of a pinned release."""
     package, left = load.package(project), set[str]()
     for version in load.versions(project):
-        file = cmake_options.file(project, version)
-        names = cmake_options.defaults(file.read_text(encoding="utf-8")).keys()
+        names = cmake_options.recorded(project, version)[0].keys()
         left |= names - cmake_options.settings(package, _set_by(project, version))
 
     assert package.options.keys() == left

@@ -108,7 +108,28 @@ def test_a_dry_run_writes_nothing(
     assert before == _snapshot(root)
     output = capsys.readouterr().out
     assert '+ version    = "2.2.9"' in output
-    assert "nothing was written" in output
+    assert "to accept" not in output
+    assert "nothing was written; to do it:\ninvoke bump --version 2.2.9 --source " in output
+
+
+def test_a_dry_run_predicts_what_must_be_accepted(
+    bump: Bump, repository: Path, status: Status, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its last line does it, once the files are accepted that only a build shows."""
+    cmake = upstream.CMAKE.replace("3.18", "3.30")
+    files = {"LICENSE": "All rights reserved\n", "CMakeLists.txt": cmake}
+    upstream.tag(repository, f"v{NEW}", upstream.tree(NEW, **files))
+    bump(dry_run=True)
+    output = capsys.readouterr().out
+
+    assert "  to accept   licence: license_text of package.toml" in output
+    assert f"  to accept   cmake: 3.18 or newer for {OLD}, 3.30 or newer now\n" in output
+    assert output.endswith(" --accept licence,cmake --offline\n")
+    with pytest.raises(BumpError, match="not accepted: licence, cmake"):
+        bump()
+    assert "\npatches\n" not in capsys.readouterr().out
+    assert "" == status()
+    bump(accept="licence,cmake")
 
 
 @pytest.mark.parametrize("heading", HEADINGS)

@@ -48,19 +48,22 @@ def test_a_tag_on_another_release_is_refused(tmp_path: Path, version: str, numbe
 
 
 @pytest.mark.parametrize(
-    ("line", "minimum"),
+    ("text", "same"),
     [
-        ("cmake_minimum_required(VERSION 3.18)", "3.18"),
-        ("CMAKE_MINIMUM_REQUIRED( VERSION 3.18...3.31 FATAL_ERROR )", "3.18"),
-        ("  cmake_minimum_required (VERSION 4)", "4"),
-        ("# cmake_minimum_required(VERSION 9)", "0"),
+        ("MIT License\nCopyright (c) 2018-2025 A, B\n", True),
+        ("MIT License Copyright (c) 2018, 2019-2026 A, B", True),
+        ("MIT License\nCopyright (c) 2018 A, C\n", False),
+        ("MIT License\nCopyright (c) 2018 A, B\nBut not on 2 days\n", False),
+        ("", False),
     ],
 )
-def test_the_cmake_that_a_tree_needs(tmp_path: Path, line: str, minimum: str) -> None:
-    """The ways in which it can be written."""
-    tree = _tree(tmp_path / "tree", "2.2.9", **{"CMakeLists.txt": f"{line}\n"})
+def test_a_new_year_is_no_new_licence(tmp_path: Path, text: str, same: bool) -> None:
+    """Nor are other line breaks; another word is one."""
+    expected = source_tree.licence_of("MIT License\n\nCopyright (c) 2018-2021 A, B\n")
+    tree = source_tree.read(_tree(tmp_path / "tree", "2.2.9", LICENSE=text), "2.2.9", "lib.so")
 
-    assert (minimum, "MIT License\n") == source_tree.cmake_and_licence(tree)
+    assert same == (expected == tree.licence)
+    assert "3.18" == tree.cmake
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", release.tarball()])

@@ -105,15 +105,16 @@ def test_the_list_is_shown(
 
     assert [
         ["line", "pinned", "newer"],
-        ["v1", "-", "1.9.9", "is", "the", "newest;", "none", "is", "pinned"],
+        ["v1", "none", "1.9.9", "is", "the", "newest;", "none", "is", "pinned"],
         ["v2", "2.4.1", "2.5.0,", "2.10.0"],
-        ["v3", "3.4.3", "-"],
+        ["v3", "3.4.3", "none"],
     ] == [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
 def test_the_newest_of_a_line() -> None:
     """Of no other line; a line without a release is an error."""
     assert "2.10.0" == upstream_tags.newest("v2", ["2.9.0", "2.10.0", "3.0.0"])
+    assert "3.0.0" == upstream_tags.newest("3", ["2.9.0", "2.10.0", "3.0.0"])
     with pytest.raises(BumpError, match="no release of the line v4"):
         upstream_tags.newest("v4", ["3.0.0"])
 

@@ -117,6 +117,7 @@ def package() -> Package:
         description="description of {version}",
         url="https://example.invalid",
         license="MIT",
+        license_text="",
         vendor="vendor",
         packager=PACKAGER,
         build_host="host.invalid",
