@@ -66,7 +66,8 @@ def test_from_the_first_installation_to_the_last_removal(server: Server, nginx: 
     assert {("in-use", f"{NEWEST}-1.{DIST}")} == {
         (one["state"], one["release"]) for one in server.processes()
     }
-    # The setting of the drop-in went with it.
+    # The new binary has the variables of the old one: settings of the new drop-in need a restart.
+    server.restart()
     status = (machine.files / f"proc/{nginx.master(machine)}/status").read_text()
     assert "\nTHP_enabled:\t0\n" in status
 
