@@ -444,6 +444,18 @@ def add_unit(root: Path, name: str, program: Path) -> Path:
     return target
 
 
+def test_variables_of_the_caller_change_nothing(
+    tool: Tool, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever they are called: the tool's own begin empty."""
+    for name in ("id", "unit", "library", "force", "file", "given", "pids", "json", "root"):
+        monkeypatch.setenv(name, "other")
+    on = tool("--root", root, "enable", "web")
+
+    assert (0, "") == (on.returncode, on.stderr)
+    assert (root / SYSTEM / "web.service.d" / "mimalloc-custom.conf").is_file()
+
+
 @pytest.mark.parametrize("unit", ["web", "web.service", "a@1", "nginx"])
 def test_enable_and_disable(tool: Tool, root: Path, unit: str) -> None:
     """Each twice: the second time changes nothing; nothing stays."""
