@@ -75,14 +75,18 @@ def refuse(
         lines += textwrap.wrap(
             FOLLOWS[change.name], 96, initial_indent="  so: ", subsequent_indent="      "
         )
-    needed = {change.name for change in changes} | set(accepted)
     raise BumpError(
         f"mimalloc {version} has changes that are not accepted: "
         + ", ".join(change.name for change in refused),
         detail="\n".join(lines),
-        hint=f"{command} --accept {','.join(filter(needed.__contains__, FOLLOWS))}\n"
-        "if you want them",
+        hint=f"{command} --accept {accepting(changes, accepted)}\nif you want them",
     )
+
+
+def accepting(changes: Iterable[Change], accepted: Iterable[str]) -> str:
+    """The comma list that accepts changes, and those that are accepted already."""
+    needed = {change.name for change in changes} | set(accepted)
+    return ",".join(name for name in FOLLOWS if name in needed)
 
 
 def with_other(

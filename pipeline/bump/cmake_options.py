@@ -1,9 +1,8 @@
 """The options of upstream's CMakeLists: new, dropped, changed, and whether we decided on them.
 
 ``recipes/options/<version>.txt`` has those of a pinned release, as ``NAME=default``, and the cmake
-that it needs, as ``cmake_minimum_required=VERSION``. An option is
-decided on where a ``[cmake]`` table sets it, or where ``[options]`` in ``recipes/package.toml``
-says why upstream's default is right.
+that it needs, as ``cmake_minimum_required=VERSION``. An option is decided on where a ``[cmake]``
+table sets it, or where ``[options]`` in ``recipes/package.toml`` says why its default is right.
 """
 
 import re
@@ -24,7 +23,6 @@ _TOKEN = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
-
 
 _MINIMUM = "cmake_minimum_required"
 

@@ -166,8 +166,7 @@ def _predict(
     scratch: ScratchCheckout, request: Request, known: list[Change], undecided: Collection[str]
 ) -> None:
     """What a dry run says last: what will stop it unless it is accepted, and the command."""
-    names = changes.names(request.accept) | {change.name for change in known}
-    accept = ",".join(name for name in changes.FOLLOWS if name in names)
+    accept = changes.accepting(known, changes.names(request.accept))
     place = "a reason in [options] of package.toml, or a value in [cmake] of a draft"
     for name in undecided:
         scratch.report.line(f"  to decide   {name}: {place}")

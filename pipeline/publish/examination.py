@@ -16,6 +16,7 @@ from pipeline.config import load
 from pipeline.inspect import debuginfo, header, package, payload
 from pipeline.model import Facts, Finding, Plan
 from pipeline.model.errors import CheckError, PackagingError, SignError
+from pipeline.publish.inventory import SOURCE
 from pipeline.steps import srpm, unpack
 from pipeline.system.checksum import identity_of
 from pipeline.system.workspace import Workspace
@@ -47,7 +48,7 @@ def _findings(rpm: Path, place: Workspace, scratch: Path) -> Iterator[Finding]:
     is_source = tags.get("SOURCEPACKAGE") == "1"
     names, folders = (plan.file_names, [plan.arch])
     if is_source:
-        names, folders = (plan.source_name,), ["source"]
+        names, folders = (plan.source_name,), [SOURCE]
     elif tags["NAME"] == plan.debuginfo.name:
         names, folders = (plan.debuginfo.file_name,), [placement.debug_folder(plan.arch)]
     elif tags["NAME"] != plan.name:  # a sub-package lies beside the package of each architecture

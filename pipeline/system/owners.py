@@ -24,9 +24,10 @@ def _private(gid: int) -> bool:
     if gid != os.getegid():
         return False
     try:
-        members, users = grp.getgrgid(gid).gr_mem, pwd.getpwall()
+        members = grp.getgrgid(gid).gr_mem
     except KeyError:  # it has no name
-        members, users = [], pwd.getpwall()
+        members = []
+    users = pwd.getpwall()
     own = {user.pw_name for user in users if user.pw_uid == os.geteuid()}
     also = {user.pw_name for user in users if user.pw_gid == gid}
     return {*members, *also} <= own
