@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline.build.progress import Outcome, Progress, Result
 from pipeline.model import Built, Plan
 from pipeline.model.errors import HostError, PackagingError
-from pipeline.system import process
+from pipeline.system import program
 from pipeline.system.report import Report
 from pipeline.toolchain import emulator
 
@@ -101,7 +101,7 @@ def _start(plan: Plan, action: Action) -> _Worker:
 def _work(plan: Plan, action: Action, pipe: Connection, parent: int) -> None:
     """The whole of a worker's process; its last message is the result."""
     try:
-        process.tie(parent)
+        program.tie(parent)
         pipe.send(("end", action(plan, _PipeReport(pipe))))
     except PackagingError as problem:
         pipe.send(("end", problem))

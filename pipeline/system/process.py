@@ -1,18 +1,28 @@
 """Other programs: argument lists, a known environment, output to a log, no orphans."""
 
-import ctypes
 import os
-import resource
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from collections.abc import Mapping
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from pipeline.model.errors import HostError, PackagingError
+from pipeline.model.errors import PackagingError
+from pipeline.system.program import (
+    LONGEST_CALL,
+    TERMINATION,
+    Argv,
+    Program,
+    end,
+    signals_blocked,
+    start,
+    wait,
+)
+
+Variables = Mapping[str, str]
 
 # What a program gets from the user's environment: where programs are, where temporary files go,
 # and how the network is reached. Flags, preloads and locales of the user have no effect.
@@ -20,18 +30,6 @@ PASSED_ON = ("PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
 
 # The lines of output that an error message shows.
 LAST_LINES = 15
-
-# Seconds that a program has to end after SIGTERM.
-_KILL_AFTER = 5.0
-
-# The signals that end us.
-_TERMINATION = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
-
-Argv = Sequence[str | Path]
-Variables = Mapping[str, str]
 
 
 def environment(extra: Variables | None = None) -> dict[str, str]:
@@ -43,13 +41,6 @@ def environment(extra: Variables | None = None) -> dict[str, str]:
 def cores() -> int:
     """The number of processor cores that programs may use."""
     return len(os.sched_getaffinity(0))
-
-
-def tie(parent: int) -> None:
-    """Let the kernel end this process when its parent ends, even by SIGKILL."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run(
@@ -70,12 +61,14 @@ def run(
     """
     with ExitStack() as files:
         sink = files.enter_context(_opened(argv, log))
-        start = sink.tell()
+        before = sink.tell()
         output = files.enter_context(stdout.open("wb")) if stdout else sink
-        with _started(argv, env, limit, cwd=cwd, stdout=output, stderr=sink) as child:
-            child.wait()
+        with Program(
+            argv, limit, env=environment(env), cwd=cwd, stdout=output, stderr=sink
+        ) as child:
+            wait(child)
         if child.returncode != 0:
-            sink.seek(start)
+            sink.seek(before)
             lines = sink.read().decode(errors="replace").splitlines()
             error.got, error.file = _ending(argv, child.returncode), log
             error.detail = "\n".join(_evidence(lines))
@@ -106,30 +99,27 @@ def attempt(
     A code below 0 is the signal that ended it. After ``timeout`` seconds the program is ended by
     SIGTERM, or by SIGKILL if it ignores that.
     """
-    pipe = subprocess.PIPE
-    with _started(argv, env, cwd=cwd, stdout=pipe, stderr=pipe) as child:
-        try:
-            output, errors = child.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            _end(child)
-            output, errors = child.communicate()
+    pipe, period = subprocess.PIPE, min(timeout or LONGEST_CALL, LONGEST_CALL)
+    with Program(argv, env=environment(env), cwd=cwd, stdout=pipe, stderr=pipe) as child:
+        for periods in count(1):
+            try:
+                output, errors = child.communicate(timeout=period)
+                break
+            except subprocess.TimeoutExpired:
+                if timeout and periods * period >= timeout:
+                    end(child)
     return child.returncode, output.decode(errors="replace"), errors.decode(errors="replace")
 
 
-@contextmanager
 def running(
     argv: Argv, *, log: Path, cwd: Path | None = None, env: Variables | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Program:
     """A program that runs until the block ends; then it and all that it started are ended.
 
     ``log`` gets the command and its output. Its exit code is for the caller to judge.
     """
-    with (
-        _opened(argv, log) as sink,
-        _started(argv, env, cwd=cwd, stdout=sink, stderr=sink) as child,
-    ):
-        yield child
-        _end(child)
+    sink = _opened(argv, log)
+    return Program(argv, log=sink, env=environment(env), cwd=cwd, stdout=sink, stderr=sink)
 
 
 def foreground(argv: Argv, more: Variables) -> int:
@@ -143,11 +133,11 @@ def foreground(argv: Argv, more: Variables) -> int:
         if number != signal.SIGINT:
             child.send_signal(number)
 
-    with _signals_blocked():
-        child = _start(argv, env={**os.environ, **more})
-        before = {number: signal.signal(number, pass_on) for number in _TERMINATION}
+    with signals_blocked():
+        child = start(argv, env={**os.environ, **more})
+        before = {number: signal.signal(number, pass_on) for number in TERMINATION}
     try:
-        child.wait()
+        wait(child)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -166,65 +156,6 @@ def _opened(argv: Argv, log: Path) -> IO[bytes]:
     sink.write(f"$ {shlex.join(map(str, argv))}\n".encode())
     sink.flush()
     return sink
-
-
-@contextmanager
-def _started(
-    argv: Argv, env: Variables | None, limit: int | None = None, **settings: Any
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A running program without input; if the block fails or is interrupted, it is ended."""
-    # In a session of its own, so that the programs that it starts can be ended with it. Files that
-    # Python opens are not inherited anyway, except for locks that are meant to be.
-    settings |= {"stdin": subprocess.DEVNULL, "start_new_session": True, "close_fds": False}
-    child = None
-    try:
-        with _signals_blocked():
-            child = _start(argv, limit, env=environment(env), **settings)
-        yield child
-    except BaseException:
-        if child:
-            _end(child)
-        raise
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """Let the signals that end us wait; Python loses one whose handler raises while it forks."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINATION)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def _start(argv: Argv, limit: int | None = None, **settings: Any) -> subprocess.Popen[bytes]:
-    command = [str(argument) for argument in argv]
-    prepare = partial(_prepare, os.getpid(), limit)
-    try:
-        return subprocess.Popen(command, preexec_fn=prepare, **settings)
-    except OSError as problem:
-        raise HostError(
-            f"{command[0]} cannot be started", got=problem.strerror or "", hint="invoke doctor"
-        ) from problem
-
-
-def _prepare(parent: int, limit: int | None) -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERMINATION)
-    tie(parent)
-    if limit is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it started."""
-    for number, timeout in ((signal.SIGTERM, _KILL_AFTER), (signal.SIGKILL, None)):
-        try:
-            os.killpg(child.pid, number)
-            child.wait(timeout)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def _evidence(lines: list[str]) -> list[str]:

@@ -33,7 +33,7 @@ ROWS = {layer: row for row, layers in enumerate(LAYERS) for layer in layers.spli
 # Libraries, and the only modules that use them.
 NETWORK = ("pipeline/system/download.py",)
 RESERVED = {
-    "subprocess": ("pipeline/system/process.py",),
+    "subprocess": ("pipeline/system/program.py",),
     "requests": NETWORK,
     "urllib3": NETWORK,
     "urllib.request": NETWORK,
@@ -120,9 +120,9 @@ def test_every_folder_is_a_layer() -> None:
         (
             "pipeline/steps/stage.py",
             "import subprocess\nsubprocess.run([])",
-            "for pipeline/system/process.py",
+            "for pipeline/system/program.py",
         ),
-        ("pipeline/steps/stage.py", "from subprocess import run", "for pipeline/system/process.py"),
+        ("pipeline/steps/stage.py", "from subprocess import run", "for pipeline/system/program.py"),
         ("pipeline/steps/fetch.py", "from urllib import request", "for pipeline/system/download"),
         ("pipeline/commands/build.py", "from invoke.tasks import task", "which is for cli/"),
         ("pipeline/build/make.py", "import tasks", "which is for no module"),

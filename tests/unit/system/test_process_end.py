@@ -1,14 +1,19 @@
-"""`process`: no program is left after a timeout, an interrupt or our own end."""
+"""`process` and `program`: none is left after a timeout, an interrupt or our own end."""
 
+import ctypes
+import operator
 import os
+import select
+import selectors
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -44,7 +49,7 @@ def test_timeout_ends_the_whole_tree(tree: Path, tmp_path: Path) -> None:
 
 def test_program_that_ignores_the_timeout_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM is followed by SIGKILL."""
-    monkeypatch.setattr("pipeline.system.process._KILL_AFTER", 0.05)
+    monkeypatch.setattr("pipeline.system.program._KILL_AFTER", 0.05)
     script = "trap '' TERM; while :; do sleep 0.01; done"
     code, _, _ = process.attempt(["sh", "-c", script], timeout=0.05)
 
@@ -66,16 +71,80 @@ def test_interrupt_ends_the_whole_tree(tree: Path, tmp_path: Path, log: Path) ->
 def test_interrupt_at_any_moment_leaves_no_program(tmp_path: Path, log: Path) -> None:
     """Also one that arrives while the program is started, before we know its id."""
     reader, writer = os.pipe()
-    for number in range(60):
+    for number in range(30):
         child = os.fork()
         if not child:
             _run_until_interrupted(tmp_path, log, writer)
         os.read(reader, 1)
-        time.sleep(number / 10_000)
+        time.sleep(number / 5_000)
         os.kill(child, signal.SIGTERM)
         assert 3 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     assert _eventually(lambda: not _programs_in(tmp_path))
+
+
+@pytest.fixture
+def late_signal(signals: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM arrives once, after Python has looked for signals, and before it waits."""
+    send = [partial(ctypes.CDLL(None)["raise"], signal.SIGTERM)]
+
+    def late(wait: Callable[..., Any]) -> Callable[..., Any]:
+        # Python looks for signals between two of its own calls, and in `map` there are none.
+        return lambda *arguments: list(
+            map(operator.call, ([send.pop()] if send else []) + [partial(wait, *arguments)])
+        )[-1]
+
+    class Poll:
+        """Python's, and what is called before it."""
+
+        def __init__(self) -> None:
+            poll = select_poll()
+            self.register, self.unregister = poll.register, poll.unregister
+            self.poll = late(poll.poll)
+
+    select_poll, waitpid = select.poll, os.waitpid
+    monkeypatch.setattr(select, "poll", Poll)
+    monkeypatch.setattr(selectors.PollSelector, "_selector_cls", Poll)
+    monkeypatch.setattr(
+        os,
+        "waitpid",
+        lambda process_id, flags: (waitpid if flags else late(waitpid))(process_id, flags),
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.mark.usefixtures("late_signal")
+@pytest.mark.parametrize("way", ["run", "attempt"])
+def test_a_signal_just_before_the_wait_is_noticed(way: str, log: Path) -> None:
+    """It ends no system call: one without a limit would wait until the program ends."""
+    ways: dict[str, Callable[[list[str]], object]] = {
+        "run": partial(process.run, log=log, error=CompileError("x")),
+        "attempt": process.attempt,
+    }
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        ways[way](["sleep", "30"])
+
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.usefixtures("late_signal")
+def test_a_signal_just_before_the_wait_is_passed_on() -> None:
+    """A program on the terminal gets it while it runs."""
+    began = time.monotonic()
+
+    assert 128 + signal.SIGTERM == process.foreground(["sleep", "30"], {})
+    assert time.monotonic() - began < 20
+
+
+def test_a_kernel_without_descriptors_of_processes(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There, a program is waited for as well."""
+    monkeypatch.setattr(os, "pidfd_open", lambda _: (_ for _ in ()).throw(OSError(38, "")))
+    process.run(["sh", "-c", "sleep 0.1; echo end"], log=log, error=CompileError("x"))
+
+    assert log.read_text().endswith("end\n")
 
 
 def _run_until_interrupted(folder: Path, log: Path, ready: int) -> NoReturn:
