@@ -11,7 +11,7 @@ import nox
 PARALLEL = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder")
 
 SCRIPTS = (
-    *("bootstrap", ".ci/run", ".ci/with-key"),
+    *("bootstrap", ".ci/apply-bump", ".ci/run", ".ci/with-key"),
     *("recipes/tools/mimalloc-custom", "tests/containers/install.sh"),
     "tests/selinux/session.sh",
 )
@@ -25,11 +25,12 @@ nox.options.sessions = [
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and types, and scripts."""
+    """Style and types, scripts and workflows."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("shellcheck", *SCRIPTS)
+    session.run("zizmor", "--quiet", "--offline", ".github/workflows")
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""Workflows cannot be run here, so they are read: by actionlint, and for rules of this project."""
+"""Workflows cannot be run here, so they are read: for rules of this project, by other programs."""
 
 import re
 import shutil
@@ -48,7 +48,7 @@ def complaints(text: str) -> list[str]:
     if "\npermissions: {}\n" not in text:
         found.append("at the top, not `permissions: {}`: a job gets what it names, and no more")
     for action in _USES.findall(text):
-        if not action.startswith("./") and not _PINNED.fullmatch(action):
+        if not action.startswith("$/") and not _PINNED.fullmatch(action):
             found.append(f"not pinned by a commit with its version in a comment: {action}")
     for image in _IMAGE.findall(text):
         if not _DIGEST.fullmatch(image):
@@ -59,6 +59,12 @@ def complaints(text: str) -> list[str]:
             found.append(f"no timeout-minutes: {name}")
         if "secrets.SIGNING_KEY" in job and "\n    environment: release\n" not in job:
             found.append(f"the key outside of the protected environment: {name}")
+        if "secrets.SIGNING_KEY" in job and re.search(r"bootstrap (?!invoke )|\.ci/run", job):
+            found.append(
+                f"more than invoke beside the key, which brings the tests' packages: {name}"
+            )
+        if re.search(r"uses: [\w/-]*cache\b", job):
+            found.append(f"a cache, whose content nobody has reviewed: {name}")
     found += [f"an expression in a script: {line}" for line in _scripts(text) if "${{" in line]
     return found
 
@@ -122,6 +128,8 @@ jobs:
         ("@sha256:" + "1" * 64, "", "not pinned by a digest"),
         ("    timeout-minutes: 5\n", "", "no timeout-minutes: one"),
         ("    environment: release\n", "", "the key outside"),
+        ('echo "$KEY"', "./bootstrap nox", "more than invoke beside the key"),
+        ("actions/checkout@", "actions/cache/restore@", "a cache"),
         ('"$NAME"', '"${{ github.ref_name }}"', "an expression in a script"),
         ('"$KEY"', '"${{ github.ref_name }}"', "an expression in a script"),
     ],
@@ -157,6 +165,15 @@ def test_actionlint_catches_mistakes(tmp_path: Path, old: str, new: str, complai
 
     assert 1 == done.returncode
     assert complaint in done.stdout
+
+
+def test_a_proposed_bump_is_tested() -> None:
+    """What the token of a workflow pushes starts no other one, unless it is started by its name."""
+    bump, packages = ((FOLDER / f"{name}.yml").read_text() for name in ("bump", "packages"))
+
+    assert 'gh workflow run packages.yml --ref "$branch"' in bump
+    assert "\n      actions: write" in bump
+    assert "\n  workflow_dispatch:" in packages
 
 
 def _untried(text: str) -> set[str]:
