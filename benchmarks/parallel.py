@@ -69,7 +69,7 @@ def _measure(packages: Selection, measured: MeasuredCheckout) -> Iterator[str]:
     yield from table([head, [str(count), *numbers, f"{memory / 1024:.0f}"]], markdown=True)
     yield ""
     steps = [step.name for step in order.STEPS]
-    times = [str(len(list(place.work.glob(f"{step}/*/done")))) for step in steps]
+    times = [str(len(list(place.work.glob(f"{step}/*/contents")))) for step in steps]
     yield from table([["step", *steps], ["times done", *times]], markdown=True)
 
 

@@ -8,8 +8,8 @@ from pipeline.artifact import provenance, statement
 from pipeline.artifact.provenance import Artifact
 from pipeline.inspect import payload
 from pipeline.model import PLAIN, Built, Plan
-from pipeline.model.errors import CheckError, RequestError
-from pipeline.system import locks
+from pipeline.model.errors import RequestError
+from pipeline.system import contents, locks
 from pipeline.system.checksum import sha256_of
 from pipeline.system.workspace import StepDirs, Workspace, place, place_text
 from pipeline.toolchain import compiler, rpmbuild
@@ -62,7 +62,7 @@ def place_package(plan: Plan, dirs: StepDirs) -> Built:
     """Give the checked package and its sub-packages their final names.
 
     They go into the same folder, where a repository of that architecture takes packages of no
-    architecture from, too. Raises CheckError for a file that was not checked.
+    architecture from, too. Raises WorkspaceError if they are not what was checked.
     """
     target, rpm_tools = destination(plan, dirs.workspace), {"rpmbuild": rpmbuild.version()}
     package = Artifact(
@@ -75,6 +75,7 @@ def place_package(plan: Plan, dirs: StepDirs) -> Built:
         tools={**compiler.versions(plan), **rpm_tools},
         files=_regular_files(dirs.unpacked),
     )
+    _verify(dirs, "patch", "package", "check")
     artifacts = {plan.file_name: package}
     for planned in plan.subpackages:
         artifacts[planned.file_name] = replace(
@@ -85,13 +86,8 @@ def place_package(plan: Plan, dirs: StepDirs) -> Built:
             tools=rpm_tools,
             files=_regular_files(payload.root(dirs.of_subpackage(planned.name))),
         )
-    checked = (dirs.folder("check") / "sha256").read_text().splitlines()
     for name, artifact in artifacts.items():
-        made = dirs.packages / name
-        if f"{sha256_of(made)}  {name}" not in checked:
-            what = f"{name} is not the file that was checked"
-            raise CheckError(what, file=made, hint="invoke clean")
-        _place(artifact, made, target.with_name(name), dirs.workspace.root)
+        _place(artifact, dirs.packages / name, target.with_name(name), dirs.workspace.root)
     return Built(plan, target, sha256_of(target), target.stat().st_size, fresh=True)
 
 
@@ -109,7 +105,9 @@ def place_source_package(plan: Plan, dirs: StepDirs) -> Path:
         tools={"rpmbuild": rpmbuild.version()},
         files={file.name: file for file in files},
     )
-    return _place_alone(package, folder / "rpms" / plan.source_name, "source", dirs.workspace)
+    return _place_alone(
+        package, folder / "rpms" / plan.source_name, "source", dirs, "fetch", "srpm"
+    )
 
 
 def place_debuginfo(plan: Plan, dirs: StepDirs) -> Path:
@@ -129,17 +127,24 @@ def place_debuginfo(plan: Plan, dirs: StepDirs) -> Path:
         files=_regular_files(payload.root(folder / "check")),
     )
     rpm = folder / "package" / "rpms" / plan.debuginfo.file_name
-    return _place_alone(package, rpm, debug_folder(plan.arch), dirs.workspace)
+    return _place_alone(package, rpm, debug_folder(plan.arch), dirs, "patch", "debuginfo")
 
 
-def _place_alone(artifact: Artifact, made: Path, folder: str, workspace: Workspace) -> Path:
-    """Place a package that no other is made with, in a folder of its dist."""
+def _place_alone(artifact: Artifact, made: Path, folder: str, dirs: StepDirs, *steps: str) -> Path:
+    """Place a package that no other is made with, of the results of ``steps``."""
+    workspace = dirs.workspace
     target = workspace.dist / artifact.plan.root.dist / folder / made.name
     with locks.locked(workspace.locks, made.name):
         statement.finish_interrupted_signing(target)
         if not statement.matches(target, key=str(artifact.key)):
+            _verify(dirs, *steps)
             _place(artifact, made, target, workspace.root)
     return target
+
+
+def _verify(dirs: StepDirs, *steps: str) -> None:
+    for step in steps:
+        contents.verify(dirs.folder(step), dirs.done(step))
 
 
 def _place(artifact: Artifact, made: Path, target: Path, root: Path) -> None:

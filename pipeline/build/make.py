@@ -10,6 +10,7 @@ from pipeline.build import keys
 from pipeline.build.order import DEBUGINFO, SRPM, STEPS, Step
 from pipeline.model import Built, Options, Plan
 from pipeline.model.errors import UnpackError, VerifyError
+from pipeline.system import contents
 from pipeline.system.disk import guarded
 from pipeline.system.locks import in_use, locked
 from pipeline.system.report import Report
@@ -98,11 +99,31 @@ def _perform(step: Step, plan: Plan, dirs: StepDirs, report: Report) -> None:
         if dirs.done(step.name).exists():
             report.step(step.name, None)
             return
+        if step.within and contents.differences(*_result(dirs, step.within)):
+            # A run of this step that was interrupted has left something.
+            dirs.done(step.within).unlink()
+            _perform(_named(step.within), plan, dirs, report)
+        _verify(dirs, *step.reads)
         remove(folder)
         folder.mkdir(parents=True)
         began = time.monotonic()
         report.begin(step.name)
         with guarded(folder, dirs.workspace.cache):
             step.run(plan, dirs, report)
-        place_text("", dirs.done(step.name))
+        place_text(contents.record(_result(dirs, step.name)[0]), dirs.done(step.name))
         report.step(step.name, time.monotonic() - began)
+
+
+def _verify(dirs: StepDirs, *names: str) -> None:
+    """Raise WorkspaceError if what steps have left was changed since."""
+    for name in names:
+        contents.verify(*_result(dirs, name))
+
+
+def _result(dirs: StepDirs, name: str) -> tuple[Path, Path]:
+    """The folder of a step's result, and the record of it."""
+    return dirs.folder(_named(name).within or name), dirs.done(name)
+
+
+def _named(name: str) -> Step:
+    return next(step for step in (*STEPS, DEBUGINFO, SRPM) if step.name == name)

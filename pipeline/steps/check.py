@@ -8,9 +8,9 @@ from pathlib import Path
 from pipeline.config import load
 from pipeline.model import Finding, Plan
 from pipeline.model.errors import CheckError
-from pipeline.system.checksum import digest_of_files, sha256_of
+from pipeline.system.checksum import digest_of_files
 from pipeline.system.report import Report
-from pipeline.system.workspace import StepDirs, place_text
+from pipeline.system.workspace import StepDirs
 
 
 def inputs(plan: Plan, root: Path) -> object:
@@ -25,7 +25,6 @@ def inputs(plan: Plan, root: Path) -> object:
 def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
     """Check the RPMs against recipe and build root. Raises CheckError with every finding."""
     rpm = dirs.packages / plan.file_name
-    checksums = "".join(f"{sha256_of(dirs.packages / name)}  {name}\n" for name in plan.file_names)
     findings = _findings(plan, dirs)
     if findings:
         raise CheckError(
@@ -34,7 +33,6 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
             file=rpm,
             hint="rpm -qlp, rpm -qip and readelf -a show what the findings are about",
         )
-    place_text(checksums, dirs.folder("check") / "sha256")
 
 
 def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:

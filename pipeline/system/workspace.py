@@ -57,8 +57,8 @@ class StepDirs:
         return self.folder(step) / "log"
 
     def done(self, step: str) -> Path:
-        """The marker of a complete step, written last."""
-        return self.folder(step) / "done"
+        """The marker of a complete step, written last: what it left in the work folder."""
+        return self.folder(step) / "contents"
 
     def origin(self, step: str) -> Path:
         """JSON: the origin of the source that ``fetch`` fetched, or ``patch`` has patched.

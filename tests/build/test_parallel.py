@@ -18,7 +18,7 @@ STEPS = ("fetch", "unpack", "patch", "configure", "compile", "stage", "package",
 
 def results(checkout: Path) -> dict[str, int]:
     """How often each step has been done."""
-    return {step: len(list((checkout / "work").glob(f"v1/{step}/*/done"))) for step in STEPS}
+    return {step: len(list((checkout / "work").glob(f"v1/{step}/*/contents"))) for step in STEPS}
 
 
 def packages(checkout: Path) -> dict[str, bytes]:

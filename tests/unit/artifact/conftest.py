@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.artifact import placement
 from pipeline.model import Built, Plan
-from pipeline.system.checksum import sha256_of
+from pipeline.system import contents
 from pipeline.system.workspace import StepDirs, Workspace
 
 Build = Callable[[], Built]
@@ -26,9 +26,14 @@ def dirs(plan: Plan, workspace: Workspace) -> StepDirs:
     dirs.packages.mkdir()
     for name in plan.file_names:
         (dirs.packages / name).write_text("an RPM\n")
-    lines = [f"{sha256_of(dirs.packages / name)}  {name}\n" for name in plan.file_names]
-    (dirs.folder("check") / "sha256").write_text("".join(lines))
+    record(dirs, *steps)
     return dirs
+
+
+def record(dirs: StepDirs, *steps: str) -> None:
+    """Write what the steps have left, as at their end."""
+    for step in steps:
+        dirs.done(step).write_text(contents.record(dirs.folder(step)))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pipeline.artifact import placement, statement
 from pipeline.model import Plan
 from pipeline.model.errors import RequestError
 from pipeline.system.workspace import StepDirs, Workspace, remove
-from tests.unit.artifact.conftest import ORIGIN, Build
+from tests.unit.artifact.conftest import ORIGIN, Build, record
 
 pytestmark = pytest.mark.usefixtures("rpmbuild")
 
@@ -104,6 +104,7 @@ def test_a_source_package_has_its_files_in_its_bill(
         file.parent.mkdir(exist_ok=True)
         file.write_text(file.name)
     dirs.origin("fetch").write_text(json.dumps(ORIGIN))
+    record(dirs, "fetch", "srpm")
     rpm = placement.place_source_package(plan, dirs)
 
     assert workspace.dist / "el7" / "source" / plan.source_name == rpm
@@ -125,6 +126,7 @@ def test_debug_information_has_a_folder_of_its_own(
         file.parent.mkdir(parents=True)
         file.write_text(file.name)
     dirs.origin("patch").write_text(json.dumps(ORIGIN))
+    record(dirs, "patch", "debuginfo")
     rpm = placement.place_debuginfo(plan, dirs)
     first = rpm.stat().st_ino
 

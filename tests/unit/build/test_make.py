@@ -12,9 +12,9 @@ import pytest
 
 from pipeline.artifact import placement
 from pipeline.build import make
-from pipeline.build.order import Step
+from pipeline.build.order import STEPS, Step
 from pipeline.model import Built, Plan
-from pipeline.model.errors import CheckError, CompileError, UnpackError, VerifyError, WorkspaceError
+from pipeline.model.errors import CompileError, UnpackError, VerifyError, WorkspaceError
 from pipeline.sources import user
 from pipeline.steps import fetch, unpack
 from pipeline.system.report import Report
@@ -57,7 +57,7 @@ def test_a_step_runs_after_what_is_missing_before_it(
 
     assert (["fetch", "unpack", "patch"], []) == (first, steps.ran())
     assert folder == again
-    assert (folder / "done").is_file()
+    assert (folder / "contents").is_file()
     assert "  patch      up to date\n" == capsys.readouterr().out
 
 
@@ -136,10 +136,74 @@ def test_a_package_that_was_altered_after_its_check(
     build().rpm.unlink()
     (dirs.packages / plan.file_name).write_text("another RPM\n")
 
-    with pytest.raises(CheckError, match="is not the file that was checked"):
+    with pytest.raises(WorkspaceError, match="was changed after a step") as caught:
         build()
 
+    assert f"'rpms/{plan.file_name}'" == caught.value.got
     assert not placement.destination(plan, workspace).exists()
+
+
+@pytest.mark.parametrize(
+    ("reader", "wrote"),
+    [(step.name, name) for step in STEPS for name in step.reads if name != "compile"]
+    + [("stage", "configure")],  # what is compiled is in the build folder
+)
+@pytest.mark.parametrize("way", ["altered", "added", "removed", "made executable"])
+def test_a_step_refuses_what_was_changed_since_it_was_written(
+    steps: FakeSteps,
+    plan: Plan,
+    workspace: Workspace,
+    build: Build,
+    reader: str,
+    wrote: str,
+    way: str,
+) -> None:
+    """Before each step, the results that it reads are compared with what was left."""
+    dirs = make.step_dirs(plan, workspace)
+    steps.hooks[reader] = _fail
+    with pytest.raises(CompileError):
+        build()
+    file = dirs.folder(wrote) / "result"
+    changes: dict[str, Callable[[], object]] = {
+        "altered": lambda: file.write_text("another\n"),
+        "added": lambda: file.with_name("other").touch(),
+        "removed": file.unlink,
+        "made executable": lambda: file.chmod(0o777),
+    }
+    changes[way]()
+    steps.hooks.clear()
+    steps.ran()
+
+    with pytest.raises(WorkspaceError) as caught:
+        build()
+
+    name = "other" if way == "added" else "result"
+    assert (f"'{name}'", file.parent) == (caught.value.got, caught.value.file)
+    assert "invoke clean" in caught.value.hint
+    assert [] == steps.ran()
+    remove(workspace.work)
+    assert build().rpm.is_file()
+
+
+def test_what_an_interrupted_compiler_has_left_is_not_used(
+    steps: FakeSteps, plan: Plan, workspace: Workspace, build: Build
+) -> None:
+    """It works in the folder that was configured, which is configured anew."""
+    dirs = make.step_dirs(plan, workspace)
+
+    def leave_half() -> None:
+        (dirs.folder("configure") / "half.o").touch()
+        raise KeyboardInterrupt
+
+    steps.hooks["compile"] = leave_half
+    with pytest.raises(KeyboardInterrupt):
+        build()
+    steps.hooks.clear()
+    steps.ran()
+    build()
+
+    assert _since("configure") == steps.ran()
+    assert not (dirs.folder("configure") / "half.o").exists()
 
 
 def test_a_result_that_was_removed(

@@ -237,4 +237,4 @@ def test_termination_during_a_download(copy: Path, http: Server) -> None:
     assert 130 == child.returncode
     assert "interrupted: unfinished results are not used" in errors
     assert "Traceback" not in errors
-    assert [] == list((copy / "work").rglob("done"))
+    assert [] == list((copy / "work").rglob("contents"))
