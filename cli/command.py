@@ -13,6 +13,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from pipeline.model.errors import Interrupted, PackagingError, RequestError
+from pipeline.system.disk import guarded
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,7 +48,8 @@ def command(**settings: Any) -> Callable[[Callable[..., None]], Task[Any]]:
                     signal.signal(number, signal.default_int_handler)
             try:
                 _refuse_dry(args)
-                body(*args, **options)
+                with guarded():
+                    body(*args, **options)
             except PackagingError as problem:
                 raise Exit(str(problem), problem.exit_code) from None
             except KeyboardInterrupt:

@@ -73,10 +73,11 @@ def inspect(scratch: ScratchCheckout, location: str, released: str, base: Recipe
     archive = folder / "archive"
     origin = _from_user(scratch, location, archive) if location else _from_first(scratch, archive)
     report.line(f"  source      {location or origin.reference}")
-    source_tree.extract(archive, folder / "tree", load.package(scratch.root))
+    package = load.package(scratch.root)
+    source_tree.extract(archive, folder / "tree", package)
     stem, dot, _ = base.soname.partition(".so")
     tree = source_tree.read(folder / "tree", scratch.version, stem + dot)
-    commit, tagged = source_tree.commit_of(archive) if origin.url else ("", None)
+    commit, tagged = source_tree.commit_of(archive, package) if origin.url else ("", None)
     moment = _released(tagged, released)
     report.line(f"  commit      {commit or 'unknown'}, of {moment:%FT%TZ}")
     report.line(f"  archive     {archive.stat().st_size} bytes, sha256 {origin.sha256}")
@@ -137,7 +138,8 @@ def _from_user(scratch: ScratchCheckout, location: str, archive: Path) -> Source
     tag.
     """
     source = _deliver(scratch, location, scratch.version, archive)
-    if source.kind == "folder" or not source_tree.commit_of(archive)[0]:
+    package = load.package(scratch.root)
+    if source.kind == "folder" or not source_tree.commit_of(archive, package)[0]:
         raise RequestError(
             "--source has no checksum that a recipe could pin: git has not packed it",
             expected="a git repository, or upstream's tarball",

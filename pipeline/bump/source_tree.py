@@ -1,7 +1,6 @@
 """The tree of a release: its version in each file that states it, its cmake, its licence."""
 
 import re
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from pipeline.bump.cmake_options import Option
 from pipeline.model import Package
 from pipeline.model.errors import VerifyError
 from pipeline.steps import unpack
+from pipeline.system import archive
 from pipeline.system.checksum import identity_of
 
 _NAMES = re.compile(r"\bmimalloc\s+PROPERTIES\s+VERSION\s+(\S+)\s+SOVERSION\s+([^\s)]+)")
@@ -42,10 +42,10 @@ class Tree:
     options: Mapping[str, Option] = field(default_factory=dict)
 
 
-def extract(archive: Path, folder: Path, package: Package) -> str:
+def extract(file: Path, folder: Path, package: Package) -> str:
     """Unpack an archive into a new folder; returns the identity of the tree."""
     folder.mkdir(parents=True)
-    unpack.extract(archive, folder, package)
+    unpack.extract(file, folder, package)
     return identity_of(folder)
 
 
@@ -91,17 +91,18 @@ def licence_of(text: str) -> str:
     return f"sha256:{sha256(' '.join(_YEARS.sub('', text).split()).encode()).hexdigest()}"
 
 
-def commit_of(archive: Path) -> tuple[str, datetime | None]:
-    """The commit that git packed an archive from, and its time; empty where git did not."""
+def commit_of(file: Path, package: Package) -> tuple[str, datetime | None]:
+    """The commit that git packed an archive from, and its time; empty where git did not.
+
+    Raises UnpackError for an archive that is hostile.
+    """
     try:
-        with tarfile.open(archive, mode="r:*") as opened:
-            first = opened.next()
-            commit = opened.pax_headers.get("comment", "")
-    except (tarfile.TarError, EOFError, OSError):
+        with archive.opened(file, package.limits) as (tar, members):
+            commit = tar.pax_headers.get("comment", "")
+            moment = datetime.fromtimestamp(int(members[0].mtime), UTC)
+    except (*unpack.BROKEN, LookupError, OverflowError):
         return "", None
-    if first is None or not _COMMIT.fullmatch(commit):
-        return "", None
-    return commit, datetime.fromtimestamp(int(first.mtime), UTC)
+    return (commit, moment) if _COMMIT.fullmatch(commit) else ("", None)
 
 
 def _numbers(version: str) -> set[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from pipeline.model import BuildRoot, Compiler, Package, Processor, Recipe, Source
+from pipeline.model.printable import printable
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GLIBC = re.compile(r"\d+\.\d+")
@@ -75,6 +76,9 @@ def of_recipe(recipe: Recipe, version: str) -> Iterator[str]:
     releases = [change.release for change in recipe.changelog]
     if not releases or releases != sorted(set(releases), reverse=True):
         yield f"changelog: expected the newest release first, each once, got {releases}"
+    for note in (note for change in recipe.changelog for note in change.notes):
+        if printable(note) != note or set("\n%") & set(note):  # rpm expands and even runs %(...)
+            yield f"changelog: expected a line of text without %, got {note!a}"
 
 
 def _faults_of_source(source: Source) -> Iterator[str]:

@@ -21,7 +21,8 @@ CONFIG = "cmake/mimalloc-config-version.cmake"
 
 # The files that every release's tree has.
 _MARKERS = ("CMakeLists.txt", HEADER)
-_BROKEN = (
+# What the standard library raises for a malformed archive.
+BROKEN = (
     *(tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError),
     MemoryError,  # a compressed stream may request any amount
 )
@@ -63,7 +64,7 @@ def extract(file: Path, target: Path, package: Package) -> None:
                 path = path.relative_to(base)
                 if holds(package.identity, path):
                     _write(tar, member, target / path)
-    except _BROKEN as problem:
+    except BROKEN as problem:
         if isinstance(problem, OSError) and problem.errno not in (None, *_BAD_NAMES):
             raise
         raise UnpackError(

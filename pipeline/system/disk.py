@@ -25,6 +25,7 @@ _WRONG_KIND = (
 _MISSING = ("a file is missing that existed before", "invoke clean, then the same command again")
 _REFUSALS = {
     errno.ENOENT: _MISSING,
+    errno.ENAMETOOLONG: ("a path is too long for the file system", "name a shorter one"),
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _FULL),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _FORBIDDEN),
     **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP), _WRONG_KIND),

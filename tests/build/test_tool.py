@@ -340,6 +340,7 @@ def test_a_process_that_is_not_there(tool: Tool) -> None:
         assert "there is no process" in done.stdout
         assert which[-1] in done.stdout
         assert [] == json.loads(tool("status", "--json", *which).stdout)["processes"]
+    assert "process x?]0;t?\n" in tool("status", "--name", "x\x1b]0;t\a").stdout
 
 
 def test_processes_by_name_and_with_what_they_started(tool: Tool, library: Path) -> None:

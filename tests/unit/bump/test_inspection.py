@@ -116,12 +116,14 @@ def test_a_place_without_the_release_is_shown_with_the_reason(
     assert "none: the archive is truncated or broken" == verdicts[f"mimalloc={NEW}+ds-2"]
 
 
-def test_upstream_is_the_first_place(inspect: Inspect, archives: Archives, tarball: Path) -> None:
+def test_upstream_is_the_first_place(
+    inspect: Inspect, archives: Archives, tarball: Path, project: Path
+) -> None:
     """Its tarball has commit and time, and is not compared with itself."""
     archives |= {"url": tarball.read_bytes(), "sdist": SAME}
     inspected = inspect()
 
-    assert 40 == len(source_tree.commit_of(inspected.archive)[0])
+    assert 40 == len(source_tree.commit_of(inspected.archive, load.package(project))[0])
     assert ("url", upstream.WHEN) == (inspected.origin.kind, inspected.released.isoformat())
     assert [f"cmeel-mimalloc=={NEW}", f"mimalloc={NEW}"] == list(_verdicts(inspected))
 

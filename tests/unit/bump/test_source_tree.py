@@ -1,11 +1,13 @@
 """What is read from the tree of a release."""
 
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from pipeline.bump import source_tree
-from pipeline.model.errors import VerifyError
+from pipeline.config import load
+from pipeline.model.errors import UnpackError, VerifyError
 from tests.unit import release
 from tests.unit.bump import upstream
 
@@ -67,9 +69,36 @@ def test_a_new_year_is_no_new_licence(tmp_path: Path, text: str, same: bool) -> 
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", release.tarball()])
-def test_an_archive_that_git_has_not_packed_has_no_commit(tmp_path: Path, content: bytes) -> None:
+def test_an_archive_that_git_has_not_packed_has_no_commit(
+    tmp_path: Path, project: Path, content: bytes
+) -> None:
     """Nor has what is no archive."""
     file = tmp_path / "archive"
     file.write_bytes(content)
 
-    assert ("", None) == source_tree.commit_of(file)
+    assert ("", None) == source_tree.commit_of(file, load.package(project))
+
+
+def _packed(file: Path, comment: str, mtime: str) -> Path:
+    member = tarfile.TarInfo("file")
+    member.pax_headers = {"mtime": mtime}
+    headers = {"comment": comment}
+    with tarfile.open(file, "w:gz", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
+        tar.addfile(member)
+    return file
+
+
+@pytest.mark.parametrize("mtime", ["inf", "nan", "1e300", "-1e300", "99999999999999"])
+def test_a_time_that_no_clock_has_is_none(tmp_path: Path, project: Path, mtime: str) -> None:
+    """Whoever packs an archive chooses it."""
+    file, package = tmp_path / "archive", load.package(project)
+
+    assert "a" * 40 == source_tree.commit_of(_packed(file, "a" * 40, "1"), package)[0]
+    assert ("", None) == source_tree.commit_of(_packed(file, "a" * 40, mtime), package)
+
+
+def test_a_comment_without_end_is_not_read(tmp_path: Path, project: Path) -> None:
+    """It is a header, which tarfile keeps in memory, and a few KiB pack gigabytes."""
+    file = _packed(tmp_path / "archive", "a" * (1 << 20), "1")
+    with pytest.raises(UnpackError, match="too large"):
+        source_tree.commit_of(file, load.package(project))

@@ -187,6 +187,12 @@ def _run(copy: Path, *arguments: str) -> tuple[int, str, str]:
         (["fetch", "--version", "2.0.6", "--offline"], 20, ["not in the cache", "--source"]),
         (["--dry", "clean"], 2, ["--dry", "invoke bump --dry-run"]),
         (["build", "--jobs", "many"], 2, ["--jobs", "a number of 1 or more"]),
+        (["verify", "x" * 3000], 12, ["a path is too long", "name a shorter one"]),
+        (
+            ["release", "--version", "2.0.6", "--release", "9", "--reason", "%(id)"],
+            10,
+            ["without %"],
+        ),
     ],
 )
 def test_failure_shows_no_traceback(

@@ -220,6 +220,17 @@ def test_an_accepted_rule_is_that_of_its_flavor(checkout: Path, edit: Edit) -> N
     }
 
 
+@pytest.mark.parametrize(
+    "note", ["100 %(id) more", "%{_host}", r"a\nb", r"\u001b]0;x\u0007", r"\u202e"]
+)
+def test_a_note_that_rpm_or_a_terminal_would_obey(checkout: Path, edit: Edit, note: str) -> None:
+    """It goes into the spec and into `rpm -q --changelog`."""
+    edit('"Let find_package name existing folders"', f'"{note}"')
+
+    (complaint,) = _complaints(checkout)
+    assert complaint.startswith("changelog: expected a line of text without %, got ")
+
+
 def test_release_numbers_go_down(checkout: Path, edit: Edit) -> None:
     """The first entry of the changelog is the newest, and no number comes twice."""
     edit("[[changelog]]", f"[[changelog]]\nrelease = 1\ndate = 2026-11-24\n{NOTES}\n[[changelog]]")
