@@ -343,6 +343,17 @@ def test_a_process_that_is_not_there(tool: Tool) -> None:
     assert "process x?]0;t?\n" in tool("status", "--name", "x\x1b]0;t\a").stdout
 
 
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_an_output_that_is_full(tool: Tool, option: tuple[str, ...]) -> None:
+    """Whoever reads half a listing must not take it for all of it."""
+    done = tool(
+        "status", *option, str(os.getpid()), before=("sh", "-c", 'exec "$0" "$@" >/dev/full')
+    )
+
+    assert 12 == done.returncode
+    assert "mimalloc-custom: the output cannot be written" in done.stderr
+
+
 def test_processes_by_name_and_with_what_they_started(tool: Tool, library: Path) -> None:
     """Descendants are in, and below their parents; each that is not on it has a reason."""
     script = "LD_PRELOAD= sleep 98 & exec sleep 99"
