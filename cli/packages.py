@@ -59,14 +59,19 @@ def smoke(c: Context, version: str = "", dist: str = "", arch: str = "", flavor:
     smoke.run(ROOT, Selection(version, dist, arch, flavor))
 
 
-@command(help=PACKAGE_FLAGS)
+@command(help={**PACKAGE_FLAGS, "write": "write them instead, of packages up to the package step"})
 def manifest(
-    c: Context, version: str = "", dist: str = "", arch: str = "", flavor: str = ""
+    c: Context,
+    version: str = "",
+    dist: str = "",
+    arch: str = "",
+    flavor: str = "",
+    write: bool = False,
 ) -> None:
-    """Compare `rpm -qlp` of built packages with their manifests."""
+    """Compare `rpm -qlp` of built packages with their manifests, or write these."""
     from pipeline.commands import manifest
 
-    manifest.run(ROOT, Selection(version, dist, arch, flavor))
+    manifest.run(ROOT, Selection(version, dist, arch, flavor), write=write)
 
 
 @command(positional=["rpm"], help={"rpm": "the file to verify", "offline": FLAGS["offline"]})

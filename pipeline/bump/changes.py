@@ -14,7 +14,7 @@ from pipeline.bump.scratch import ScratchCheckout
 from pipeline.bump.source_tree import Tree
 from pipeline.config import load
 from pipeline.inspect import elf
-from pipeline.model import PLAIN, Package, Plan, Recipe
+from pipeline.model import Package, Plan, Recipe
 from pipeline.model.errors import BumpError, RequestError, SmokeError
 from pipeline.system import process
 from pipeline.toolchain import emulator
@@ -128,15 +128,14 @@ def _memory(library: Path) -> str:
 def _files(
     old: Recipe, new: Recipe, plans: Sequence[Plan], scratch: ScratchCheckout
 ) -> Iterator[Change]:
-    """The changes of the manifests; for a dist that the other release has none for, all is new."""
+    """The changes of the manifests; where the other release has none, all is new."""
     old_lists, new_lists = dict[str, list[str]](), dict[str, list[str]]()
     for plan in plans:
-        name = f"{plan.root.dist} {plan.variant}" if plan.variant != PLAIN else plan.root.dist
         file = load.manifest_files(scratch.root, plan)[0]
         old_file = file.with_name(file.name.replace(new.version, old.version, 1))
         old_paths = old_file.read_text(encoding="utf-8") if old_file.is_file() else ""
-        old_lists[name] = neutral(old_paths.splitlines(), old)
-        new_lists[name] = neutral(file.read_text(encoding="utf-8").splitlines(), new)
+        old_lists[plan.variant] = neutral(old_paths.splitlines(), old)
+        new_lists[plan.variant] = neutral(file.read_text(encoding="utf-8").splitlines(), new)
     yield from of_files(old_lists, new_lists)
 
 

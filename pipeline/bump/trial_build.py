@@ -1,17 +1,14 @@
 """A release built in a scratch checkout: patches, manifests, every package, smoke tests."""
 
-import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pipeline.artifact import placement
 from pipeline.build import make
 from pipeline.bump.scratch import ScratchCheckout
-from pipeline.commands import build
-from pipeline.config import load
-from pipeline.inspect import package, payload
+from pipeline.commands import build, manifest
+from pipeline.inspect import payload
 from pipeline.model import PLAIN, Plan, Trial
 from pipeline.model.errors import BumpError, PackagingError, PatchError
 from pipeline.smoke import suite, trials
@@ -61,25 +58,12 @@ def apply_patches(scratch: ScratchCheckout) -> None:
 
 
 def write_manifests(scratch: ScratchCheckout) -> list[Plan]:
-    """Build a package for each dist and flavor, and write its manifest; returns their plans."""
+    """Build a package for each dist and flavor, and write the manifests; returns their plans."""
     plans = samples(scratch.plans())
     for plan in plans:
-        rpm = run_step(plan, scratch, "package").packages / plan.file_name
-        with TemporaryDirectory(prefix="mimalloc-") as folder:
-            facts = package.read(rpm, Path(folder), library=plan.library)
-        if not facts.library:
-            raise BumpError("the package has no library", expected=str(plan.library), file=rpm)
-        text = manifest(facts.header.paths, facts.library.build_id)
-        load.manifest_files(scratch.root, plan)[0].write_text(text, encoding="utf-8")
+        packages = run_step(plan, scratch, "package").packages
+        manifest.write_all(scratch.root, plan, packages)
     return plans
-
-
-def manifest(paths: Iterable[str], build_id: str) -> str:
-    """The manifest of a package with these paths, without the build-id of this build."""
-    head, tail = build_id[:2], build_id[2:]
-    text = "".join(f"{path}\n" for path in paths)
-    text = re.sub(rf"(?<=/\.build-id/){head}(?=\n|/{tail}\n)", "{build_id[:2]}", text)
-    return text.replace(f"/{{build_id[:2]}}/{tail}\n", "/{build_id[:2]}/{build_id[2:]}\n")
 
 
 def every_package(scratch: ScratchCheckout) -> None:

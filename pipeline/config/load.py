@@ -9,7 +9,17 @@ from packaging.version import InvalidVersion, Version
 
 from pipeline.config import validation
 from pipeline.config.toml import load
-from pipeline.model import PLAIN, BuildRoot, Compiler, Package, Patch, Plan, Processor, Recipe
+from pipeline.model import (
+    BUILD_IDS,
+    PLAIN,
+    BuildRoot,
+    Compiler,
+    Package,
+    Patch,
+    Plan,
+    Processor,
+    Recipe,
+)
 from pipeline.model.errors import PatchError, RecipeError, RequestError
 from pipeline.system.checksum import sha256_of
 
@@ -26,7 +36,7 @@ def versions(root: Path) -> list[str]:
 
 
 def dists(root: Path) -> list[str]:
-    """The dists with a build root, oldest first."""
+    """The dists with a build root; el10 comes after el9, and no other order means anything."""
     names = [file.stem for file in (root / "buildroot").glob("*.toml")]
     return sorted(names, key=lambda name: (len(name), name))
 
@@ -88,26 +98,37 @@ def compiler(root: Path, name: str) -> Compiler:
 
 
 def manifest_files(root: Path, plan: Plan) -> list[Path]:
-    """The manifests of a package and its sub-packages, in the order of ``plan.file_names``.
+    """The files of the manifests, in the order of ``plan.file_names``.
 
-    All releases and dists share those of the sub-packages.
+    All dists share them, and all releases those of the sub-packages.
     """
     variant = "" if plan.variant == PLAIN else f".{plan.variant}"
-    names = [f"{plan.recipe.version}.{plan.root.dist}{variant}"]
+    names = [f"{plan.recipe.version}{variant}"]
     names += [subpackage.suffix.lstrip("-") for subpackage in plan.flavor.subpackage]
     return [root / "recipes" / "manifests" / f"{name}.txt" for name in names]
 
 
-def manifest(file: Path) -> tuple[str, ...]:
-    """The paths in a manifest, in the order of ``rpm -qlp``; build-id lines are templates."""
-    try:
-        return tuple(file.read_text(encoding="utf-8").splitlines())
-    except FileNotFoundError as problem:
+def manifests(root: Path, plan: Plan) -> list[tuple[str, ...]]:
+    """The paths of a package and of its sub-packages, in the order of ``plan.file_names``.
+
+    They are in the order of ``rpm -qlp``; build-id lines are templates. Raises RecipeError.
+    """
+    files = manifest_files(root, plan)
+    if missing := [file for file in files if not file.is_file()]:
         raise RecipeError(
             "no such manifest",
-            file=file,
-            hint="write the output of rpm -qlp into it, see `Add a release` in CONTRIBUTING.md",
-        ) from problem
+            file=missing[0],
+            hint="invoke manifest --write"
+            f" --version {plan.recipe.version} --dist {plan.root.dist} --flavor {plan.variant}",
+        )
+    dropped = () if plan.has_build_id_links else (BUILD_IDS,)
+    lists = map(_manifest, files)
+    return [tuple(path for path in paths if not path.startswith(dropped)) for paths in lists]
+
+
+def _manifest(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as problem:
         raise RecipeError("not a list of paths", got=str(problem), file=file) from problem
 

@@ -11,7 +11,7 @@ from pipeline.model.facts import (
     Trial,
     VersionedSymbol,
 )
-from pipeline.model.package import LICENSES, Flavor, Limits, Package, Signing, holds
+from pipeline.model.package import BUILD_IDS, LICENSES, Flavor, Limits, Package, Signing, holds
 from pipeline.model.plan import PLAIN, Built, Plan
 from pipeline.model.planned import PlannedDebuginfo, PlannedSubpackage
 from pipeline.model.recipe import Accepted, FlavorChange, Patch, Recipe, Source

@@ -10,6 +10,9 @@ from packaging.version import Version
 # Where Enterprise Linux has the texts of licences, in a folder of each package.
 LICENSES = "/usr/share/licenses"
 
+# Where rpm links a library by its build-id, from 4.14 on.
+BUILD_IDS = "/usr/lib/.build-id"
+
 Guards = Literal["", "pages", "segments"]
 
 

@@ -135,6 +135,11 @@ class Plan:
         return self.recipe.folders == "owned" or not self.flavor.subpackage
 
     @property
+    def has_build_id_links(self) -> bool:
+        """Whether the dist's rpm links the library by its build-id."""
+        return self.root.rpm.macros.get("_build_id_links") != "none"
+
+    @property
     def libraries(self) -> tuple[str, ...]:
         """The libraries of a base installation, which are all that a package may need."""
         return (*self.root.libraries, *self.machine.libraries)

@@ -67,7 +67,7 @@ def _findings(rpm: Path, place: Workspace, scratch: Path) -> Iterator[Finding]:
 def _judge(facts: Facts, plan: Plan, place: Workspace, scratch: Path) -> Iterator[Finding]:
     """The findings of the checks, but for those of programs that ran on the package."""
     root, name = place.root, facts.header.tags["NAME"]
-    own, *others = map(load.manifest, load.manifest_files(root, plan))
+    own, *others = load.manifests(root, plan)
     if name == plan.debuginfo.name:
         yield from _debuginfo(facts, plan, place, scratch)
     elif name == plan.name:

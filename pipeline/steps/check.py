@@ -55,7 +55,7 @@ def _findings(plan: Plan, dirs: StepDirs) -> list[Finding]:
         has_library = payload.place(files, plan.library).is_file()
         done = trials.run(plan, dirs) if has_library else ()
         facts = replace(reading.result(), trials=done, required=trials.names(plan))
-    manifest, *others = map(load.manifest, load.manifest_files(root, plan))
+    manifest, *others = load.manifests(root, plan)
     findings = check_package(facts, plan, manifest)
     contents = spec.contents(plan, root)
     for subpackage, manifest in zip(plan.subpackages, others, strict=True):

@@ -39,7 +39,7 @@ def make(plan: Plan, root: Path, tree: Path, folder: Path) -> Path:
     for file in sources.iterdir():
         file.chmod(0o644)
         os.utime(file, (recipe.moment, recipe.moment))
-    text = spec.render(plan, root, load.manifest(load.manifest_files(root, plan)[0]))
+    text = spec.render(plan, root, load.manifests(root, plan)[0])
     plan, macros = rpmbuild.for_first_machine(plan), {"_sourcedir": str(sources)}
     return rpmbuild.run(plan, root, folder, text, plan.source_name, macros)
 

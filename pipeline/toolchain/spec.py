@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.model import LICENSES, PLAIN, Plan
+from pipeline.model import BUILD_IDS, LICENSES, PLAIN, Plan
 from pipeline.model.errors import RequestError
 from pipeline.system import process
 from pipeline.system.templates import fill
@@ -14,7 +14,7 @@ DEBUGINFO = Path("recipes") / "debuginfo.spec.j2"
 TOOL = Path("recipes") / "tools" / "mimalloc-custom"
 
 # Made by rpm itself, or written in the spec's template.
-_NOT_STAGED = ("/usr/lib/.build-id", LICENSES)
+_NOT_STAGED = (BUILD_IDS, LICENSES)
 
 
 def staged(stage: Path) -> list[str]:

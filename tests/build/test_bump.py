@@ -82,7 +82,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     readme, log = checkout / "README.md", checkout / "CHANGELOG.md"
     readme.write_text(re.sub(rf"(?m)^\| {re.escape(NEWEST)} \|.*\n", "", readme.read_text()))
     log.write_text(log.read_text().replace(f" and {NEWEST}", ""))
-    for manifest in (checkout / "recipes" / "manifests").glob(f"{FORMER}.{DIST}.txt"):
+    for manifest in (checkout / "recipes" / "manifests").glob(f"{FORMER}.txt"):
         lines = manifest.read_text().splitlines(keepends=True)
         manifest.write_text("".join(line for line in lines if HEADER not in line))
     _git(checkout, "init", "--quiet")
@@ -182,7 +182,7 @@ def test_a_changed_file_list_stops_it(checkout: Path, bump: Bump) -> None:
 
     assert 40 == code
     assert "has changes that are not accepted: files" in output
-    assert re.search(rf"\+ \S*/include/mimalloc-{{line}}/{HEADER} +\({DIST}\)", output)
+    assert re.search(rf"\+ \S*/include/mimalloc-{{line}}/{HEADER} +\(plain\)", output)
     assert "so: after the update other paths are there" in output
     assert "--accept files" in output
     assert "" == _status(checkout)

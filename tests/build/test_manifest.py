@@ -2,29 +2,27 @@
 
 from pathlib import Path
 
-from tests.build.conftest import EVERY, ROOT, Package, Which, invoke_in, of_each
+import pytest
+
+from pipeline.config import load
+from tests.build.conftest import EVERY, ROOT, Package, Which, invoke_in, of_each, share_steps
 
 
 @of_each(EVERY)
 def test_package_lists_its_manifest(package: Package, which: Which) -> None:
     """Path for path, and in the same order."""
     built = package(*which)
-    name = ".".join([which.version, which.dist, *(["secure"] if which.flavor == "secure" else [])])
-    lines = (ROOT / "recipes" / "manifests" / f"{name}.txt").read_text().splitlines()
+    lists = load.manifests(ROOT, built.plan)
 
     flags = [f"--{name}={value}" for name, value in which._asdict().items()]
     done = invoke_in(ROOT, "manifest", *flags)
 
     assert 0 == done.returncode, done.stderr
-    output = [
-        built.plan.nevra,
-        f"  {built.plan.file_name}: {len(lines)} paths, as in its manifest",
-    ]
-    for planned in built.plan.subpackages:
-        file = planned.name.removeprefix("mimalloc-custom-")
-        count = len((ROOT / "recipes" / "manifests" / f"{file}.txt").read_text().splitlines())
-        output.append(f"  {planned.file_name}: {count} paths, as in its manifest")
-    assert output == done.stdout.splitlines()
+    lines = (
+        f"  {name}: {len(paths)} paths, as in its manifest"
+        for name, paths in zip(built.plan.file_names, lists, strict=True)
+    )
+    assert [built.plan.nevra, *lines] == done.stdout.splitlines()
 
 
 def test_another_list_is_shown_as_a_diff(package: Package, checkout: Path) -> None:
@@ -33,7 +31,7 @@ def test_another_list_is_shown_as_a_diff(package: Package, checkout: Path) -> No
     folder = checkout / "dist" / "el8" / built.plan.arch
     folder.mkdir(parents=True)
     (folder / built.rpm.name).write_bytes(built.rpm.read_bytes())
-    file = checkout / "recipes" / "manifests" / "3.4.3.el8.txt"
+    file = checkout / "recipes" / "manifests" / "3.4.3.txt"
     file.write_text(file.read_text().replace("mimalloc.pc", "mimalloc3.pc"))
 
     done = invoke_in(checkout, "manifest", "--version", "3.4.3", "--dist", "el8")
@@ -42,3 +40,21 @@ def test_another_list_is_shown_as_a_diff(package: Package, checkout: Path) -> No
     installed = "/usr/local/nginx-dep/lib64/pkgconfig"
     assert f"  -{installed}/mimalloc3.pc\n  +{installed}/mimalloc.pc\n" in done.stderr
     assert str(file) in done.stderr
+
+
+@pytest.mark.parametrize("dist", ["el7", "el8"])
+def test_manifests_are_written(package: Package, checkout: Path, dist: str) -> None:
+    """They are those of all dists: with a build-id's links, which the rpm of EL7 does not make."""
+    package("3.4.3", dist)
+    share_steps(checkout)
+    folder = checkout / "recipes" / "manifests"
+    for name in ("3.4.3.txt", "nginx.txt"):
+        (folder / name).unlink()
+
+    done = invoke_in(checkout, "manifest", "--write", "--version", "3.4.3", "--dist", dist)
+
+    assert 0 == done.returncode, done.stderr
+    ours = ROOT / "recipes" / "manifests"
+    assert {file.name: file.read_text() for file in ours.iterdir()} == {
+        file.name: file.read_text() for file in folder.iterdir()
+    }

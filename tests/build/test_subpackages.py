@@ -44,7 +44,7 @@ def rebuild(built: Built, fault: Fault, work: Path) -> tuple[Facts, list[Finding
     macros |= {"_sourcedir": str(sources), "_target_platform": PLATFORM}
     rpm = rpmbuild.run(plan, ROOT, work / "build", text, planned.file_name, macros)
     facts = read(rpm, work / "scratch", library=plan.library)
-    manifest = load.manifest(load.manifest_files(ROOT, plan)[1])
+    manifest = load.manifests(ROOT, plan)[1]
     return facts, check_subpackage(facts, plan, planned, manifest, spec.contents(plan, ROOT))
 
 

@@ -68,7 +68,7 @@ def _plan(root: Path) -> None:
     make.step_dirs(plan, workspace.Workspace(root, root / "cache"))
     for patch in plan.recipe.patch:
         load.patch_file(root, plan.recipe, patch)
-    spec.render(plan, root, load.manifest(load.manifest_files(root, plan)[0]))
+    spec.render(plan, root, load.manifests(root, plan)[0])
 
 
 def _plan_with(root: Path, name: str, content: bytes) -> None:
@@ -113,22 +113,18 @@ def test_a_table_that_exhausts_its_reader(data: Path, name: str, text: str) -> N
 @example(content=b"\xff\xfe")
 def test_manifests(data: Path, facts: Facts, content: bytes) -> None:
     """A malformed list of paths is a finding, or an error of ours."""
-    file = data / "recipes" / "manifests" / "2.0.9.el7.txt"
+    file = data / "recipes" / "manifests" / "2.0.9.txt"
     before = file.read_bytes()
     file.write_bytes(content)
     plan = selection.plan(ROOT, "2.0.9", "el7", ARCH)
     try:
-        error_of(
-            lambda: list(
-                files.manifest(facts, plan, load.manifest(load.manifest_files(data, plan)[0]))
-            )
-        )
+        error_of(lambda: list(files.manifest(facts, plan, load.manifests(data, plan)[0])))
     finally:
         file.write_bytes(before)
 
 
 def _manifest(generator: random.Random) -> bytes:
-    return corrupted((ROOT / "recipes/manifests/2.0.9.el7.txt").read_bytes(), generator, 3)
+    return corrupted((ROOT / "recipes/manifests/2.0.9.txt").read_bytes(), generator, 3)
 
 
 @pytest.fixture(scope="module")

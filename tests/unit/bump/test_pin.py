@@ -33,10 +33,10 @@ HEADINGS = [
     *("packages", "documents", "in place"),
 ]
 
-# What a bump places, in order: manifests are for two dists and two flavors.
+# What a bump places, in order.
 FILES = [
     *("CHANGELOG.md", "README.md"),
-    *(f"recipes/manifests/{NEW}.el{n}{flavor}.txt" for n in (7, 8) for flavor in (".secure", "")),
+    *(f"recipes/manifests/{NEW}{flavor}.txt" for flavor in (".secure", "")),
     f"recipes/options/{NEW}.txt",
     f"recipes/{NEW}.toml",
 ]
@@ -358,7 +358,7 @@ def test_what_is_no_release_is_refused(bump: Bump, status: Status, version: str)
 def test_a_pinned_recipe_is_not_overwritten(root: Path, bump: Bump) -> None:
     """With --force it is written anew with its manifests, and keeps its own text."""
     bump()
-    recipe, manifest = root / f"recipes/{NEW}.toml", root / f"recipes/manifests/{NEW}.el8.txt"
+    recipe, manifest = root / f"recipes/{NEW}.toml", root / f"recipes/manifests/{NEW}.txt"
     text = recipe.read_text().replace("Package mimalloc 2.2.9", "My own words")
     recipe.write_text(text)
     bump()

@@ -1,4 +1,4 @@
-"""What is read of packages that were built: manifests, and the logs of their checks."""
+"""What is read of packages that were built: the logs of their checks."""
 
 from pathlib import Path
 
@@ -8,18 +8,6 @@ from pipeline.bump.scratch import scratch_checkout
 from pipeline.model import Options
 from pipeline.system import workspace
 from tests.unit.bump.conftest import OLD
-
-
-def test_a_manifest_has_placeholders_for_the_build_id() -> None:
-    """All other paths are as in the package."""
-    paths = ["/usr/lib/.build-id", "/usr/lib/.build-id/ab", "/usr/lib/.build-id/ab/cdef", "/opt/ab"]
-
-    assert [
-        "/usr/lib/.build-id",
-        "/usr/lib/.build-id/{build_id[:2]}",
-        "/usr/lib/.build-id/{build_id[:2]}/{build_id[2:]}",
-        "/opt/ab",
-    ] == trial_build.manifest(paths, "abcdef").splitlines()
 
 
 def test_the_logs_of_all_checks_so_far_are_read(root: Path) -> None:

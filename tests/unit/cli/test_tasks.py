@@ -55,8 +55,12 @@ def test_a_task_passes_the_selection_on(name: str, monkeypatch: pytest.MonkeyPat
     """As the user wrote it, in one call."""
     flags = {"version": "2.0.6,3.4.3", "dist": "all", "arch": "x86_64_v2", "flavor": "secure"}
     selections: list[Selection] = []
+
+    def run(root: Path, selection: Selection, *_: object, **__: object) -> None:
+        selections.append(selection)
+
     for module in (build, smoke, manifest):
-        monkeypatch.setattr(module, "run", lambda root, selection, *_: selections.append(selection))
+        monkeypatch.setattr(module, "run", run)
     tasks.namespace[name](Context(), **flags)
 
     assert [Selection(**flags)] == selections

@@ -68,10 +68,10 @@ def test_file_name_that_is_not_a_version(checkout: Path) -> None:
 
 def test_dists_are_in_the_order_of_releases(checkout: Path) -> None:
     """el10 comes after el9."""
-    for name in ("el9", "el10", "el11"):
-        (checkout / "buildroot" / f"{name}.toml").touch()
+    (checkout / "buildroot" / "el101.toml").touch()
+    dists = load.dists(checkout)
 
-    assert ["el7", "el8", "el9", "el10", "el11"] == load.dists(checkout)
+    assert sorted(["el9", "el10", "el101"], key=dists.index) == ["el9", "el10", "el101"]
 
 
 def test_every_file_of_the_project_is_accepted(project: Path) -> None:
@@ -358,18 +358,30 @@ def test_manifest_is_a_list_of_paths(checkout: Path, plan: Plan) -> None:
     file.parent.mkdir(exist_ok=True)
     file.write_text("/a\n/b\n")
 
-    assert ("/a", "/b") == load.manifest(load.manifest_files(checkout, plan)[0])
-    assert "2.0.6.el7.txt" == file.name
+    for other in load.manifest_files(checkout, plan)[1:]:
+        other.write_text("")
+
+    assert ("/a", "/b") == load.manifests(checkout, plan)[0]
+    assert "2.0.6.txt" == file.name
+
+
+def test_links_of_the_build_id_are_where_rpm_makes_them(project: Path, plan: Plan) -> None:
+    """A manifest is for all dists; the oldest has an rpm that makes none."""
+    newer = selection.plan(project, "2.0.6", "el8", "x86_64")
+    old, new = (load.manifests(project, each)[0] for each in (plan, newer))
+
+    assert old == new[3:]
+    assert {"/usr/lib/.build-id"} == {path[:18] for path in new[:3]}
 
 
 @pytest.mark.parametrize(
     ("arch", "flavor", "name"),
     [
-        ("x86_64", "plain", "2.0.6.el10.txt"),
-        ("x86_64_v2", "plain", "2.0.6.el10.txt"),
-        ("aarch64", "plain", "2.0.6.el10.txt"),
-        ("x86_64", "secure", "2.0.6.el10.secure.txt"),
-        ("aarch64", "secure", "2.0.6.el10.secure.txt"),
+        ("x86_64", "plain", "2.0.6.txt"),
+        ("x86_64_v2", "plain", "2.0.6.txt"),
+        ("aarch64", "plain", "2.0.6.txt"),
+        ("x86_64", "secure", "2.0.6.secure.txt"),
+        ("aarch64", "secure", "2.0.6.secure.txt"),
     ],
 )
 def test_machines_share_a_manifest_and_flavors_do_not(
@@ -387,11 +399,9 @@ def test_every_package_has_a_manifest_and_no_manifest_is_unused(project: Path) -
     named = {file.name for plan in plans for file in load.manifest_files(project, plan)}
 
     assert named == {file.name for file in (project / "recipes" / "manifests").iterdir()}
-    assert [] == [
-        plan.label for plan in plans if not load.manifest(load.manifest_files(project, plan)[0])
-    ]
     for plan in plans:
-        _, *others = map(load.manifest, load.manifest_files(project, plan))
+        own, *others = load.manifests(project, plan)
+        assert own, plan.label
         for subpackage, paths in zip(plan.subpackages, others, strict=True):
             assert {file.path for file in subpackage.file} <= set(paths)
 
@@ -400,10 +410,7 @@ def test_flavors_can_be_installed_beside_each_other(project: Path) -> None:
     """They have no file in common; they may share folders."""
     for plan in selection.plans(project, Selection(version="all", dist="all", arch="x86_64")):
         beside = selection.plan(project, plan.recipe.version, plan.root.dist, plan.arch, "secure")
-        plain, secure = (
-            load.manifest(load.manifest_files(project, plan)[0]),
-            load.manifest(load.manifest_files(project, beside)[0]),
-        )
+        plain, secure = (load.manifests(project, each)[0] for each in (plan, beside))
         folders = {
             str(above) for path in (*plain, *secure) for above in PurePosixPath(path).parents
         }
@@ -416,10 +423,12 @@ def test_flavors_can_be_installed_beside_each_other(project: Path) -> None:
 
 
 def test_missing_manifest_is_named(checkout: Path, plan: Plan) -> None:
-    """The error has the file."""
+    """The error has the file, and the command that writes it."""
     lone = release.recast(plan, version="9.9.9")
     with pytest.raises(PackagingError) as caught:
-        load.manifest(load.manifest_files(checkout, lone)[0])
+        load.manifests(checkout, lone)
 
     assert "no such manifest" == caught.value.what
     assert load.manifest_files(checkout, lone)[0] == caught.value.file
+    command = "invoke manifest --write --version 9.9.9 --dist el7 --flavor plain"
+    assert command == caught.value.hint

@@ -71,7 +71,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Facts]]:
             return list(findings)
 
         facts = Facts("x.rpm", HEADER, None, (), {})
-        monkeypatch.setattr(load, "manifest", lambda *_: ())
+        monkeypatch.setattr(load, "manifests", lambda root, plan: [()] * len(plan.file_names))
         monkeypatch.setattr(package, "read", lambda *_, **__: facts)
         monkeypatch.setattr(payload, "unpack", lambda rpm, folder: payload.root(folder))
         monkeypatch.setattr(package_checks, "check_package", judge)

@@ -80,7 +80,7 @@ def test_source_package_has_tree_patches_and_spec(
     commands: list[list[object]] = []
     monkeypatch.setattr(process, "run", lambda argv, **_: commands.append(argv))
     monkeypatch.setattr(process, "read", lambda *_, **__: "/usr/lib/rpm\n")
-    monkeypatch.setattr(load, "manifest", lambda file: ("/usr/local/nginx-dep/lib64/x",))
+    monkeypatch.setattr(load, "manifests", lambda *_: [("/usr/local/nginx-dep/lib64/x",)])
     dirs = make_dirs("unpack", "srpm")
     rpm = dirs.folder("srpm") / "rpms" / plan.source_name
     rpm.parent.mkdir()

@@ -174,7 +174,7 @@ def test_a_flavor_has_a_spec_of_its_own(project: Path, dirs: StepDirs) -> None:
 def test_a_build_by_itself_is_of_the_recipe(project: Path, checkout: Path) -> None:
     """Sources, patches and options of cmake; the flags are those of the building system."""
     plan = selection.plan(project, "2.0.6", "el8", "x86_64")
-    text = spec.render(plan, checkout, load.manifest(load.manifest_files(project, plan)[0]))
+    text = spec.render(plan, checkout, load.manifests(project, plan)[0])
 
     assert "\nSource0:        mimalloc-2.0.6.tar.gz\n" in text
     assert f"\n# {plan.recipe.tree}\n" in text
@@ -189,7 +189,7 @@ def test_a_build_by_itself_is_of_the_recipe(project: Path, checkout: Path) -> No
 def test_a_flavor_removes_what_it_omits(project: Path, checkout: Path) -> None:
     """Also where it is built by itself."""
     plan = selection.plan(project, "3.4.3", "el8", "x86_64", "secure")
-    text = spec.render(plan, checkout, load.manifest(load.manifest_files(project, plan)[0]))
+    text = spec.render(plan, checkout, load.manifests(project, plan)[0])
 
     assert f'rm -rf "$RPM_BUILD_ROOT{PREFIX}/include"' in text
     assert f'rm -rf "$RPM_BUILD_ROOT{PREFIX}/lib64/cmake"' in text
