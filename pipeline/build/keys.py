@@ -16,19 +16,24 @@ ROOT = Path(__file__).resolve().parents[2]
 _IMPORT = re.compile(r"^ *from (pipeline[\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
-def of(plan: Plan, root: Path) -> dict[str, str]:
+def of(plan: Plan, root: Path, last: str = "") -> dict[str, str]:
     """The keys by step name, 64 hex digits each, and those of the kinds of artifact.
 
     A key is made of the key of the step before, the step's inputs, and the code that the step
-    runs. ``root`` is the checkout. Where the key is the same, the result is up to date.
+    runs. ``root`` is the checkout. Where the key is the same, the result is up to date. Where
+    ``last`` is the step of source packages, only what that needs: no compiler need be there.
     """
     keys: dict[str, str] = {}
-    for step in (*STEPS, DEBUGINFO, SRPM):
+    steps = (*STEPS, DEBUGINFO, SRPM)
+    if last == SRPM.name:
+        steps = (*(step for step in STEPS if step.name in ("fetch", SRPM.after)), SRPM)
+    for step in steps:
         before = keys[step.after] if step.after else ""
         keys[step.name] = digest(before, code_of(step.run.__module__), step.inputs(plan, root))
-    last = (STEPS[-1], DEBUGINFO, SRPM)
-    for artifact, step in zip(placement.ARTIFACTS, last, strict=True):
-        keys[artifact] = digest(keys[step.name], code_of(placement.__name__))
+    final = (STEPS[-1], DEBUGINFO, SRPM)
+    for artifact, step in zip(placement.ARTIFACTS, final, strict=True):
+        if step in steps:
+            keys[artifact] = digest(keys[step.name], code_of(placement.__name__))
     return keys
 
 

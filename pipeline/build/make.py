@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.artifact import placement
 from pipeline.build import keys
 from pipeline.build.order import DEBUGINFO, SRPM, STEPS, Step
+from pipeline.config import load
 from pipeline.model import Built, Options, Plan
 from pipeline.model.errors import UnpackError, VerifyError
 from pipeline.system import contents
@@ -20,9 +21,11 @@ from pipeline.toolchain import emulator
 _DEFAULT = Options()
 
 
-def step_dirs(plan: Plan, workspace: Workspace, options: Options = _DEFAULT) -> StepDirs:
-    """The folders of a plan's steps."""
-    return StepDirs(workspace, keys.of(plan, workspace.root), options)
+def step_dirs(
+    plan: Plan, workspace: Workspace, options: Options = _DEFAULT, last: str = ""
+) -> StepDirs:
+    """The folders of a plan's steps, or of those that are needed for ``last``; see ``keys.of``."""
+    return StepDirs(workspace, keys.of(plan, workspace.root, last), options)
 
 
 def package(plan: Plan, workspace: Workspace, report: Report, options: Options = _DEFAULT) -> Built:
@@ -34,8 +37,9 @@ def package(plan: Plan, workspace: Workspace, report: Report, options: Options =
             verified = _verified(plan, dirs, report)
             if built := placement.finished(plan, dirs, locked=True):
                 return built
-            # The check needs it: better to fail before a minute of compiling.
+            # The check needs them: better to fail before a minute of compiling.
             emulator.runner(plan)
+            load.manifests(dirs.workspace.root, plan)
             _advance(verified, dirs, report, STEPS[-1].name)
             return placement.place_package(plan, dirs)
 
@@ -48,7 +52,7 @@ def step(
     After the steps ``srpm`` and ``debuginfo``, it is their package, under its final name.
     """
     with guarded(), in_use(workspace):
-        dirs = step_dirs(plan, workspace, options)
+        dirs = step_dirs(plan, workspace, options, last)
         if last == SRPM.name:
             _advance(plan, dirs, report, SRPM.after)
             _perform(SRPM, plan, dirs, report)

@@ -44,7 +44,7 @@ def many(
         outcomes = [_single(plans[0], action, report)]
     else:
         # The code is read once, before the workers are forked, and not by each of them.
-        keys.of(plans[0], place.root)
+        keys.of(plans[0], place.root, last)
         outcomes = _at_once(plans, action, jobs, report)
     built = (outcome.plan.root for outcome in outcomes if outcome.verdict == "built")
     for root in {root.dist: root for root in built}.values():

@@ -413,6 +413,32 @@ def test_locks_are_added(ready: Host) -> None:
     assert 3 == len(ready.calls("python"))
 
 
+def test_source_packages_need_no_compiler(ready: Host) -> None:
+    """The lock of builds, without compiler and cmake; after a build nothing is missing."""
+    ready.add("invoke")
+    blocks = [f"{name}==1 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2\n" for name in "ab"]
+    tools = [blocks[0].replace("a==", f"{name}==") for name in ("cmake", "ninja", "ziglang")]
+    ready.lock("build").write_text("".join([tools[0], blocks[0], *tools[1:], blocks[1]]))
+
+    ready.run("invoke", "srpm", "--version", "3.4.3")
+    assert "".join(blocks) == (ready.checkout / ".venv/source.txt").read_text()
+    assert [True, False] == [ready.stamp(name).exists() for name in ("source", "build")]
+    ready.run("invoke", "build")
+    ready.stamp("source").unlink()
+    before = len(ready.calls("python"))
+    ready.run("invoke", "srpm")
+    assert (2, before) == (before, len(ready.calls("python")))
+
+
+def test_what_source_packages_do_not_need_is_in_the_lock() -> None:
+    """A name that is no longer there would leave nothing out."""
+    names = re.findall(r"/\^(\w+)==/", (PROJECT / "bootstrap").read_text())
+    lock = (PROJECT / "requirements/build.txt").read_text()
+
+    assert ["cmake", "ninja", "ziglang"] == names
+    assert all(f"\n{name}==" in lock for name in names)
+
+
 @pytest.mark.parametrize("name", ["with space", "a:b", "100%", "it's"])
 def test_path_that_rpm_cannot_take(ready: Host, name: str) -> None:
     """A checkout in such a folder is refused before anything is installed, with exit code 12."""

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
 from pipeline.build import make
 from pipeline.build.order import STEPS, Step
+from pipeline.config import load
 from pipeline.model import Built, Plan
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs, Workspace
@@ -56,6 +58,13 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> FakeSteps:
 
 
 @pytest.fixture
-def build(plan: Plan, workspace: Workspace, checkout: object) -> Callable[..., Built]:
-    """Builds the plan, or another one, in the scratch checkout."""
-    return lambda other=plan: make.package(other, workspace, Report())
+def build(plan: Plan, workspace: Workspace, checkout: Path) -> Callable[..., Built]:
+    """Builds the plan, or another one, in the scratch checkout, where there are manifests."""
+
+    def run(other: Plan = plan) -> Built:
+        for file in load.manifest_files(checkout, other):
+            file.parent.mkdir(exist_ok=True)
+            file.touch()
+        return make.package(other, workspace, Report())
+
+    return run

@@ -14,7 +14,13 @@ from pipeline.artifact import placement
 from pipeline.build import make
 from pipeline.build.order import STEPS, Step
 from pipeline.model import Built, Plan
-from pipeline.model.errors import CompileError, UnpackError, VerifyError, WorkspaceError
+from pipeline.model.errors import (
+    CompileError,
+    RecipeError,
+    UnpackError,
+    VerifyError,
+    WorkspaceError,
+)
 from pipeline.sources import user
 from pipeline.steps import fetch, unpack
 from pipeline.system.report import Report
@@ -71,6 +77,17 @@ def test_what_comes_before_a_result_is_not_needed(
     build(mirror)
 
     assert _since("configure") == steps.ran()
+
+
+def test_without_a_manifest_nothing_is_compiled(
+    steps: FakeSteps, plan: Plan, workspace: Workspace
+) -> None:
+    """The message has the command that writes it."""
+    with pytest.raises(RecipeError) as caught:
+        make.package(plan, workspace, Report())
+
+    assert [] == steps.ran()
+    assert caught.value.hint.startswith("invoke manifest --write --version 2.0.6 --dist el7")
 
 
 def test_a_failed_step_runs_again(
