@@ -53,7 +53,8 @@ class BuildRoot:
     """One dist: the newest C library symbols, libraries and rpm features that a package may use.
 
     ``installer`` is the command that installs packages. ``reload`` says how systemd reads new unit
-    files: by file ``triggers`` of systemd's package, or by ``scriptlets`` of ours.
+    files: by file ``triggers`` of systemd's package, or by ``scriptlets`` of ours. ``succeeds`` is
+    the dist that it is compatible with: what that allows, this allows too.
     """
 
     dist: str
@@ -67,6 +68,7 @@ class BuildRoot:
     machine: Mapping[str, Machine]
     installer: str = "dnf"
     reload: Literal["triggers", "scriptlets"] = "triggers"
+    succeeds: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pipeline.model.errors import FetchError, HostError
 from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
-from pipeline.toolchain import emulator
+from pipeline.toolchain import compiler, emulator
 from tests.tally import untested
 
 if TYPE_CHECKING:
@@ -52,8 +52,23 @@ EVERY = [Which(version, *machine) for version in VERSIONS for machine in MACHINE
 EVERY += [Which(NEWEST, *machine, "secure") for machine in MACHINES]
 EVERY += [Which(version, "el7", flavor="secure") for version in VERSIONS if version != NEWEST]
 
-# What is built without `--full`: the newest release on every machine, the others on some.
-SAMPLE = {Which(NEWEST, *machine) for machine in MACHINES}
+
+def _unlike() -> Iterable[tuple[str, str]]:
+    """A machine of each kind, by what is compiled for it, and of each dist.
+
+    So a further dist does not take long.
+    """
+    plans = [selection.plan(ROOT, NEWEST, *machine) for machine in MACHINES]
+    kinds = {(plan.target, plan.hooks, *compiler.flags(plan).compile): plan for plan in plans[::-1]}
+    dists = {plan.root.dist for plan in kinds.values()}
+    alone = (plan for plan in plans if plan.root.dist not in dists and plan.arch == ARCH)
+    return [(plan.root.dist, plan.arch) for plan in (*kinds.values(), *alone)]
+
+
+SAMPLED = sorted(_unlike(), key=MACHINES.index)
+
+# What is built without `--full`: the newest release on a machine of each kind, the others on some.
+SAMPLE = {Which(NEWEST, *machine) for machine in SAMPLED}
 SAMPLE |= {Which(SEED, "el7"), Which(SEED, "el8"), Which(SEED, "el10", "aarch64")}
 SAMPLE |= {Which("2.0.9", dist) for dist in ("el7", "el8", "el9")}
 SAMPLE |= {Which(NEWEST, dist, flavor="secure") for dist in ("el7", "el8")}

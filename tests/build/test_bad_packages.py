@@ -9,7 +9,7 @@ import pytest
 from pipeline.checks import files
 from pipeline.checks.package import check_package
 from pipeline.inspect import package
-from tests.build.conftest import DISTS, MACHINES
+from tests.build.conftest import SAMPLED
 from tests.build.fake_package import HOST_PATH, Fault, build_rpm, facts_of, findings_of, plan_for
 
 AVX2 = """
@@ -45,7 +45,7 @@ __asm__(".section .wx,\\"awx\\",@progbits\\n.globl mi_wx\\nmi_wx: ret\\n");
 
 
 @pytest.mark.parametrize("flavor", ["plain", "secure"])
-@pytest.mark.parametrize(("dist", "arch"), MACHINES)
+@pytest.mark.parametrize(("dist", "arch"), SAMPLED)
 def test_the_fake_package_has_no_findings(
     dist: str, arch: str, flavor: str, tmp_path: Path
 ) -> None:
@@ -208,7 +208,7 @@ def test_code_that_changes_is_caught(code: str, trait: str, tmp_path: Path) -> N
     assert [f"without {trait}"] == got
 
 
-@pytest.mark.parametrize("dist", DISTS)
+@pytest.mark.parametrize("dist", ["el7", "el10"])
 def test_atomics_of_a_newer_arm_are_caught(dist: str, tmp_path: Path) -> None:
     """A library for armv8.1 stops with an illegal instruction on an armv8.0 processor."""
     plan = plan_for(dist, "aarch64")
@@ -259,7 +259,7 @@ def test_a_third_level_is_caught_where_the_second_is_required(
     assert got in ", ".join(finding.got for finding in findings)
 
 
-@pytest.mark.parametrize("dist", DISTS)
+@pytest.mark.parametrize("dist", ["el7", "el10"])
 @pytest.mark.parametrize("page", [4096, 16384])
 def test_segments_for_small_pages_are_caught(dist: str, page: int, tmp_path: Path) -> None:
     """A kernel with pages of 64 KiB, as el7 and el8 have it on aarch64, cannot load the library."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import load
+
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
 
@@ -85,3 +87,13 @@ def test_readme_is_a_tour() -> None:
 
     assert text.index("./bootstrap invoke build") < text.index("./bootstrap nox") < 900
     assert len(text.splitlines()) < 200
+
+
+def test_readme_has_a_row_for_each_dist() -> None:
+    """With its C library, the level of its x86_64 processors, and the end of its maintenance."""
+    text = (PROJECT / "README.md").read_text()
+    for dist in load.dists(PROJECT):
+        root = load.build_root(PROJECT, dist)
+        level = root.machine["x86_64"].isa
+        start = f"| {dist} | {root.glibc} | {'all' if level == 'x86-64' else level} |"
+        assert re.search(rf"(?m)^{re.escape(start)}.* \| {root.support.until} \|$", text), dist

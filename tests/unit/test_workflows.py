@@ -1,16 +1,20 @@
 """Workflows cannot be run here, so they are read: for rules of this project, by other programs."""
 
+import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.config import load
+from tests.containers import matrix
 
 ROOT = Path(__file__).resolve().parents[2]
+DISTS = load.dists(ROOT)
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = sorted(file for file in FOLDER.iterdir() if file.suffix in (".yml", ".yaml"))
 
@@ -176,16 +180,28 @@ def test_a_proposed_bump_is_tested() -> None:
     assert "\n  workflow_dispatch:" in packages
 
 
-def _untried(text: str) -> set[str]:
-    dists = load.dists(ROOT)
-    machines = {arch for dist in dists for arch in load.build_root(ROOT, dist).machine}
-    return {name for name in {*dists, *machines} if not re.search(rf"\b{name}\b", text)}
-
-
 def test_every_dist_and_machine_is_tried() -> None:
-    """What is added to the build roots is added to the containers, too."""
-    text = (FOLDER / "install.yml").read_text()
+    """The matrix is made from the build roots, as JSON; each image is pinned by a digest."""
+    command = [sys.executable, "tests/containers/matrix.py"]
+    output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    rows = json.loads(output)
 
-    assert set() == _untried(text)
-    assert {"el9"} == _untried(text.replace("el9", "el8"))
-    assert {"x86_64_v2"} == _untried(text.replace("arch: x86_64_v2", "arch: x86_64"))
+    machines = {(dist, arch) for dist in DISTS for arch in load.build_root(ROOT, dist).machine}
+    assert machines == {(row["dist"], row["arch"]) for row in rows}
+    assert [] == [row for row in rows if not _DIGEST.fullmatch(row["image"])]
+    assert {"ubuntu-24.04-arm"} == {row["runner"] for row in rows if row["arch"] == "aarch64"}
+
+
+def test_a_dist_without_an_image_ends_with_a_message(tmp_path: Path) -> None:
+    """It says where to name one."""
+    (tmp_path / "el99.toml").touch()
+
+    with pytest.raises(SystemExit, match=r"no image of el99: .* tests/containers/images\.toml"):
+        matrix.rows(tmp_path)
+
+
+def test_packit_packs_the_default_release() -> None:
+    """Packit asks for one version, and the recipe is named in its file."""
+    text = (ROOT / ".packit.yaml").read_text()
+
+    assert f"spec=recipes/{load.package(ROOT).default.version}.toml" in text

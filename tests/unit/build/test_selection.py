@@ -13,6 +13,7 @@ from pipeline.model import Selection
 from pipeline.model.errors import PackagingError, RecipeError, RequestError
 from pipeline.sources import user
 from tests.unit import release
+from tests.unit.conftest import PROJECT
 
 
 @pytest.fixture(autouse=True)
@@ -96,12 +97,18 @@ def test_a_change_of_an_unknown_flavor_is_refused(checkout: Path) -> None:
     assert file == caught.value.file
 
 
+def _having(*arches: str) -> list[str]:
+    """The machines of all dists with these architectures."""
+    machines = {dist: load.build_root(PROJECT, dist).machine for dist in load.dists(PROJECT)}
+    return [f"{dist} {arch}" for dist in machines for arch in arches if arch in machines[dist]]
+
+
 @pytest.mark.parametrize(
     ("dist", "arch", "machines"),
     [
-        ("all", "x86_64_v2", ["el10 x86_64_v2"]),
-        ("all", "aarch64", ["el7 aarch64", "el8 aarch64", "el9 aarch64", "el10 aarch64"]),
-        ("all", "", ["el7 x86_64", "el8 x86_64", "el9 x86_64", "el10 x86_64"]),
+        ("all", "x86_64_v2", _having("x86_64_v2")),
+        ("all", "aarch64", _having("aarch64")),
+        ("all", "", _having("x86_64")),
         ("el10", "all", ["el10 aarch64", "el10 x86_64", "el10 x86_64_v2"]),
         ("el9", "all", ["el9 aarch64", "el9 x86_64"]),
         (
@@ -109,11 +116,7 @@ def test_a_change_of_an_unknown_flavor_is_refused(checkout: Path) -> None:
             "aarch64,x86_64",
             ["el9 aarch64", "el9 x86_64", "el10 aarch64", "el10 x86_64"],
         ),
-        (
-            "all",
-            "x86_64_v2,x86_64",
-            ["el7 x86_64", "el8 x86_64", "el9 x86_64", "el10 x86_64_v2", "el10 x86_64"],
-        ),
+        ("all", "x86_64_v2,x86_64", _having("x86_64_v2", "x86_64")),
     ],
 )
 def test_an_architecture_of_all_dists_is_that_of_those_that_have_it(
@@ -142,7 +145,8 @@ def test_a_host_that_no_dist_runs_on(project: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(RequestError, match="unknown arch riscv64"):
         selection.plans(project, Selection(dist="all"))
 
-    assert 4 == len(selection.plans(project, Selection(dist="all", arch="aarch64")))
+    aarch64 = selection.plans(project, Selection(dist="all", arch="aarch64"))
+    assert len(_having("aarch64")) == len(aarch64)
 
 
 def test_a_plan_has_processor_and_level(project: Path) -> None:
