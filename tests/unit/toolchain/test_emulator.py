@@ -52,6 +52,7 @@ def planned(dist: str, arch: str) -> Plan:
         ("el10", "x86_64_v2", "x86_64", V2),
         ("el10", "x86_64", "x86_64", V3 | {"avx512f"}),
         ("el10", "aarch64", "aarch64", set()),
+        ("amzn2023", "aarch64", "aarch64", {"atomics"}),
     ],
 )
 def test_a_host_runs_what_is_its_own(
@@ -77,6 +78,7 @@ def test_a_host_runs_what_is_its_own(
         ("el10", "x86_64", "x86_64", V2),
         ("el7", "x86_64", "aarch64", V3),
         ("el7", "aarch64", "x86_64", V3),
+        ("amzn2023", "aarch64", "aarch64", set()),
     ],
 )
 def test_a_host_of_another_kind_or_too_old_does_not(
@@ -93,6 +95,7 @@ def test_a_host_of_another_kind_or_too_old_does_not(
     [
         ("el7", "aarch64", "x86_64", "qemu-aarch64", "cortex-a53"),
         ("el10", "aarch64", "x86_64", "qemu-aarch64", "cortex-a53"),
+        ("amzn2023", "aarch64", "x86_64", "qemu-aarch64", "neoverse-n1"),
         ("el8", "x86_64", "aarch64", "qemu-x86_64", "qemu64"),
         ("el9", "x86_64", "aarch64", "qemu-x86_64", "Nehalem"),
         ("el10", "x86_64_v2", "aarch64", "qemu-x86_64", "Nehalem"),
