@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.artifact import placement
-from pipeline.build.order import DEBUGINFO, SRPM, STEPS
+from pipeline.build.order import DEBUGINFO, SRPM, STEPS, Step
 from pipeline.model import Plan
 from pipeline.system.checksum import digest, sha256_of
 
@@ -24,7 +24,7 @@ def of(plan: Plan, root: Path, last: str = "") -> dict[str, str]:
     ``last`` is the step of source packages, only what that needs: no compiler need be there.
     """
     keys: dict[str, str] = {}
-    steps = (*STEPS, DEBUGINFO, SRPM)
+    steps: tuple[Step, ...] = (*STEPS, DEBUGINFO, SRPM)
     if last == SRPM.name:
         steps = (*(step for step in STEPS if step.name in ("fetch", SRPM.after)), SRPM)
     for step in steps:

@@ -27,11 +27,11 @@ VALUES = {
 
 
 def _commands() -> list[str]:
-    """The commands of the section that are for this dist, in their order."""
+    """The commands of the section that name this dist, and of its tests, in their order."""
     _, _, section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a dist\n")
     section, _, _ = section.partition("\n## ")
     words = re.findall(r"`((?:cp|pytest|invoke) [^`]+)`", section)
-    return [" ".join(command.split()) for command in words if "<" not in command]
+    return [word for word in words if DIST in word or word.startswith("pytest ")]
 
 
 def _run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
