@@ -46,7 +46,7 @@ def run(
 ) -> Callable[..., list[str]]:
     """Does a step for plans; the answer is what is printed."""
     # The plans of these tests are for machines that no data describe.
-    monkeypatch.setattr("pipeline.build.keys.of", lambda plan, root: {})
+    monkeypatch.setattr("pipeline.build.keys.of", lambda plan, root, last: {})
     monkeypatch.setattr("pipeline.toolchain.emulator.runs_here", lambda plan: True)
 
     def lines(*plans: Plan, last: str = "build", jobs: int = 0) -> list[str]:
