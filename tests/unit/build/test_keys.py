@@ -131,6 +131,20 @@ def test_a_source_of_the_user_does_not_change_the_package(
     assert {"fetch", "unpack", *SOURCE_NAMES} == changed
 
 
+def test_a_source_package_needs_no_compiler(
+    plan: Plan, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keys are those of a host that has one."""
+    full = keys.of(plan, checkout)
+    monkeypatch.setattr(
+        "pipeline.toolchain.compiler.versions", lambda plan: pytest.fail("a compiler is asked")
+    )
+    own = keys.of(plan, checkout, last="srpm")
+
+    assert {"fetch", "unpack", *SOURCE_NAMES} == own.keys()
+    assert {name: full[name] for name in own} == own
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
