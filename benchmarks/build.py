@@ -2,7 +2,6 @@
 
 import platform
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pipeline.model import Selection
 from pipeline.model.errors import FetchError
 from pipeline.system import workspace
 from pipeline.system.report import QuietReport, Report
+from pipeline.system.temporary import temporary
 from pipeline.toolchain import compiler
 
 # The commands that are compared.
@@ -24,8 +24,8 @@ BARE, VERSION = "python -c pass", "invoke --version"
 
 def run(settings: Settings, root: Path, report: Report) -> None:
     """Print a table for each package, and one for a build with nothing to do."""
-    with tempfile.TemporaryDirectory(prefix="mimalloc-benchmark-") as scratch:
-        measured = checkout.copy(root, Path(scratch))
+    with temporary("benchmark") as scratch:
+        measured = checkout.copy(root, scratch)
         for package in settings.package:
             try:
                 lines = [*_cold(package, measured, settings.rounds.cold)]

@@ -3,7 +3,6 @@
 import platform
 import shutil
 import statistics
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pipeline.smoke import preload
 from pipeline.smoke.preload import Assertion
 from pipeline.system import process, workspace
 from pipeline.system.report import Report
+from pipeline.system.temporary import temporary
 
 _C_LIBRARY_FILE = "libc.so.6"
 
@@ -43,8 +43,7 @@ class Setup:
 def run(settings: Settings, root: Path, report: Report) -> None:
     """Print a table for each measure and each comparison."""
     place, arch = workspace.locate(root), platform.machine()
-    with tempfile.TemporaryDirectory(prefix="mimalloc-benchmark-") as scratch:
-        folder = Path(scratch)
+    with temporary("benchmark") as folder:
         # The compiler of the workloads is the same for all releases.
         plan = selection.plans(root, Selection(dist=settings.library.dist))[0]
         ours, missing = variants.gather(settings.library, arch, place, folder)

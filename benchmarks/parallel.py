@@ -2,7 +2,6 @@
 
 import resource
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ from pipeline.model import Selection
 from pipeline.model.errors import CompileError, FetchError
 from pipeline.system import process, procfs
 from pipeline.system.report import QuietReport, Report
+from pipeline.system.temporary import temporary
 
 # Seconds between two samples of the memory of all processes.
 _INTERVAL = 0.5
@@ -24,8 +24,8 @@ _INTERVAL = 0.5
 
 def run(settings: Settings, root: Path, report: Report) -> None:
     """Make all packages of the releases whose source is available, and print what it took."""
-    with tempfile.TemporaryDirectory(prefix="mimalloc-benchmark-") as scratch:
-        measured = checkout.copy(root, Path(scratch))
+    with temporary("benchmark") as scratch:
+        measured = checkout.copy(root, scratch)
         packages = settings.parallel
         releases = list(_available(packages, measured, report))
         if not releases:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pipeline.compare.allocators import Allocator
 from pipeline.model import Plan
 from pipeline.model.errors import CompareError, HostError
 from pipeline.system import process
+from pipeline.system.temporary import temporary
 from pipeline.system.workspace import Workspace
 from pipeline.toolchain import compiler
 
@@ -136,12 +136,12 @@ def count_inside(program: Program, allocator: Allocator) -> int:
 
 def _profiles(program: Program, allocator: Allocator) -> tuple[list[str], str]:
     """What callgrind writes of each process of a program, and the program's output."""
-    with tempfile.TemporaryDirectory(prefix="mimalloc-benchmark-") as folder:
+    with temporary("benchmark") as folder:
         command = [COUNTER, "--tool=callgrind", "--trace-children=yes", "--quiet"]
         command += [f"--callgrind-out-file={folder}/%p", *program.counted]
         env = {**program.env, **allocator.variables()}
         code, output, errors = process.attempt(command, env=env, timeout=TIMEOUT)
-        profiles = [file.read_text(errors="replace") for file in Path(folder).iterdir()]
+        profiles = [file.read_text(errors="replace") for file in folder.iterdir()]
     what, library = f"{program.name} cannot be counted", allocator.library
     if code != 0 or not profiles:
         raise CompareError(what, got=f"exit code {code}", detail=errors)

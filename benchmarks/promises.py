@@ -7,7 +7,6 @@ import hashlib
 import json
 import platform
 import re
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +27,7 @@ from pipeline.model.errors import CompareError
 from pipeline.smoke import probe, trials
 from pipeline.system import process, workspace
 from pipeline.system.report import QuietReport, Report
+from pipeline.system.temporary import temporary
 from pipeline.system.workspace import StepDirs, Workspace, place_text
 from pipeline.toolchain import host_programs
 from tests.build import base_programs
@@ -87,8 +87,8 @@ def run(settings: Settings, root: Path, report: Report) -> None:
     """Measure every pinned release, and write the data and the page."""
     place, dist = workspace.locate(root), settings.library.dist
     machine = host_programs.description()
-    with tempfile.TemporaryDirectory(prefix="mimalloc-benchmark-") as folder:
-        setup = prepared(settings, place, Path(folder), report)
+    with temporary("benchmark") as folder:
+        setup = prepared(settings, place, folder, report)
         releases = {}
         for version in load.versions(root):
             plan = selection.plan(root, version, dist, platform.machine())
@@ -96,7 +96,7 @@ def run(settings: Settings, root: Path, report: Report) -> None:
             sides = {}
             for name, variant in {"before": without_patches(plan), "after": plan}.items():
                 report.line(f"{version} {name}")
-                sides[name] = asdict(measured(variant, setup, Path(folder) / version / name))
+                sides[name] = asdict(measured(variant, setup, folder / version / name))
             releases[version] = {"patches": patches, **sides}
         peaks = {name: peak(_probed(name, plan, setup, None)) for name in PEAKS}
     document = {

@@ -1,6 +1,5 @@
 """Compare the file lists of built packages with their manifests, or write these."""
 
-import tempfile
 from pathlib import Path
 
 from pipeline.artifact import placement
@@ -14,6 +13,7 @@ from pipeline.model import BUILD_IDS, Facts, Plan, Selection
 from pipeline.model.errors import CheckError
 from pipeline.system import disk, workspace
 from pipeline.system.report import Report
+from pipeline.system.temporary import temporary
 
 # What a manifest has in place of the links of a build-id, whose names depend on the bytes.
 _LINKS = (BUILD_IDS, BUILD_IDS + "/{build_id[:2]}", BUILD_IDS + "/{build_id[:2]}/{build_id[2:]}")
@@ -67,5 +67,5 @@ def write_all(root: Path, plan: Plan, packages: Path) -> list[Path]:
 
 
 def _facts(rpm: Path, plan: Plan) -> Facts:
-    with disk.guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-") as scratch:
-        return package.read(rpm, Path(scratch), library=plan.library)
+    with disk.guarded(), temporary("manifest") as scratch:
+        return package.read(rpm, scratch, library=plan.library)

@@ -1,7 +1,6 @@
 """`invoke compare`: nginx on each allocator in turn; then listings, JSON and pictures."""
 
 import shutil
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pipeline.smoke import nginx as host_nginx
 from pipeline.system import workspace
 from pipeline.system.disk import guarded
 from pipeline.system.report import Report
+from pipeline.system.temporary import temporary
 from pipeline.toolchain import host_programs
 
 
@@ -25,9 +25,9 @@ def run(root: Path, request: Request) -> Path:
     target = Path(request.output).absolute() if request.output else place.work / "compare"
     files = [target / f"nginx.{ending}" for ending in ("json", "svg", "png")]
     host = host_programs.description()
-    with guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-compare-") as scratch:
-        setup = Setup(program, settings, Path(scratch) / "content")
-        allocators, missing = gather(place, Path(scratch), request, settings.allocators)
+    with guarded(), temporary("compare") as scratch:
+        setup = Setup(program, settings, scratch / "content")
+        allocators, missing = gather(place, scratch, request, settings.allocators)
         report.line("\n".join([*host, ""]))
         measured = measure_all(setup, allocators, report)
         report.line(

@@ -17,6 +17,7 @@ from pipeline.publish.key import Key, find_key
 from pipeline.system import locks, workspace
 from pipeline.system.disk import guarded
 from pipeline.system.report import Report
+from pipeline.system.temporary import temporary
 from pipeline.system.workspace import Workspace
 
 # Names that nobody can be reached at (RFC 2606), but for `.test`.
@@ -61,11 +62,11 @@ def session(root: Path, name: str, report: Report) -> Iterator[tuple[Workspace, 
     with (
         guarded(place.dist, place.root, Path(tempfile.gettempdir())),
         locks.locked(place.locks, locks.CHECKOUT, waiting=waiting),
-        tempfile.TemporaryDirectory(prefix="mimalloc-key-") as folder,
+        temporary("key") as folder,
     ):
         for file in place.dist.glob("*/*/*.rpm"):
             statement.finish_interrupted_signing(file)
-        key = find_key(name, load.package(root).signing, Path(folder))
+        key = find_key(name, load.package(root).signing, folder)
         report.line(f"key {key.fingerprint}  {key.owner}".rstrip())
         if warning := key.warning(datetime.now(UTC)):
             report.line(warning)
@@ -101,11 +102,11 @@ def _sign(rpm: Path, key: Key, place: Workspace) -> bool:
             file=rpm,
             hint="invoke build (or invoke srpm), then sign again",
         )
-    with tempfile.TemporaryDirectory(prefix="mimalloc-sign-") as folder:
-        examination.examine(rpm, place, Path(folder))
+    with temporary("sign") as folder:
+        examination.examine(rpm, place, folder)
         if not key.complaint(rpm):
             return False
-        copy = shutil.copyfile(rpm, Path(folder) / rpm.name)
+        copy = shutil.copyfile(rpm, folder / rpm.name)
         key.sign_rpm(copy)
         if complaint := key.complaint(copy):
             raise SignError(f"the signature of {rpm.name} does not verify", detail=complaint)

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipeline.model.errors import HostError, RequestError, RunError
 from pipeline.smoke import preload
 from pipeline.system import process, workspace
 from pipeline.system.report import Report
+from pipeline.system.temporary import temporary
 from pipeline.toolchain import emulator
 
 # Functions of an allocator, and names that only programs with an allocator of their own define.
@@ -46,11 +46,11 @@ def run(root: Path, selected: Selection, argv: Sequence[str]) -> int:
         raise RequestError("this host cannot run programs for the package", got=plan.label)
     for warning in warnings(Path(path)):
         report.aside(f"warning: {warning}")
-    with tempfile.TemporaryDirectory(prefix="mimalloc-run-") as scratch:
-        library = payload.place(payload.unpack(rpm, Path(scratch)), plan.preload)
+    with temporary("run") as scratch:
+        library = payload.place(payload.unpack(rpm, scratch), plan.preload)
         traces = Path(scratch, "traces")
         # The program may go on as another user: everybody may read one, and write to the other.
-        Path(scratch).chmod(0o755)
+        scratch.chmod(0o755)
         traces.mkdir()
         traces.chmod(0o1777)
         debug = {"LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": str(traces / "of")}

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from pipeline.smoke import nginx, preload, probe
 from pipeline.smoke.preload import Assertion, CompletedProgram, LibraryUnderTest
 from pipeline.smoke.probe import PROBES
 from pipeline.system.report import Report
+from pipeline.system.temporary import temporary
 from pipeline.system.workspace import Workspace, remove
 from pipeline.toolchain import emulator
 
@@ -38,8 +38,7 @@ def run(plan: Plan, rpm: Path, workspace: Workspace, report: Report) -> tuple[Tr
     """
     log = workspace.work / "smoke" / f"{plan.nevra}.log"
     remove(log)
-    with tempfile.TemporaryDirectory(prefix="mimalloc-smoke-") as scratch:
-        folder = Path(scratch)
+    with temporary("smoke") as folder:
         library = library_of(plan, payload.unpack(rpm, folder / "package"))
         target = folder / "package" / "threads"
         runs = programs(probe.compiled("threads", plan, workspace, target, log))

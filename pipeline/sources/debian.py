@@ -5,10 +5,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pipeline.model.errors import FetchError
 from pipeline.system import process
+from pipeline.system.temporary import temporary
 
 _CONFIGURATION = Path("/etc/apt")
 
@@ -46,8 +46,7 @@ def versions(name: str) -> list[str]:
 @contextmanager
 def _private_apt() -> Iterator[tuple[Path, list[str]]]:
     """A temporary folder with the lists of the host's archives, and the options to use it."""
-    with TemporaryDirectory(prefix="mimalloc-apt-") as name:
-        folder = Path(name)
+    with temporary("apt") as folder:
         parts, lists, cache = folder / "sources.d", folder / "lists", folder / "cache"
         for directory in (parts, lists / "partial", cache / "archives" / "partial"):
             directory.mkdir(parents=True)

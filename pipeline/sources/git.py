@@ -7,10 +7,10 @@ it serves a stranger, by upload-pack, and the tag is packed by a repository of o
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pipeline.model.errors import FetchError
 from pipeline.system import process
+from pipeline.system.temporary import temporary
 
 _PEELED = "^{}"
 
@@ -60,7 +60,7 @@ def pack(path: Path, commit: str, name: str, archive: Path, log: Path) -> None:
     Raises FetchError with git's last lines.
     """
     refs = [f"refs/tags/{tag}" for tag, tagged in tags(path).items() if tagged == commit]
-    with TemporaryDirectory(prefix="mimalloc-git-") as own:
+    with temporary("git") as own:
 
         def run(*arguments: str | Path, env: Mapping[str, str] = _OWN) -> None:
             error = FetchError(f"{path}: git cannot archive {commit}")

@@ -3,7 +3,7 @@
 import errno
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.model.errors import PackagingError, WorkspaceError
@@ -30,6 +30,16 @@ _REFUSALS = {
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _FORBIDDEN),
     **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP), _WRONG_KIND),
 }
+
+
+def usage(folder: Path) -> int:
+    """The bytes that a folder takes on disk; a file with several names counts once."""
+    files: dict[tuple[int, int], int] = {}
+    for file in folder.rglob("*"):
+        with suppress(OSError):  # gone meanwhile
+            status = file.lstat()
+            files[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return sum(files.values())
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 """`invoke clean`: what it removes, what stays, and what it waits for."""
 
+import io
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from pipeline.commands import clean
+from pipeline.model.errors import RequestError
 from pipeline.system.locks import cache_locks, in_use, locked
 from pipeline.system.workspace import CACHE_VARIABLE, Workspace, locate
 
@@ -39,7 +42,7 @@ def test_the_work_folder_is_removed(place: Workspace) -> None:
 def test_everything_is_all_that_can_be_made_again(place: Workspace) -> None:
     """Packages and cache, too; a clean checkout can be cleaned."""
     for _ in range(2):
-        clean.run(place.root, everything=True)
+        clean.run(place.root, everything=True, yes=True)
 
         assert [".locks", "recipes"] == _names(place.root)
         assert ["locks"] == _names(place.cache)
@@ -48,9 +51,49 @@ def test_everything_is_all_that_can_be_made_again(place: Workspace) -> None:
 def test_no_cache_is_made(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is none, it stays so."""
     monkeypatch.setenv(CACHE_VARIABLE, str(place.cache / "none"))
-    clean.run(place.root, everything=True)
+    clean.run(place.root, everything=True, yes=True)
 
     assert not (place.cache / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("terminal", "answer", "removed"),
+    [
+        (True, "y", True),
+        (True, "YES", True),
+        (True, "", False),
+        (True, "n", False),
+        (False, "y", False),
+    ],
+)
+def test_everything_is_asked_about(
+    place: Workspace, monkeypatch: pytest.MonkeyPatch, terminal: bool, answer: str, removed: bool
+) -> None:
+    """Only at a terminal; where there is none, it needs --yes."""
+    entered = io.StringIO(f"{answer}\n")
+    monkeypatch.setattr(entered, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stdin", entered)
+    if removed:
+        clean.run(place.root, everything=True)
+    else:
+        with pytest.raises(RequestError, match="nothing was removed") as caught:
+            clean.run(place.root, everything=True)
+        assert "invoke clean --everything --yes" == caught.value.hint
+
+    assert removed != (place.dist / "el7" / "file").exists()
+    assert removed != (place.cache / "sha256" / "file").exists()
+
+
+def test_what_killed_runs_have_left_is_removed(
+    place: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporary folders, wherever they are."""
+    left = tmp_path / "left"
+    left.mkdir()
+    monkeypatch.setattr(clean, "abandoned", lambda: [left])
+    clean.run(place.root)
+
+    assert not left.exists()
 
 
 def test_it_waits_for_a_build(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +125,9 @@ def test_it_waits_for_another_checkout_that_uses_the_cache(
 
 def _cleaning(place: Workspace) -> threading.Thread:
     """A thread that cleans everything, and has had a moment to do it."""
-    thread = threading.Thread(target=clean.run, args=[place.root], kwargs={"everything": True})
+    thread = threading.Thread(
+        target=clean.run, args=[place.root], kwargs={"everything": True, "yes": True}
+    )
     thread.start()
     thread.join(0.05)
     return thread
