@@ -1,5 +1,6 @@
 """Tasks about packages: build, check, verify and list them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,14 @@ def build_task(name: str, purpose: str) -> Task[Any]:
         source: str = "",
         offline: bool = False,
         jobs: str = "",
-    ) -> None:
+    ) -> object:
         from pipeline.commands import build
 
         selection = Selection(version, dist, arch, flavor, toolchain, source)
-        build.run(ROOT, selection, name, Options(offline, number("jobs", jobs)))
+        return build.run(ROOT, selection, name, Options(offline, number("jobs", jobs)))
 
     body.__doc__ = purpose
-    return command(name=name, help=FLAGS)(body)
+    return command(name=name, help=FLAGS, json=True)(body)
 
 
 @command(help=PACKAGE_FLAGS)
@@ -74,33 +75,48 @@ def manifest(
     manifest.run(ROOT, Selection(version, dist, arch, flavor), write=write)
 
 
-@command(positional=["rpm"], help={"rpm": "the file to verify", "offline": FLAGS["offline"]})
-def verify(c: Context, rpm: str, offline: bool = False) -> None:
+@command(
+    positional=["rpm"],
+    help={"rpm": "the file to verify", "offline": FLAGS["offline"]},
+    json=True,
+)
+def verify(c: Context, rpm: str, offline: bool = False) -> object:
     """Build a published package again, and compare: identical, or what differs."""
     from pipeline.commands import verify
 
-    verify.run(ROOT, Path(rpm), offline=offline)
+    return verify.run(ROOT, Path(rpm), offline=offline)
 
 
-@command(name="list")
-def list_(c: Context) -> None:
+@command(
+    name="list",
+    help={name: re.sub(r" \(default.*?\)", "", text) for name, text in PACKAGE_FLAGS.items()},
+    json=True,
+)
+def list_(
+    c: Context, version: str = "all", dist: str = "all", arch: str = "all", flavor: str = "all"
+) -> object:
     """Show recipes by dists, and which packages are built."""
     from pipeline.commands import listing
 
-    listing.run(ROOT)
+    return listing.run(ROOT, Selection(version, dist, arch, flavor))
 
 
-@command()
-def doctor(c: Context) -> None:
-    """Show each program that is needed, its version, and what to install."""
+@command(json=True)
+def doctor(c: Context) -> object:
+    """Show each program that is needed, its version, and what to install; and what takes space."""
     from pipeline.commands import doctor
 
-    doctor.run(ROOT)
+    return doctor.run(ROOT)
 
 
-@command(help={"everything": "also the finished packages and the user's cache of sources"})
-def clean(c: Context, everything: bool = False) -> None:
-    """Remove the work folder."""
+@command(
+    help={
+        "everything": "also the finished packages, and the cache, which checkouts share",
+        "yes": "do not ask before everything is removed",
+    }
+)
+def clean(c: Context, everything: bool = False, yes: bool = False) -> None:
+    """Remove the work folder, and what killed runs have left in the folder for temporary files."""
     from pipeline.commands import clean
 
-    clean.run(ROOT, everything=everything)
+    clean.run(ROOT, everything=everything, yes=yes)

@@ -7,6 +7,7 @@ from pipeline.model import Options
 
 
 @command(
+    json=True,
     help={
         "version": "the release to pin",
         "line": "pin the newest release of a line, such as 2 or v2",
@@ -20,7 +21,7 @@ from pipeline.model import Options
         "force": "write the recipe of a pinned release again",
         "offline": FLAGS["offline"],
         "jobs": FLAGS["jobs"],
-    }
+    },
 )
 def bump(
     c: Context,
@@ -35,20 +36,20 @@ def bump(
     force: bool = False,
     offline: bool = False,
     jobs: str = "",
-) -> None:
+) -> object:
     """Pin a new release: recipe, manifests, README, CHANGELOG, once every package is tried."""
     from pipeline.bump import pin, upstream_tags
+    from pipeline.bump.request import Request
 
     if list:
-        upstream_tags.show(ROOT, source)
-        return
-    request = pin.Request(
+        return upstream_tags.show(ROOT, source)
+    request = Request(
         *(version, line, source, draft, released, accept),
         force=force,
         dry_run=dry_run,
         options=Options(offline, number("jobs", jobs)),
     )
-    pin.run(ROOT, request)
+    return pin.run(ROOT, request)
 
 
 @command(
@@ -72,8 +73,9 @@ def release(
 ) -> None:
     """Raise the release number of a pinned release, once every package is tried."""
     from pipeline.bump import pin
+    from pipeline.bump.request import Request
 
-    request = pin.Request(
+    request = Request(
         version,
         source=source,
         number=number("release", release),

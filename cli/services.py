@@ -5,11 +5,19 @@ import sys
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from cli.command import FLAGS, PACKAGE_FLAGS, ROOT, command, number
+from cli.command import FLAGS, PACKAGE, PACKAGE_FLAGS, ROOT, command, number, values
 from pipeline.model import Selection
 
+_COMPARISON = "pipeline/compare/settings.toml"
 
-@command(help={"unit": "the service (default: nginx)", "version": "release", "flavor": "or secure"})
+
+@command(
+    help={
+        "unit": "the service (default: nginx)",
+        "version": f"mimalloc release, or latest (default: {values(PACKAGE, 'version')[0]})",
+        "flavor": "plain (default) or secure",
+    }
+)
 def dropin(c: Context, unit: str = "nginx", version: str = "", flavor: str = "") -> None:
     """Print the systemd drop-in that starts a service on the library."""
     from pipeline.service import dropin
@@ -49,9 +57,9 @@ def status(c: Context, pid: str = "", name: str = "", json: bool = False) -> Non
         "flavor": "plain or secure (default: all that are built)",
         "nginx": "the nginx to run (default: this host's)",
         "allocator": "NAME=PATH[,VARIABLE=VALUE...], a library or package to compare; repeatable",
-        "load": "static, tls, proxied or reloads, a comma list (default: all)",
-        "rounds": "how often all take turns (default: see pipeline/compare/settings.toml)",
-        "seconds": "how long each load lasts (default: see there)",
+        "load": f"a comma list of {', '.join(values(_COMPARISON, 'name'))} (default: all)",
+        "rounds": f"how often all take turns (default: {values(_COMPARISON, 'rounds')[0]})",
+        "seconds": f"how long each load lasts (default: {values(_COMPARISON, 'seconds')[0]})",
         "output": "the folder for JSON and pictures (default: in the work folder)",
         "sample": "one short round of few allocators: does it work?",
     },

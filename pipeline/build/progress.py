@@ -34,6 +34,29 @@ class Outcome(NamedTuple):
             return "built" if self.result.fresh else "up to date"
         return "done"
 
+    def fields(self) -> dict[str, object]:
+        """The outcome for ``--json``."""
+        result, fields = self.result, of_plan(self.plan)
+        fields |= {"result": self.verdict.lower(), "seconds": round(self.seconds, 1)}
+        if isinstance(result, PackagingError):
+            return fields | {"error": result.fields()}
+        if isinstance(result, Path):
+            return fields | {"path": result}
+        files = [result.rpm.with_name(name) for name in self.plan.file_names]
+        return fields | {"files": files, "size": result.size, "sha256": result.sha256}
+
+
+def of_plan(plan: Plan) -> dict[str, object]:
+    """Which package it is, for ``--json``."""
+    return {
+        "package": plan.nevra,
+        "version": plan.recipe.version,
+        "release": plan.recipe.release,
+        "flavor": plan.variant,
+        "dist": plan.root.dist,
+        "arch": plan.arch,
+    }
+
 
 class Progress:
     """Prints a line for each package that is done; on a terminal, a live table of the others."""

@@ -1,8 +1,7 @@
 """Pin a release, or raise the release number of a pinned one, once all packages are tried."""
 
-import shlex
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.bump import (
@@ -19,9 +18,10 @@ from pipeline.bump import (
 )
 from pipeline.bump.changes import Change
 from pipeline.bump.inspection import Release
+from pipeline.bump.request import Request
 from pipeline.bump.scratch import ScratchCheckout, place_files, scratch_checkout
 from pipeline.config import load
-from pipeline.model import Options, errors
+from pipeline.model import errors
 from pipeline.model.errors import BumpError, RequestError
 from pipeline.system import workspace
 from pipeline.system.report import Report
@@ -34,53 +34,22 @@ _RECIPE_ERRORS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The release to pin: by its version, or the newest of a line.
+def run(root: Path, request: Request) -> dict[str, object]:
+    """Pin a release, unless it is pinned already. Raises PackagingError; then it is not pinned.
 
-    ``source`` is a git repository or upstream's tarball; ``draft`` is a recipe to begin with;
-    ``released`` is the time of the tagged commit, for sources that do not contain it; ``accept``
-    is a comma list of accepted changes. ``number`` is a release number to raise, ``reason`` why.
+    The answer is for ``--json``.
     """
-
-    version: str = ""
-    line: str = ""
-    source: str = ""
-    draft: str = ""
-    released: str = ""
-    accept: str = ""
-    force: bool = False
-    dry_run: bool = False
-    number: int = 0
-    reason: str = ""
-    options: Options = field(default_factory=Options)
-
-    def command(self, version: str, **others: str) -> str:
-        """The command line that pins this version, with ``others`` in place of some flags."""
-        names = ("source", "accept", "draft", "released")
-        flags = {"version": version, **{name: getattr(self, name) for name in names}, **others}
-        flags["jobs"] = str(self.options.jobs or "")
-        words = [word for name, value in flags.items() if value for word in (f"--{name}", value)]
-        switches = {"--force": self.force, "--offline": self.options.offline}
-        return shlex.join(
-            ["invoke", "bump", *words, *(name for name, on in switches.items() if on)]
-        )
-
-
-def run(root: Path, request: Request) -> None:
-    """Pin a release, unless it is pinned already. Raises PackagingError; then it is not pinned."""
     changes.names(request.accept)
     if bool(request.version) == bool(request.line):
-        raise RequestError(
-            "which release?", expected="--version or --line, or --list", got="both or neither"
-        )
+        expected = "--version or --line, or --list"
+        raise RequestError("which release?", expected=expected, got="both or neither")
     version, place = request.version, workspace.locate(root)
-    if request.line:
+    if request.line or version == load.LATEST:
         versions = upstream_tags.versions(load.package(root), request.source, Report())
-        version = upstream_tags.newest(request.line, versions)
+        version = upstream_tags.newest(request.line or upstream_tags.line(versions[-1]), versions)
     upstream_tags.line(version)
     with scratch_checkout(place, version, "", request.options, dry_run=request.dry_run) as scratch:
-        _bump(scratch, request)
+        return {"version": version, **_bump(scratch, request)}
 
 
 def raise_number(root: Path, request: Request) -> None:
@@ -113,7 +82,7 @@ def raise_number(root: Path, request: Request) -> None:
         place_files(scratch)
 
 
-def _bump(scratch: ScratchCheckout, request: Request) -> None:
+def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
     version, report, versions = scratch.version, scratch.report, load.versions(scratch.root)
     pinned = version in versions
     report.line(f"mimalloc {version} {'is' if pinned else 'is not'} pinned")
@@ -121,7 +90,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> None:
         if request.source:
             _refuse_moved_tag(scratch, request)
         report.line("nothing to do")
-        return
+        return {"pinned": True, "written": []}
     other = recipe_writer.nearest(version, versions)
     if not other:
         raise BumpError("there is no recipe of another release to begin with")
@@ -132,8 +101,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> None:
     known = [*_known(scratch, release, other, pinned), *decisions.changes(comparison)]
     report.line("  then        patches, manifests, packages, checks, smoke, README, CHANGELOG")
     if request.dry_run:
-        _predict(scratch, request, known, comparison.undecided)
-        return
+        return _predict(scratch, request, known, comparison.undecided)
     draft = scratch.root.with_name(f"{version}.toml")
     place_text(text, draft)
     scratch.recipe.write_text(text, encoding="utf-8")
@@ -146,7 +114,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> None:
     decisions.write(scratch, release.tree.options, release.tree.cmake)
     scratch = replace(scratch, source=str(release.archive))
     try:
-        _try_and_place(scratch, request, base, other)
+        return {"pinned": True, "written": _try_and_place(scratch, request, base, other)}
     except _RECIPE_ERRORS as problem:
         problem.hint = f"correct {draft}, then\n{command}"
         raise
@@ -164,7 +132,7 @@ def _known(scratch: ScratchCheckout, release: Release, other: str, pinned: bool)
 
 def _predict(
     scratch: ScratchCheckout, request: Request, known: list[Change], undecided: Collection[str]
-) -> None:
+) -> dict[str, object]:
     """What a dry run says last: what will stop it unless it is accepted, and the command."""
     accept = changes.accepting(known, changes.names(request.accept))
     place = "a reason in [options] of package.toml, or a value in [cmake] of a draft"
@@ -174,7 +142,14 @@ def _predict(
         scratch.report.line(f"  to accept   {change.name}: {change.evidence.splitlines()[0]}")
     scratch.report.line("  known once it is built: files, libraries")
     scratch.report.line("nothing was written; to do it:")
-    scratch.report.line(request.command(scratch.version, accept=accept))
+    command = request.command(scratch.version, accept=accept)
+    scratch.report.line(command)
+    return {
+        "pinned": False,
+        "to_decide": sorted(undecided),
+        "to_accept": {change.name: change.evidence for change in known},
+        "command": command,
+    }
 
 
 def _refuse_moved_tag(scratch: ScratchCheckout, request: Request) -> None:
@@ -208,8 +183,11 @@ def _draft(scratch: ScratchCheckout, request: Request, base: str, release: Relea
     return text
 
 
-def _try_and_place(scratch: ScratchCheckout, request: Request, base: str, other: str) -> None:
-    """Try the recipe that is in the scratch checkout, and place it with all that belongs to it."""
+def _try_and_place(scratch: ScratchCheckout, request: Request, base: str, other: str) -> list[str]:
+    """Try the recipe that is in the scratch checkout, and place it with all that belongs to it.
+
+    Returns the paths of what was placed.
+    """
     version, report = scratch.version, scratch.report
     report.line("patches")
     dropped = patches.select(scratch, base)
@@ -232,7 +210,7 @@ def _try_and_place(scratch: ScratchCheckout, request: Request, base: str, other:
         entry = f"- {documents.PACKAGES} {version}"
         entry += "".join(f"; without {patch.file}, as its fault is gone" for patch in dropped)
         documents.add_entry(scratch.root, "Added", f"{entry}.")
-    place_files(scratch)
+    return place_files(scratch)
 
 
 def _compare_conformance(scratch: ScratchCheckout, other: str) -> None:

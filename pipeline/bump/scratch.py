@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pipeline.build import selection
 from pipeline.bump import documents
@@ -16,6 +15,7 @@ from pipeline.system.checksum import sha256_of
 from pipeline.system.disk import guarded
 from pipeline.system.locks import in_use, locked
 from pipeline.system.report import Report
+from pipeline.system.temporary import temporary
 from pipeline.system.workspace import Workspace, place_text, remove
 
 # What a bump reads of a checkout.
@@ -67,7 +67,7 @@ def scratch_checkout(
     with ExitStack() as stack:
         stack.enter_context(guarded())
         if dry_run:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="mimalloc-bump-")))
+            folder = stack.enter_context(temporary("bump"))
         else:
             folder = workspace.work / "bump" / version
             waiting = partial(report.wait, "bump", "another bump is running")
@@ -83,8 +83,8 @@ def scratch_checkout(
         yield ScratchCheckout(workspace.root, checksums, copy, version, source, options, report)
 
 
-def place_files(scratch: ScratchCheckout) -> None:
-    """Place what differs in the scratch checkout, file by file, the recipe last.
+def place_files(scratch: ScratchCheckout) -> list[str]:
+    """Place what differs in the scratch checkout, file by file, the recipe last; returns the paths.
 
     A run that ends in between is completed by the same command: until the recipe is there, the
     other files have no effect. Raises BumpError, and places nothing, where the checkout has changed
@@ -98,14 +98,16 @@ def place_files(scratch: ScratchCheckout) -> None:
             file=scratch.checkout,
             hint="the same command again: it reuses what was built",
         )
-    changed = (name for name in {*old, *new} if old.get(name) != new.get(name))
-    for name in sorted(changed, key=lambda name: (name.endswith(".toml"), name)):
+    changed = [name for name in {*old, *new} if old.get(name) != new.get(name)]
+    changed.sort(key=lambda name: (name.endswith(".toml"), name))
+    for name in changed:
         if name in new:
             text = (scratch.root / name).read_text(encoding="utf-8")
             place_text(text, scratch.checkout / name)
         else:
             (scratch.checkout / name).unlink(missing_ok=True)
         scratch.report.line(f"  {'written' if name in new else 'removed'}  {name}")
+    return changed
 
 
 def _checksums(root: Path) -> dict[str, str]:

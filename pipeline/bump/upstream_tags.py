@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from packaging.version import Version
 
@@ -14,6 +13,7 @@ from pipeline.model.errors import BumpError, FetchError, RequestError
 from pipeline.sources import git
 from pipeline.system.download import download
 from pipeline.system.report import Report, without_password
+from pipeline.system.temporary import temporary
 
 # Tags of one page, and pages that are read at most.
 COUNT, PAGES = 100, 50
@@ -22,8 +22,12 @@ _PLAIN = re.compile(r"\d+(\.\d+)+")
 _VERSION = re.compile(rf"{_PLAIN.pattern}(-?(a|alpha|b|beta|rc)\d*)?")
 
 
-def show(root: Path, source: str) -> None:
-    """Print for each line what is pinned and what is newer; ``source`` may be a repository."""
+def show(root: Path, source: str) -> dict[str, object]:
+    """Print for each line what is pinned and what is newer; ``source`` may be a repository.
+
+    The answer is for ``--json``.
+    """
+    lines: dict[str, object] = {}
     report, pinned = Report(), load.versions(root)
     released = versions(load.package(root), source, report)
     report.line(f"{'line':<6}{'pinned':<10}newer")
@@ -34,6 +38,8 @@ def show(root: Path, source: str) -> None:
         if not newest:
             text = f"{newer[-1]} is the newest; none is pinned"
         report.line(f"{name:<6}{newest or 'none':<10}{text}")
+        lines[name] = {"pinned": newest, "newer": newer}
+    return {"lines": lines}
 
 
 def versions(package: Package, source: str, report: Report) -> list[str]:
@@ -68,7 +74,7 @@ def newest(name: str, released: Iterable[str]) -> str:
 
 
 def _of_host(package: Package, report: Report) -> Iterator[str]:
-    with TemporaryDirectory(prefix="mimalloc-tags-") as folder:
+    with temporary("tags") as folder:
         for page in range(1, PAGES + 1):
             url = package.upstream.tags.format(count=COUNT, page=page)
             part = Path(folder, str(page))

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from pipeline.build import keys, make, parallel
-from pipeline.build.progress import Outcome, Progress, live_table, summary
+from pipeline.build.progress import Outcome, Progress, Result, live_table, summary
 from pipeline.build.selection import plans
 from pipeline.commands import sequential
 from pipeline.model import Built, Options, Plan, Selection
@@ -19,18 +19,18 @@ from pipeline.system.workspace import Workspace
 BUILD = "build"
 
 
-def run(root: Path, selection: Selection, last: str, options: Options) -> None:
+def run(root: Path, selection: Selection, last: str, options: Options) -> dict[str, object]:
     """Build every package of a selection, or do one step of it and what is missing before.
 
     ``last`` is ``build``, ``srpm``, ``debuginfo`` or the name of a step. A failure does not stop
-    the others; the first one is raised in the end.
+    the others; the first one is raised in the end. The answer is for ``--json``.
     """
-    many(workspace.locate(root), plans(root, selection), last, options, Report())
+    return many(workspace.locate(root), plans(root, selection), last, options, Report())
 
 
 def many(
     place: Workspace, plans: Sequence[Plan], last: str, options: Options, report: Report
-) -> None:
+) -> dict[str, object]:
     """Do the same for plans: one with its steps, or several at once."""
     jobs = min(options.jobs or process.cores(), len(plans))
     options = replace(options, jobs=jobs, threads=max(1, process.cores() // jobs))
@@ -51,17 +51,23 @@ def many(
         if root.support.until < date.today():
             report.line(f"{root.title} has had no maintenance since {root.support.until}")
     failures = [(o.plan, o.result) for o in outcomes if isinstance(o.result, PackagingError)]
-    sequential.check(failures, len(outcomes), "done")
+    results: dict[str, object] = {"packages": [outcome.fields() for outcome in outcomes]}
+    sequential.check(failures, len(outcomes), "done", results)
+    return results
 
 
 def _single(plan: Plan, action: parallel.Action, report: Report) -> Outcome:
     report.line(plan.nevra)
     began = time.monotonic()
-    result = action(plan, report)
+    result: Result
+    try:
+        result = action(plan, report)
+    except PackagingError as problem:
+        result = problem
     outcome = Outcome(plan, time.monotonic() - began, result)
     if isinstance(result, Path):
         report.line(f"  {result}")
-    else:
+    elif isinstance(result, Built):
         state = f"built in {outcome.seconds:.1f} s" if result.fresh else "up to date"
         report.line(f"  {state}: {result.rpm}")
         report.line(f"  {result.size} bytes, sha256 {result.sha256}")

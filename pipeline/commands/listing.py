@@ -4,22 +4,29 @@ from pathlib import Path
 
 from pipeline.artifact import placement
 from pipeline.build import make
-from pipeline.build.progress import matrix
+from pipeline.build.progress import matrix, of_plan
 from pipeline.build.selection import ALL, plans
-from pipeline.model import Plan
+from pipeline.model import Plan, Selection
 from pipeline.system import workspace
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace
 
 
-def run(root: Path) -> None:
-    """Print releases by dists and architectures: the release number of a package, or a dash."""
+def run(root: Path, selection: Selection = ALL) -> dict[str, object]:
+    """Print releases by dists and architectures: the release number of a package, or a dash.
+
+    The answer is for ``--json``.
+    """
     place, report = workspace.locate(root), Report()
-    for line in matrix((plan, _state(plan, place)) for plan in plans(root, ALL)):
+    states = [(plan, _state(plan, place)) for plan in plans(root, selection)]
+    texts = {"built": "{}", "outdated": "outdated", "missing": "-"}
+    cells = ((plan, texts[state].format(plan.recipe.release)) for plan, state in states)
+    for line in matrix(cells):
         report.line(line)
+    return {"packages": [of_plan(plan) | {"state": state} for plan, state in states]}
 
 
 def _state(plan: Plan, place: Workspace) -> str:
     if placement.finished(plan, make.step_dirs(plan, place)):
-        return str(plan.recipe.release)
-    return "outdated" if placement.destination(plan, place).exists() else "-"
+        return "built"
+    return "outdated" if placement.destination(plan, place).exists() else "missing"

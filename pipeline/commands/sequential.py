@@ -1,6 +1,6 @@
 """Do something for many plans, one after the other; report which have failed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.model import Plan
 from pipeline.model.errors import PackagingError
@@ -25,10 +25,23 @@ def run(plans: Sequence[Plan], action: Callable[[Plan], None], report: Report, d
     check(failures, len(plans), done)
 
 
-def check(failures: Sequence[tuple[Plan, PackagingError]], count: int, done: str) -> None:
-    """If there are failures, raise an error that lists all, with the first one's exit code."""
-    if failures:
-        raise type(failures[0][1])(
+def check(
+    failures: Sequence[tuple[Plan, PackagingError]],
+    count: int,
+    done: str,
+    results: Mapping[str, object] | None = None,
+) -> None:
+    """If there are failures, raise an error that lists all, with the first one's exit code.
+
+    The only one of all is raised as it is. ``results`` are for ``--json``.
+    """
+    if not failures:
+        return
+    problem = failures[0][1]
+    if count > 1:
+        problem = type(problem)(
             f"{len(failures)} of {count} failed, {count - len(failures)} {done}",
             detail="\n".join(f"{plan.nevra}: {problem.what}" for plan, problem in failures),
         )
+    problem.results = results or {}
+    raise problem

@@ -1,7 +1,6 @@
 """Build a published package again, and compare the two byte for byte."""
 
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pipeline.model.errors import CheckError, RequestError
 from pipeline.system.checksum import sha256_of
 from pipeline.system.disk import guarded
 from pipeline.system.report import Report
+from pipeline.system.temporary import temporary
 from pipeline.system.workspace import Workspace, locate
 
 # The data of a checkout that decide what is built.
@@ -23,17 +23,16 @@ _DATA = ("recipes", "patches", "buildroot")
 _DERIVED = re.compile(r"(SIG|RSA|DSA|OPENPGP).*|FILEDIGESTS|SHA(1|256)HEADER|PAYLOADDIGEST(ALT)?")
 
 
-def run(root: Path, rpm: Path, *, offline: bool) -> None:
+def run(root: Path, rpm: Path, *, offline: bool) -> dict[str, object]:
     """Build the package of an RPM file in an empty work folder, and compare.
 
     Signatures are not compared. Raises RequestError if no recipe makes the package, CheckError
-    with every difference.
+    with every difference. The answer is for ``--json``.
     """
     report = Report()
-    with guarded(), tempfile.TemporaryDirectory(prefix="mimalloc-verify-") as folder:
+    with guarded(), temporary("verify") as scratch:
         if not rpm.is_file():
             raise RequestError("no such package", file=rpm)
-        scratch = Path(folder)
         tags = header.read(rpm, home=scratch).tags
         nevra = [tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH")]
         plan = selection.by_nevra(root, *nevra)
@@ -57,8 +56,10 @@ def run(root: Path, rpm: Path, *, offline: bool) -> None:
                 detail="\n".join(lines),
                 file=rpm,
                 hint="git log: was it built from another commit of this project?",
+                results={"file": rpm, "identical": False, "differences": lines},
             )
     report.line(f"  as its recipe makes it, byte for byte: {rpm}")
+    return {"file": rpm, "identical": True, "differences": []}
 
 
 def _empty(scratch: Path, place: Workspace) -> Workspace:

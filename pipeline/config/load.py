@@ -23,6 +23,12 @@ from pipeline.model import (
 from pipeline.model.errors import PatchError, RecipeError, RequestError
 from pipeline.system.checksum import sha256_of
 
+# The newest release, wherever a version is asked for.
+LATEST = "latest"
+
+# What `invoke list` shows.
+LISTED = ("version", "dist", "arch", "flavor")
+
 
 def versions(root: Path) -> list[str]:
     """The versions with a recipe, oldest first."""
@@ -47,8 +53,13 @@ def toolchains(root: Path) -> list[str]:
 
 
 def checked_name(kind: str, name: str, names: Iterable[str]) -> str:
-    """``name``, if it is in ``names``. Raises RequestError with the names that are most similar."""
+    """``name``, if it is in ``names``. Raises RequestError with the names that are most similar.
+
+    The version ``latest`` is the last of them.
+    """
     names = list(names)
+    if kind == "version" and name == LATEST and names:
+        return names[-1]
     if name in names:
         return name
     similar = " or ".join(difflib.get_close_matches(name, names, n=3, cutoff=0.6))
@@ -56,7 +67,7 @@ def checked_name(kind: str, name: str, names: Iterable[str]) -> str:
         f"unknown {kind} {name}" + (f"; did you mean {similar}?" if similar else ""),
         expected=f"one of {', '.join(names)}",
         got=repr(name),
-        hint="invoke list",
+        hint="invoke list" if kind in LISTED else "",
     )
 
 

@@ -1,6 +1,7 @@
 """The errors that a user can cause, with the exit codes that docs/maintainer.md lists."""
 
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,8 @@ class PackagingError(Exception):
 
     ``what`` says what failed, ``expected`` and ``got`` are the two values that differ, ``file`` is
     the file to look at, ``detail`` holds lines of evidence, and ``hint`` is the command or the
-    change to try next. All but ``what`` may be empty.
+    change to try next. ``results`` is what ``--json`` prints beside the error. All but ``what`` may
+    be empty.
     """
 
     exit_code: ClassVar[int]
@@ -26,6 +28,7 @@ class PackagingError(Exception):
     file: Path | str | None = None
     detail: str = ""
     hint: str = ""
+    results: Mapping[str, object] = field(default_factory=dict)
 
     def __init_subclass__(cls, code: int, title: str) -> None:
         cls.exit_code, cls.title = code, title
@@ -40,6 +43,12 @@ class PackagingError(Exception):
         for number, line in enumerate(self.hint.splitlines()):
             lines.append(f"  {'' if number else 'try:':<10}{line}")
         return lines
+
+    def fields(self) -> dict[str, object]:
+        """The error for ``--json``: texts, empty where there is nothing to say."""
+        names = ("what", "expected", "got", "file", "detail", "hint")
+        texts = {name: str(getattr(self, name) or "") for name in names}
+        return {"code": self.exit_code, "title": self.title, **texts}
 
     def __str__(self) -> str:
         return printable("\n".join(self.lines()))

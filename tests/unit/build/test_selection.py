@@ -179,7 +179,6 @@ def test_native_toolchain_builds_for_every_level_of_this_machine(project: Path) 
         ({"flavor": "secur"}, "unknown flavor secur; did you mean secure"),
         ({"flavor": "plain,fast"}, "unknown flavor fast"),
         ({"flavor": "sec ure"}, "unknown flavor sec ure; did you mean secure"),
-        ({"toolchain": "zigg"}, "unknown toolchain zigg; did you mean zig"),
     ],
 )
 def test_unknown_name(project: Path, names: dict[str, str], what: str) -> None:
@@ -189,6 +188,24 @@ def test_unknown_name(project: Path, names: dict[str, str], what: str) -> None:
 
     assert caught.value.what.startswith(what)
     assert ("invoke list", 2) == (caught.value.hint, caught.value.exit_code)
+
+
+def test_unknown_name_of_what_no_list_shows(project: Path) -> None:
+    """The message has all names itself."""
+    with pytest.raises(RequestError, match="unknown toolchain zigg; did you mean zig") as caught:
+        selection.plans(project, Selection(toolchain="zigg"))
+
+    assert ("one of native, zig", "") == (caught.value.expected, caught.value.hint)
+
+
+def test_latest_is_the_newest_release(project: Path) -> None:
+    """Alone or in a list, and only of versions."""
+    versions = load.versions(project)
+    plans = selection.plans(project, Selection(f"{versions[0]},latest"))
+
+    assert [versions[0], versions[-1]] == [plan.recipe.version for plan in plans]
+    with pytest.raises(RequestError, match="unknown dist latest"):
+        selection.plans(project, Selection(dist="latest"))
 
 
 def test_native_toolchain_builds_for_this_machine_only(

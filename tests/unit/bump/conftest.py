@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.bump import changes, pin, source_tree, trial_build
 from pipeline.bump.changes import Change
+from pipeline.bump.request import Request
 from pipeline.bump.scratch import ScratchCheckout
 from pipeline.config import load
 from pipeline.model import Options
@@ -94,6 +95,6 @@ def bump(root: Path, repository: Path, no_builds: None) -> Callable[..., None]:
 
     def run(version: str = NEW, **flags: object) -> None:
         request = {"source": str(repository), "options": Options(offline=True), **flags}
-        pin.run(root, pin.Request(version, **request))  # type: ignore[arg-type]
+        pin.run(root, Request(version, **request))  # type: ignore[arg-type]
 
     return run

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.bump import pin, scratch, trial_build
+from pipeline.bump.request import Request
 from pipeline.config import load
 from pipeline.model.errors import BumpError, CheckError, RequestError
 from pipeline.system.workspace import place_text
@@ -22,7 +23,7 @@ def raise_number(root: Path, no_builds: None) -> RaiseNumber:
     """Raises the release number of a pinned release, without building it."""
 
     def run(number: int = 2, reason: str = REASON, version: str = OLD) -> None:
-        pin.raise_number(root, pin.Request(version, number=number, reason=reason))
+        pin.raise_number(root, Request(version, number=number, reason=reason))
 
     return run
 

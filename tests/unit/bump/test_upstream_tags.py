@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.bump import pin, upstream_tags
+from pipeline.bump.request import Request
 from pipeline.config import load
 from pipeline.model import Package
 from pipeline.model.errors import BumpError, FetchError, RequestError
@@ -123,4 +124,4 @@ def test_the_newest_of_a_line() -> None:
 def test_exactly_one_release_must_be_named(root: Path, version: str, line: str) -> None:
     """By its version or by its line."""
     with pytest.raises(RequestError, match="which release"):
-        pin.run(root, pin.Request(version, line))
+        pin.run(root, Request(version, line))
