@@ -54,6 +54,34 @@ def bump(
 
 @command(
     help={
+        "version": "a pinned release (default: the newest)",
+        "slug": "make the patch, and call it NNNN-SLUG.patch",
+        "why": "what happens without it, in a sentence",
+        "upstream": "what upstream says of it, or where it is reported",
+        "drop-when": "when it is no longer needed",
+        "test": "the trial that fails without it, such as `aligned` or `conformance: zero-size`",
+        "offline": FLAGS["offline"],
+    }
+)
+def edit(
+    c: Context,
+    version: str = "",
+    slug: str = "",
+    why: str = "",
+    upstream: str = "",
+    drop_when: str = "",
+    test: str = "",
+    offline: bool = False,
+) -> None:
+    """Lay out a release's patched tree to be changed, and then make a patch of the changes."""
+    from pipeline.bump import edit
+
+    request = edit.Request(version, slug, why, upstream, drop_when, test, Options(offline))
+    edit.run(ROOT, request)
+
+
+@command(
+    help={
         "version": "a pinned release",
         "release": "its next release number",
         "reason": "what the package's changelog says of it",

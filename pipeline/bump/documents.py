@@ -8,7 +8,7 @@ from packaging.version import Version
 from pipeline.model import Recipe
 from pipeline.model.errors import BumpError
 
-README, CHANGELOG = Path("README.md"), Path("CHANGELOG.md")
+README, CHANGELOG, LIBRARY = Path("README.md"), Path("CHANGELOG.md"), Path("docs", "library.md")
 
 # How an entry about packages of a version begins.
 PACKAGES = "Packages of mimalloc"
@@ -43,8 +43,19 @@ def add_row(root: Path, recipe: Recipe, base: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
+def add_patch(root: Path, version: str, name: str, why: str) -> bool:
+    """Write a patch into the list of its release in docs/library.md; False if it has no list."""
+    file = root / LIBRARY
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    match = re.search(rf"(?m)^### {re.escape(version)}\n\n(- .*\n)+", text)
+    if match:
+        row = f"- [{name}](../patches/{version}/{name}): {why}\n"
+        file.write_text(text[: match.end()] + row + text[match.end() :], encoding="utf-8")
+    return bool(match)
+
+
 def add_entry(root: Path, kind: str, entry: str) -> None:
-    """Write an entry under the unreleased changes of a kind in CHANGELOG, where it is missing.
+    """Write an entry on top of the unreleased changes of a kind in CHANGELOG, where it is missing.
 
     ``kind`` is a heading such as Added. Raises BumpError where there are no unreleased changes.
     """
@@ -59,6 +70,7 @@ def add_entry(root: Path, kind: str, entry: str) -> None:
     parts = (part.strip() for part in re.split(r"(?m)^(?=### )", unreleased))
     sections = {part.partition("\n")[0]: part for part in parts if part}
     heading = f"### {kind}"
-    sections[heading] = sections.get(heading, f"{heading}\n") + f"\n{entry}"
+    former = sections.get(heading, "").removeprefix(heading).strip()
+    sections[heading] = f"{heading}\n\n{entry}\n{former}".rstrip()
     text = "\n".join([before + mark, "\n\n".join(sections.values()) + "\n", *released])
     file.write_text(text, encoding="utf-8")

@@ -84,6 +84,17 @@ def with_patches(text: str, checksums: Mapping[str, str], version: str) -> str:
     return _tidy(tomlkit.dumps(document))
 
 
+def with_patch(text: str, table: dict[str, str]) -> str:
+    """A recipe with one more patch, after the others; without others, above the changelog."""
+    block = tomlkit.dumps({"patch": _tables("patch", [table])}).strip()
+    before, mark, last = text.rpartition("[[patch]]")
+    if not mark:
+        before, mark, last = text.partition("[[changelog]]")
+        return f"{before}{block}\n\n{mark}{last}"
+    paragraph, gap, rest = last.partition("\n\n")
+    return f"{before}{mark}{paragraph}\n\n{block}{gap}{rest}"
+
+
 def with_entry(text: str, release: int, day: str, reason: str) -> str:
     """A recipe with one more entry on top of its changelog."""
     block = tomlkit.dumps({"changelog": _entry(release, day, [reason])})

@@ -19,7 +19,10 @@ from pipeline.system.temporary import temporary
 from pipeline.system.workspace import Workspace, place_text, remove
 
 # What a bump reads of a checkout.
-_DATA = ("recipes", "patches", "buildroot", str(documents.README), str(documents.CHANGELOG))
+_DATA = (
+    *("recipes", "patches", "buildroot"),
+    *map(str, (documents.README, documents.CHANGELOG, documents.LIBRARY)),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ LOG = """\
 @pytest.mark.parametrize(
     ("text", "kind", "expected"),
     [
-        (LOG, "Added", LOG.replace("EL7.\n", "EL7.\n- New.\n")),
+        (LOG, "Added", LOG.replace("- Packages", "- New.\n- Packages")),
         (LOG, "Changed", LOG.replace("see 2.2.4.\n", "see 2.2.4.\n\n### Changed\n\n- New.\n")),
         ("# C\n\n## Unreleased\n", "Added", "# C\n\n## Unreleased\n\n### Added\n\n- New.\n"),
         (
@@ -50,7 +50,7 @@ LOG = """\
 def test_an_entry_is_added_to_the_unreleased_changes(
     tmp_path: Path, text: str, kind: str, expected: str
 ) -> None:
-    """Below the heading of its kind, which is added where it is missing; and only once."""
+    """First below the heading of its kind, which is added where it is missing; and only once."""
     file = tmp_path / documents.CHANGELOG
     file.write_text(text)
     for _ in range(2):
