@@ -114,6 +114,12 @@ def recorded(root: Path, version: str) -> tuple[dict[str, str], str]:
     return values, cmake
 
 
+def differences(root: Path, versions: Iterable[str], new: Mapping[str, Option]) -> dict[str, int]:
+    """In how many options and defaults each pinned release differs from the new one."""
+    defaults = {name: option.default for name, option in new.items()}.items()
+    return {version: len(defaults ^ recorded(root, version)[0].items()) for version in versions}
+
+
 def settings(package: Package, cmake: Iterable[str]) -> frozenset[str]:
     """The options that are set, by a recipe's ``[cmake]``, that of all releases, or a flavor's."""
     tables = (package.cmake, cmake, *(flavor.cmake for flavor in package.flavor.values()))

@@ -1,6 +1,6 @@
 """Whether we have decided on the cmake options of a new release; if not, it is not pinned."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipeline.bump import cmake_options, recipe_writer
@@ -26,6 +26,24 @@ def compare(
     for line in comparison.lines:
         scratch.report.line(f"    {line}")
     return comparison
+
+
+def carry(
+    scratch: ScratchCheckout, recipe: str, options: Mapping[str, Option], others: Iterable[str]
+) -> str:
+    """The recipe with what other releases, the nearest first, set for options that it does not.
+
+    ``options`` are those of the new release.
+    """
+    package = load.package(scratch.root)
+    for other in others:
+        known = cmake_options.settings(package, recipe_writer.cmake(recipe))
+        names = [name for name in options if name not in known and name not in package.options]
+        file = scratch.root / "recipes" / f"{other}.toml"
+        recipe, taken = recipe_writer.with_settings(recipe, names, file.read_text(encoding="utf-8"))
+        for name in taken:
+            scratch.report.line(f"  {name} as in {other}, the nearest release that sets it")
+    return recipe
 
 
 def refuse(scratch: ScratchCheckout, comparison: Comparison, draft: Path, command: str) -> None:

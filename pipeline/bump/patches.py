@@ -9,8 +9,26 @@ from pipeline.bump.scratch import ScratchCheckout
 from pipeline.config import load
 from pipeline.model import Patch
 from pipeline.model.errors import BumpError
+from pipeline.system import process
 from pipeline.system.checksum import sha256_of
-from pipeline.system.workspace import remove
+from pipeline.system.workspace import copy_tree, remove
+
+
+def misfits(scratch: ScratchCheckout, recipe: str, base: str, tree: Path) -> list[str]:
+    """The patches of a new recipe that do not apply to the tree of its release, as it says."""
+    copy, names = tree.with_name("patched"), list[str]()
+    copy_tree(tree, copy)
+    patches = recipe_writer.patches(recipe)
+    argv = ("patch", "--strip=1", "--fuzz=0", "--force", "--input")
+    for name in patches:
+        file = str(_source(name, base, scratch))
+        if process.attempt([*argv, file, "--dry-run"], cwd=copy)[0]:
+            names.append(name)
+            scratch.report.line(f"  to rewrite  {name} does not apply; see whether it is needed")
+        else:
+            process.attempt([*argv, file], cwd=copy)
+    scratch.report.line(f"  patches     {len(patches) - len(names)} of {len(patches)} apply")
+    return names
 
 
 def select(scratch: ScratchCheckout, base: str) -> list[Patch]:
@@ -60,12 +78,17 @@ def _needless(patches: Collection[Patch], text: str, scratch: ScratchCheckout) -
 
 def _copy(patch: Patch, base: str, scratch: ScratchCheckout) -> str:
     """Copy a patch to where the new recipe finds it; returns its checksum."""
+    target = scratch.root / "patches" / scratch.version / patch.file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(_source(patch.file, base, scratch), target)
+    return sha256_of(target)
+
+
+def _source(name: str, base: str, scratch: ScratchCheckout) -> Path:
+    """A patch in the checkout's folder for this version, else in that of ``base``."""
     patches = scratch.checkout / "patches"
-    sources = [patches / version / patch.file for version in (scratch.version, base)]
+    sources = [patches / version / name for version in (scratch.version, base)]
     source = next(filter(Path.is_file, sources), None)
     if not source:
         raise BumpError("no such patch", expected=" or ".join(map(str, sources)))
-    target = scratch.root / "patches" / scratch.version / patch.file
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    return sha256_of(target)
+    return source

@@ -91,19 +91,26 @@ def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
             _refuse_moved_tag(scratch, request)
         report.line("nothing to do")
         return {"pinned": True, "written": []}
-    other = recipe_writer.nearest(version, versions)
-    if not other:
+    others = recipe_writer.relatives(version, versions)
+    if not others:
         raise BumpError("there is no recipe of another release to begin with")
+    release = _inspect(scratch, request, version if pinned else others[0])
+    differences = cmake_options.differences(scratch.root, versions, release.tree.options)
+    others = recipe_writer.relatives(version, versions, differences)
+    drafted = recipe_writer.made_from(request.file) if request.draft else ""
+    other = drafted if drafted in others else others[0]
     base = version if pinned else other
-    release = _inspect(scratch, request, base)
     text = _draft(scratch, request, base, release)
+    text = decisions.carry(scratch, text, release.tree.options, others)
     comparison = decisions.compare(scratch, other, release.tree.options, text)
     known = [*_known(scratch, release, other, pinned), *decisions.changes(comparison)]
+    misfits = patches.misfits(scratch, text, base, release.archive.with_name("tree"))
     report.line("  then        patches, manifests, packages, checks, smoke, README, CHANGELOG")
     if request.dry_run:
-        return _predict(scratch, request, known, comparison.undecided)
+        prediction = _predict(scratch, request, known, comparison.undecided)
+        return {**prediction, "to_rewrite": misfits}
     draft = scratch.root.with_name(f"{version}.toml")
-    place_text(text, draft)
+    place_text(recipe_writer.MADE_FROM.format(version=other) + text, draft)
     scratch.recipe.write_text(text, encoding="utf-8")
     command = request.command(version, draft=str(draft))
     decisions.refuse(scratch, comparison, draft, command)
@@ -174,7 +181,7 @@ def _draft(scratch: ScratchCheckout, request: Request, base: str, release: Relea
     """The new recipe; how it differs from the one that it was made from is printed."""
     file = scratch.root / "recipes" / f"{base}.toml"
     if request.draft:
-        file = Path(request.draft).expanduser().absolute()
+        file = request.file
     text = recipe_writer.recipe(file, scratch.version, release, recipe_writer.today())
     scratch.report.line("plan")
     scratch.report.line(f"  recipe      as {file.name}, with these differences")

@@ -20,19 +20,33 @@ from pipeline.model.errors import RecipeError
 # Keys that describe one release only, and that the next one does not take over.
 _OWN = re.compile(r"(?m)^(#.*\n)*(folders|unmarked)\b.*\n")
 
+# The first line of a draft.
+MADE_FROM = "# Made from the recipe of {version}.\n"
+_MADE_FROM = re.compile(MADE_FROM.format(version=r"(\S+)"))
+
 # The length of a list that is written on one line.
 _WIDTH = 88
 
 
-def nearest(version: str, versions: Iterable[str]) -> str:
-    """The release to begin with: the next older of the line, else the next newer.
+def relatives(
+    version: str, versions: Iterable[str], differences: Mapping[str, int] | None = None
+) -> list[str]:
+    """The other releases, the nearest first: those of its line, then by ``differences``.
 
-    Where the line has none, the next older of all; empty where there is none at all.
+    Those are how many options differ, by version. Among equals the next older comes first.
     """
     others = sorted(set(versions) - {version}, key=Version)
-    family = [other for other in others if line(other) == line(version)] or others
-    older = [other for other in family if Version(other) < Version(version)]
-    return (older[-1:] or family[:1] or [""])[0]
+    older = [other for other in others if Version(other) < Version(version)]
+    ordered = [*reversed(older), *others[len(older) :]]
+    number = (differences or {}).get
+    return sorted(ordered, key=lambda other: (line(other) != line(version), number(other, 0)))
+
+
+def made_from(file: Path) -> str:
+    """The release whose recipe a draft was made from, or is."""
+    text = _read(file)
+    match = _MADE_FROM.match(text)
+    return match[1] if match else str(tomlkit.parse(text).get("version", ""))
 
 
 def recipe(base: Path, version: str, release: Release, day: str) -> str:
@@ -41,7 +55,7 @@ def recipe(base: Path, version: str, release: Release, day: str) -> str:
     ``base`` is a recipe: another release's, or one that a user has written for this one. ``day`` is
     the date of the changelog entry.
     """
-    text = _read(base)
+    text = _MADE_FROM.sub("", _read(base))
     former = str(tomlkit.parse(text).get("version", ""))
     document = tomlkit.parse(text if former == version else _OWN.sub("", text))
     facts = {
@@ -64,6 +78,24 @@ def recipe(base: Path, version: str, release: Release, day: str) -> str:
         for flavor in document.get("flavor", {}).values():
             _drop_unknown(flavor, release.tree.options)
     return _tidy(tomlkit.dumps(document))
+
+
+def with_settings(text: str, names: Iterable[str], donor: str) -> tuple[str, list[str]]:
+    """A recipe with what the recipe ``donor`` sets for these options; and the options it sets.
+
+    What a flavor sets comes with its whole table, as the level depends on it.
+    """
+    document, other, taken = tomlkit.parse(text), tomlkit.parse(donor), list[str]()
+    for name in names:
+        for key, value in other.get("cmake", {}).items():
+            if key.partition(":")[0] == name:
+                document.setdefault("cmake", tomlkit.table())[key] = value
+                taken.append(name)
+        for flavor, table in other.get("flavor", {}).items():
+            if any(key.partition(":")[0] == name for key in table.get("cmake", ())):
+                document.setdefault("flavor", tomlkit.table(True))[flavor] = table
+                taken.append(name)
+    return _tidy(tomlkit.dumps(document)), taken
 
 
 def with_patches(text: str, checksums: Mapping[str, str], version: str) -> str:
@@ -107,6 +139,11 @@ def cmake(text: str) -> list[str]:
     document = tomlkit.parse(text)
     tables = (document, *document.get("flavor", {}).values())
     return [name for table in tables for name in table.get("cmake", ())]
+
+
+def patches(text: str) -> list[str]:
+    """The names of the patches of a recipe, in their order."""
+    return [str(table["file"]) for table in tomlkit.parse(text).get("patch", ())]
 
 
 def accepted(text: str) -> frozenset[str]:

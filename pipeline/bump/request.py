@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pipeline.model import Options
 
@@ -26,6 +27,11 @@ class Request:
     number: int = 0
     reason: str = ""
     options: Options = field(default_factory=Options)
+
+    @property
+    def file(self) -> Path:
+        """The draft."""
+        return Path(self.draft).expanduser().absolute()
 
     def command(self, version: str, **others: str) -> str:
         """The command line that pins this version, with ``others`` in place of some flags."""

@@ -84,6 +84,20 @@ def _move(repository: Path) -> None:
     upstream.tag(repository, f"v{NEW}", {"src/alloc.c": changed})
 
 
+def test_a_dry_run_says_which_patches_apply(
+    patched: Path, repository: Path, bump: Bump, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is built; whether one is needed, only its trial can tell."""
+    bump(dry_run=True)
+    assert "  patches     1 of 1 apply\n" in capsys.readouterr().out
+    _move(repository)
+    bump(dry_run=True)
+    output = capsys.readouterr().out
+
+    assert f"  to rewrite  {NAME} does not apply; see whether it is needed\n" in output
+    assert "  patches     0 of 1 apply\n" in output
+
+
 def test_a_patch_that_is_needed_and_does_not_apply_stops_it(
     patched: Path, repository: Path, bump: Bump, trial: Callable[[bool], None]
 ) -> None:

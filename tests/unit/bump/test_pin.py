@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +131,21 @@ def test_a_dry_run_predicts_what_must_be_accepted(
     assert "\npatches\n" not in capsys.readouterr().out
     assert "" == status()
     bump(accept="licence,cmake")
+
+
+def test_the_release_of_a_draft_is_what_it_is_compared_with(
+    root: Path, bump: Bump, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the draft is the one that the last run has written."""
+    bump(draft=str(root / "recipes" / "2.4.1.toml"))
+    shutil.rmtree(root / "work" / "v1" / "bump" / NEW / "checkout")
+    for name in FILES[2:]:
+        (root / name).unlink()
+    bump(draft=str(root / "work" / "v1" / "bump" / NEW / f"{NEW}.toml"))
+
+    output = capsys.readouterr().out
+    assert 2 == output.count("comparison with 2.4.1\n")
+    assert "# Made from" not in (root / "recipes" / f"{NEW}.toml").read_text()
 
 
 @pytest.mark.parametrize("heading", HEADINGS)

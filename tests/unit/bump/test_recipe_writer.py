@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.bump import recipe_writer
+from pipeline.bump import cmake_options, recipe_writer
 from pipeline.bump.cmake_options import Option
 from pipeline.bump.inspection import Release
 from pipeline.bump.source_tree import Tree
@@ -37,12 +37,52 @@ VERSIONS = ["2.0.6", "2.0.9", "2.2.4", "2.10.0", "3.2.8"]
 )
 def test_a_release_begins_with_the_nearest_of_its_line(version: str, nearest: str) -> None:
     """The next older one, else the next newer; of a new line, the next older of all."""
-    assert nearest == recipe_writer.nearest(version, VERSIONS)
+    assert nearest == recipe_writer.relatives(version, VERSIONS)[0]
 
 
 def test_the_first_release_begins_with_none() -> None:
     """Not with itself either."""
-    assert "" == recipe_writer.nearest("2.0.6", ["2.0.6"])
+    assert [] == recipe_writer.relatives("2.0.6", ["2.0.6"])
+
+
+@pytest.mark.parametrize(
+    ("version", "nearest"),
+    [("1.9.11", "2.4.1"), ("2.3.1", "2.4.1"), ("2.2.6", "2.2.4"), ("3.1.5", "3.2.8")],
+)
+def test_the_nearest_is_so_by_its_options(project: Path, version: str, nearest: str) -> None:
+    """Upstream takes options over between lines; but a release of the line comes first."""
+    options, _ = cmake_options.recorded(project, {"3.1.5": "2.2.4"}.get(version, nearest))
+    new = {name: Option(default, "") for name, default in options.items()}
+    versions = load.versions(project)
+    differences = cmake_options.differences(project, versions, new)
+
+    assert nearest == recipe_writer.relatives(version, versions, differences)[0]
+
+
+def test_a_draft_says_what_it_was_made_from(project: Path, tmp_path: Path) -> None:
+    """So that the next run compares with the same release; a pinned recipe is its own answer."""
+    file = tmp_path / "draft.toml"
+    text = _drafted(project, "2.2.4", "2.4.1")
+    file.write_text(recipe_writer.MADE_FROM.format(version="2.2.4") + text)
+
+    assert "2.2.4" == recipe_writer.made_from(file)
+    assert "2.2.4" == recipe_writer.made_from(project / "recipes" / "2.2.4.toml")
+    own = _release(load.recipe(project, "2.4.1"))
+    assert text == recipe_writer.recipe(file, "2.4.1", own, "2026-11-23")
+
+
+def test_what_a_relative_sets_is_carried(project: Path) -> None:
+    """A flavor's with its level; what it does not set is not taken."""
+    text = _drafted(project, "3.2.8", "3.4.3")
+    donor = (project / "recipes" / "3.4.3.toml").read_text()
+    carried, taken = recipe_writer.with_settings(text, ["MI_SECURE_FULL", "MI_NEW"], donor)
+
+    assert ["MI_SECURE_FULL"] == taken
+    assert tomllib.loads(donor)["flavor"] == tomllib.loads(carried)["flavor"]
+    bare = re.sub(r"(#.*\n)*MI_OPT_ARCH.*\n", "", text)
+    carried, taken = recipe_writer.with_settings(bare, ["MI_OPT_ARCH"], text)
+    assert ["MI_OPT_ARCH"] == taken
+    assert tomllib.loads(text)["cmake"] == tomllib.loads(carried)["cmake"]
 
 
 def _release(recipe: Recipe) -> Release:
