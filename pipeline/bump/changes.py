@@ -4,7 +4,7 @@ import difflib
 import re
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.version import Version
@@ -98,9 +98,10 @@ def with_other(
     of a process on both libraries.
     """
     new, old = load.recipe(scratch.root, scratch.version), load.recipe(scratch.root, other)
-    old_plans = trial_build.stage_other(other, scratch, source)
+    checkout = replace(scratch, workspace=replace(scratch.workspace, root=scratch.checkout))
+    old_plans = trial_build.stage_other(other, checkout, source)
     libraries = trial_build.libraries(plans, scratch)
-    old_libraries = trial_build.libraries(old_plans, scratch)
+    old_libraries = trial_build.libraries(old_plans, checkout)
     needed = {dist: elf.read(file).needed for dist, file in libraries.items()}
     old_needed = {dist: elf.read(file).needed for dist, file in old_libraries.items()}
     yield from _files(old, new, plans, scratch)

@@ -95,10 +95,8 @@ def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
     if not others:
         raise BumpError("there is no recipe of another release to begin with")
     release = _inspect(scratch, request, version if pinned else others[0])
-    differences = cmake_options.differences(scratch.root, versions, release.tree.options)
-    others = recipe_writer.relatives(version, versions, differences)
-    drafted = recipe_writer.made_from(request.file) if request.draft else ""
-    other = drafted if drafted in others else others[0]
+    others = _relatives(scratch, request, release)
+    other = others[0]
     base = version if pinned else other
     text = _draft(scratch, request, base, release)
     text = decisions.carry(scratch, text, release.tree.options, others)
@@ -125,6 +123,15 @@ def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
     except _RECIPE_ERRORS as problem:
         problem.hint = f"correct {draft}, then\n{command}"
         raise
+
+
+def _relatives(scratch: ScratchCheckout, request: Request, release: Release) -> list[str]:
+    """The releases to begin and to compare with, the nearest first; the draft's comes first."""
+    versions = load.versions(scratch.root)
+    differences = cmake_options.differences(scratch.root, versions, release.tree.options)
+    others = recipe_writer.relatives(scratch.version, versions, differences)
+    drafted = recipe_writer.made_from(request.file) if request.draft else ""
+    return sorted(others, key=lambda other: other != drafted)
 
 
 def _known(scratch: ScratchCheckout, release: Release, other: str, pinned: bool) -> list[Change]:

@@ -60,8 +60,9 @@ def apply_patches(scratch: ScratchCheckout) -> None:
 def write_manifests(scratch: ScratchCheckout) -> list[Plan]:
     """Build a package for each dist and flavor, and write the manifests; returns their plans."""
     plans = samples(scratch.plans())
+    build.many(scratch.workspace, plans, "package", scratch.options, QuietReport())
     for plan in plans:
-        packages = run_step(plan, scratch, "package").packages
+        packages = make.step_dirs(plan, scratch.workspace).packages
         manifest.write_all(scratch.root, plan, packages)
     return plans
 
@@ -86,14 +87,14 @@ def check_logs(scratch: ScratchCheckout) -> list[str]:
 def stage_other(version: str, scratch: ScratchCheckout, source: str) -> list[Plan]:
     """Stage another release for each dist; returns its plans, or none where it cannot be built.
 
-    It is taken from ``source``, else from where it is pinned.
+    It is taken from ``source``, else from where it is pinned. ``scratch`` is that of the checkout
+    itself, where it may have been built before.
     """
     reason = ""
     for location in dict.fromkeys((source, "")):
         try:
             plans = [p for p in samples(scratch.plans(version, location)) if p.variant == PLAIN]
-            for plan in plans:
-                run_step(plan, scratch, "stage")
+            build.many(scratch.workspace, plans, "stage", scratch.options, QuietReport())
             return plans
         except PackagingError as problem:
             reason = problem.what
