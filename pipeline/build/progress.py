@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.model import PLAIN, Built, Plan
 from pipeline.model.errors import PackagingError
-from pipeline.system.report import Report
+from pipeline.system.report import Report, columns, wrapped
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -67,13 +67,16 @@ class Progress:
     def line(self, text: str) -> None:
         """Print a line; on a terminal, above the table."""
         if self._live:
+            text = wrapped(text, self._live.console.width)
             self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             Report().line(text)
 
     def end(self, outcome: Outcome) -> None:
         """Print the outcome of a package."""
-        self.line(f"{outcome.plan.nevra:<52} {outcome.verdict:<10} {outcome.seconds:7.1f} s")
+        wide = min(52, max(columns() - 22, 0)) if columns() else 52
+        name = outcome.plan.nevra.ljust(wide)
+        self.line(f"{name} {outcome.verdict:<10} {outcome.seconds:7.1f} s")
         if isinstance(outcome.result, PackagingError):
             self.line(str(outcome.result))
         elif isinstance(outcome.result, Path):
@@ -101,20 +104,29 @@ def live_table() -> "AbstractContextManager[Live | None]":
     return Live(auto_refresh=False, transient=True)
 
 
-def matrix(cells: Iterable[tuple[Plan, str]]) -> list[str]:
-    """A line for each release, a column for each dist and architecture, in the cells' order."""
+def matrix(cells: Iterable[tuple[Plan, str]], width: int = 0) -> list[str]:
+    """A line for each release, a column for each dist and architecture, in the cells' order.
+
+    Columns that are beyond ``width``, if it is not 0, come below the others.
+    """
     texts: dict[str, dict[tuple[str, str], str]] = {}
     for plan, text in cells:
         row = f"{plan.recipe.version} {plan.variant}".removesuffix(f" {PLAIN}")
         texts.setdefault(row, {})[plan.root.dist, plan.arch] = text
-    columns = list(dict.fromkeys(column for row in texts.values() for column in row))
-    lines = {"": [dist for dist, _ in columns], "mimalloc": [arch for _, arch in columns]}
-    lines |= {name: [row.get(column, "") for column in columns] for name, row in texts.items()}
+    machines = list(dict.fromkeys(machine for row in texts.values() for machine in row))
     # A column is as wide as the longest architecture, and a gap.
-    return [
-        f"{name:<14}{''.join(f'{cell:>11}' for cell in line)}".rstrip()
-        for name, line in lines.items()
-    ]
+    count = max((width - 14) // 11, 1) if width else len(machines)
+    lines = list[str]()
+    for first in range(0, len(machines), max(count, 1)):
+        block = machines[first : first + count]
+        rows = {"": [dist for dist, _ in block], "mimalloc": [arch for _, arch in block]}
+        rows |= {name: [row.get(machine, "") for machine in block] for name, row in texts.items()}
+        lines += [""] if first else []
+        lines += [
+            f"{name:<14}{''.join(f'{cell:>11}' for cell in row)}".rstrip()
+            for name, row in rows.items()
+        ]
+    return lines
 
 
 def summary(outcomes: Sequence[Outcome]) -> list[str]:
@@ -122,4 +134,4 @@ def summary(outcomes: Sequence[Outcome]) -> list[str]:
     cells = ((o.plan, o.verdict.replace("built", f"{o.seconds:.1f} s")) for o in outcomes)
     counts = Counter(outcome.verdict for outcome in outcomes)
     total = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return [*matrix(cells), "", f"{len(outcomes)} packages: {total}"]
+    return [*matrix(cells, columns()), "", f"{len(outcomes)} packages: {total}"]

@@ -8,7 +8,7 @@ from pipeline.build.progress import matrix, of_plan
 from pipeline.build.selection import ALL, plans
 from pipeline.model import Plan, Selection
 from pipeline.system import workspace
-from pipeline.system.report import Report
+from pipeline.system.report import Report, columns
 from pipeline.system.workspace import Workspace
 
 
@@ -21,7 +21,7 @@ def run(root: Path, selection: Selection = ALL) -> dict[str, object]:
     states = [(plan, _state(plan, place)) for plan in plans(root, selection)]
     texts = {"built": "{}", "outdated": "outdated", "missing": "-"}
     cells = ((plan, texts[state].format(plan.recipe.release)) for plan, state in states)
-    for line in matrix(cells):
+    for line in matrix(cells, columns()):
         report.line(line)
     return {"packages": [of_plan(plan) | {"state": state} for plan, state in states]}
 

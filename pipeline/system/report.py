@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
@@ -17,8 +19,8 @@ class Report:
     bars = True  # whether a terminal gets a progress bar
 
     def line(self, text: str) -> None:
-        """Print a line. Raises WorkspaceError where the output cannot be written."""
-        _write(text, sys.stdout)
+        """Print a line, on a terminal wrapped. Raises WorkspaceError where it cannot be written."""
+        _write(wrapped(text, columns()), sys.stdout)
 
     def aside(self, text: str) -> None:
         """Print a line on the error output, beside what a program of the user prints."""
@@ -55,6 +57,28 @@ class QuietReport(Report):
 
     def line(self, text: str) -> None:
         """Print nothing."""
+
+
+def columns() -> int:
+    """The width of the terminal that the output goes to; 0 where it goes somewhere else."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def wrapped(text: str, width: int) -> str:
+    """A text whose lines are no wider, but for words that are: paths and checksums.
+
+    A command stays whole, to be pasted. The width 0 is none.
+    """
+    lines = []
+    for line in text.splitlines():
+        if not width or len(line) <= width or line.startswith("invoke "):
+            lines.append(line)
+            continue
+        indent = line[: len(line) - len(line.lstrip())]
+        settings = {"initial_indent": indent, "subsequent_indent": f"{indent}    "}
+        whole = {"break_long_words": False, "break_on_hyphens": False}
+        lines += textwrap.wrap(line.lstrip(), width, **settings, **whole)  # type: ignore[arg-type]
+    return "\n".join(lines)
 
 
 def _write(text: str, output: TextIO) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from pipeline.build import progress
+from pipeline.build import progress, selection
 from pipeline.build.progress import Outcome, Progress, Result
 from pipeline.model import Built, Plan
 from pipeline.model.errors import CompileError
@@ -84,6 +84,16 @@ def test_summary_is_releases_by_machines(plan: Plan) -> None:
         ["2.0.6 secure", "2.0 s"],
         ["2.0.10", "up to date"],
     ] == [[cell.strip() for cell in line.split("  ") if cell] for line in progress.matrix(cells)]
+
+
+@pytest.mark.parametrize("width", range(25, 130, 7))
+def test_a_matrix_is_no_wider_than_the_terminal(project: Path, width: int) -> None:
+    """With all cells, whatever the width."""
+    plans = selection.plans(project, selection.ALL)
+    lines = progress.matrix(((plan, "outdated") for plan in plans), width)
+
+    assert width >= max(map(len, lines))
+    assert len(plans) == sum(line.count("outdated") for line in lines)
 
 
 def test_the_summary_counts_the_verdicts(plan: Plan) -> None:

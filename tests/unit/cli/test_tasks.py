@@ -233,6 +233,20 @@ def test_a_reader_that_has_ended_is_no_error(copy: Path) -> None:
     assert "" == errors
 
 
+@pytest.mark.parametrize("variables", [{}, {"CI": "1"}, {"NO_COLOR": "1", "COLUMNS": "60"}])
+def test_a_pipe_gets_plain_lines(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    """No escape sequences and no line breaks, whatever the environment says."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code, output, errors = _run(copy, "doctor")
+
+    assert 0 == code, errors
+    assert "\x1b" not in output + errors
+    assert max(map(len, output.splitlines())) > 60
+
+
 def test_termination_during_a_download(copy: Path, http: Server) -> None:
     """SIGTERM ends a run with 130, and nothing of it counts."""
     go = threading.Event()

@@ -3,6 +3,7 @@
 import io
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -99,13 +100,13 @@ def test_what_killed_runs_have_left_is_removed(
 def test_it_waits_for_a_build(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is removed while a build uses it."""
     with in_use(place):
-        thread = _cleaning(place)
+        thread, output = _cleaning(place, capsys)
         exists = place.work.exists()
     thread.join()
 
     assert exists
     assert not place.work.exists()
-    assert "waiting for a build to end" in capsys.readouterr().out
+    assert "waiting for a build to end" in output
 
 
 def test_it_waits_for_another_checkout_that_uses_the_cache(
@@ -113,21 +114,22 @@ def test_it_waits_for_another_checkout_that_uses_the_cache(
 ) -> None:
     """The sources that it fetches, and the compiler's files, stay until it has ended."""
     with in_use(Workspace(tmp_path / "other", place.cache)):
-        thread = _cleaning(place)
+        thread, output = _cleaning(place, capsys)
         exists = (place.cache / "sha256" / "file").exists()
     thread.join()
 
     assert exists
     assert ["locks"] == _names(place.cache)
     assert ["cache.lock"] == _names(cache_locks(place))
-    assert "waiting for another checkout" in capsys.readouterr().out
+    assert "waiting for another checkout" in output
 
 
-def _cleaning(place: Workspace) -> threading.Thread:
-    """A thread that cleans everything, and has had a moment to do it."""
-    thread = threading.Thread(
-        target=clean.run, args=[place.root], kwargs={"everything": True, "yes": True}
-    )
+def _cleaning(place: Workspace, capsys: pytest.CaptureFixture[str]) -> tuple[threading.Thread, str]:
+    """A thread that cleans everything, and what it has printed when it waits."""
+    flags = {"everything": True, "yes": True}
+    thread, output = threading.Thread(target=clean.run, args=[place.root], kwargs=flags), ""
     thread.start()
-    thread.join(0.05)
-    return thread
+    while thread.is_alive() and "waiting" not in output:
+        time.sleep(0.005)
+        output += capsys.readouterr().out
+    return thread, output

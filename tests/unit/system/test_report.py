@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.model.errors import WorkspaceError
-from pipeline.system.report import Report
+from pipeline.system.report import Report, wrapped
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,26 @@ def test_download_has_a_bar_on_a_terminal(
         advance(6)
 
     assert "file.tar.gz" in capsys.readouterr().out
+
+
+WORDS = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=1)
+LINES = st.lists(WORDS, min_size=1).map(" ".join)
+
+
+@given(LINES, st.integers(20, 100), st.sampled_from(["", "  ", "    "]))
+def test_no_line_is_wider_than_the_terminal(text: str, width: int, indent: str) -> None:
+    """But for a word that is; no word is lost, and a command is not broken."""
+    lines = wrapped(f"{indent}{text}", width).splitlines()
+
+    assert text.split() == " ".join(lines).split()
+    assert [] == [line for line in lines if len(line) > width and len(line.split()) > 1]
+    assert f"invoke {text}" == wrapped(f"invoke {text}", width)
+    assert f"{indent}{text}" == wrapped(f"{indent}{text}", 0)
+
+
+def test_a_pipe_gets_no_line_breaks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever COLUMNS says."""
+    text = "word " * 50 + "end"
+    Report().line(text)
+
+    assert f"{text}\n" == capsys.readouterr().out
