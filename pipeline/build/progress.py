@@ -74,9 +74,11 @@ class Progress:
 
     def end(self, outcome: Outcome) -> None:
         """Print the outcome of a package."""
-        wide = min(52, max(columns() - 22, 0)) if columns() else 52
-        name = outcome.plan.nevra.ljust(wide)
-        self.line(f"{name} {outcome.verdict:<10} {outcome.seconds:7.1f} s")
+        name, verdict, seconds = outcome.plan.nevra, outcome.verdict, outcome.seconds
+        if 0 < columns() < 80:
+            self.line(f"{name} {verdict}, {seconds:.1f} s")
+        else:
+            self.line(f"{name:<52} {verdict:<10} {seconds:7.1f} s")
         if isinstance(outcome.result, PackagingError):
             self.line(str(outcome.result))
         elif isinstance(outcome.result, Path):

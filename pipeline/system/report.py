@@ -71,12 +71,18 @@ def wrapped(text: str, width: int) -> str:
     """
     lines = []
     for line in text.splitlines():
-        if not width or len(line) <= width or line.startswith("invoke "):
+        if not width or len(line) <= width or re.match(r"invoke \S", line):
             lines.append(line)
             continue
         indent = line[: len(line) - len(line.lstrip())]
         settings = {"initial_indent": indent, "subsequent_indent": f"{indent}    "}
         whole = {"break_long_words": False, "break_on_hyphens": False}
+        # First where the last column of a table begins.
+        row = re.match(r"(.*\S) {3,}(\S.*)", line.lstrip())
+        if row and len(indent + row[1]) <= width:
+            lines.append(indent + row[1])
+            line, indent = row[2], f"{indent}    "
+            settings = dict.fromkeys(settings, indent)
         lines += textwrap.wrap(line.lstrip(), width, **settings, **whole)  # type: ignore[arg-type]
     return "\n".join(lines)
 
