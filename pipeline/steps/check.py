@@ -31,7 +31,8 @@ def run(plan: Plan, dirs: StepDirs, report: Report) -> None:
             f"{rpm.name} does not pass the checks: {len(findings)} finding(s)",
             detail="\n".join(line for finding in findings for line in finding.lines()),
             file=rpm,
-            hint="rpm -qlp, rpm -qip and readelf -a show what the findings are about",
+            hint="rpm -qlp, rpm -qip and readelf -a show what the findings are about,\n"
+            f"{dirs.log('check')} what the programs printed",
         )
 
 

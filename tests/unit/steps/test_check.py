@@ -90,6 +90,7 @@ def test_all_findings_are_reported(
         check.run(plan, dirs, Report())
 
     lines = ["modes: /a: expected 0644, got 0600", "tls: /b: expected 9, got 300"]
+    assert str(dirs.log("check")) in caught.value.hint
     assert lines == caught.value.detail.splitlines()
     assert lines == dirs.log("check").read_text().splitlines()
     assert dirs.packages / f"{plan.nevra}.rpm" == caught.value.file
