@@ -14,7 +14,6 @@ from pipeline.system.checksum import sha256_of
 from pipeline.system.disk import guarded
 from pipeline.system.report import Report
 from pipeline.system.temporary import temporary
-from pipeline.system.temporary import temporary
 from pipeline.system.workspace import Workspace, locate
 
 # The data of a checkout that decide what is built.
