@@ -26,10 +26,14 @@ _SOON = timedelta(days=90)
 # gpg never asks for a passphrase: the user unlocks the key in gpg-agent beforehand.
 _NO_PROMPT = ("--batch", "--pinentry-mode", "error")
 
+# What is served of a key: the primary key, by the `!`, with its valid names and the newest
+# signature of each. What others add to it in a keyring changes nothing.
+_EXPORT = ("--export-options", "export-minimal", "--export-filter", "keep-uid=revoked -f")
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A signing key: its fingerprint (40 hex digits), its owner, its armored public key.
+    """A key: its fingerprint (40 hex digits), its owner, its armored public key as it is served.
 
     With a ``!`` after the fingerprint, gpg uses no subkey of it: EL7 cannot verify with those.
     ``digest`` is the digest algorithm of its signatures. ``folder`` is temporary: it holds an rpm
@@ -109,40 +113,43 @@ def environment() -> dict[str, str]:
     return {"GNUPGHOME": str(Path("~/.gnupg").expanduser()), **variables}
 
 
-def find_key(name: str, signing: Signing, folder: Path) -> Key:
+def find_key(name: str, signing: Signing, folder: Path, *, secret: bool = True) -> Key:
     """The only secret key of a whole address, a fingerprint or a long ID.
 
-    ``folder`` is for the key's rpm database. Raises SignError if there is no such key or more than
-    one, if a dist cannot import it or verify with it, and if it is locked: it signs its own public
-    key.
+    Without ``secret``, a public key that only verifies. ``folder`` is for the key's rpm database.
+    Raises SignError if there is no such key or more than one, if a dist cannot import it or verify
+    with it, and if it is locked: it signs its own public key.
     """
+    kind = "secret" if secret else "public"
     code, listing, stderr = process.attempt(
-        ["gpg", "--batch", "--with-colons", "--list-secret-keys", "--", _query(name)],
+        ["gpg", "--batch", "--with-colons", f"--list-{kind}-keys", "--", _query(name)],
         env=environment(),
     )
     rows = [line.split(":") for line in listing.splitlines()]
-    keys = [row for row in rows if row[0] == "sec"]
+    keys = [row for row in rows if row[0] in ("sec", "pub")]
     if code != 0 or len(keys) != 1:
         raise SignError(
-            f"--key {name} names {len(keys)} secret keys",
+            f"{name} names {len(keys)} {kind} keys",
             expected="one",
             detail="\n".join([row[4] for row in keys] or stderr.splitlines()[-2:]),
-            hint="gpg --list-secret-keys",
+            hint=f"gpg --list-{kind}-keys, then its fingerprint",
         )
     _check(name, keys[0], signing)
     fingerprint = next(row[9] for row in rows if row[0] == "fpr")
-    owner = next((row[9] for row in rows if row[0] == "uid"), "")
-    _check_digests(name, fingerprint)
+    owner = next((row[9] for row in rows if row[0] == "uid" and row[1] != "r"), "")
     public = process.read(
-        ["gpg", "--batch", "--armor", "--export", fingerprint],
+        ["gpg", "--batch", "--armor", *_EXPORT, "--export", f"{fingerprint}!"],
         error=SignError(f"gpg cannot export the public key {fingerprint}"),
         env=environment(),
     )
     expires = datetime.fromtimestamp(int(keys[0][6]), UTC) if keys[0][6] else None
     key = Key(fingerprint, owner, public, signing.digest, folder, expires)
+    folder.mkdir(exist_ok=True)
     file = folder / "key.asc"
     file.write_text(public, encoding="utf-8")
-    key.sign_file(file)
+    _check_digests(name, fingerprint, file)
+    if secret:
+        key.sign_file(file)
     process.read(
         ["rpmkeys", "--dbpath", folder / "db", "--import", file],
         error=SignError(f"rpm cannot read the key {fingerprint}"),
@@ -165,16 +172,15 @@ def _query(name: str) -> str:
     return f"<{name}>"
 
 
-def _check_digests(name: str, fingerprint: str) -> None:
+def _check_digests(name: str, fingerprint: str, file: Path) -> None:
     """Refuse a key whose statements about itself have digests that Enterprise Linux 9 refuses."""
     listing = process.read(
-        ["gpg", "--batch", "--with-colons", "--list-sigs", fingerprint],
+        ["gpg", "--batch", "--with-colons", "--with-sig-list", "--show-keys", file],
         error=SignError(f"gpg cannot list the signatures of {fingerprint}"),
         env=environment(),
     )
     rows = [line.split(":") for line in listing.splitlines() if line.startswith("sig:")]
-    own = [row for row in rows if row[4] == fingerprint[-16:]]
-    if weak := sorted({_WEAK[row[15]] for row in own if row[15] in _WEAK}):
+    if weak := sorted({_WEAK[row[15]] for row in rows if row[15] in _WEAK}):
         raise SignError(
             f"not every dist can import the key {name}",
             expected="a key whose signatures of itself have SHA-256 or better",
@@ -184,18 +190,22 @@ def _check_digests(name: str, fingerprint: str) -> None:
 
 
 def _check(name: str, row: list[str], signing: Signing) -> None:
-    """Refuse a key that has expired, or that the rpm of some dist cannot verify with."""
-    validity, bits, algorithm, capabilities = row[1], int(row[2]), row[3], row[11]
+    """Refuse a key that has ended, or that the rpm of some dist cannot verify with."""
+    validity, bits, algorithm, capabilities, token = row[1], int(row[2]), row[3], row[11], row[14]
     faults = {
-        "expired or revoked": validity in "er",
+        "expired": validity == "e",
+        "revoked": validity == "r",
+        "disabled": "D" in capabilities,
         "another algorithm": algorithm != _ALGORITHMS[signing.algorithm],
         f"{bits} bits": bits < signing.bits,
         "a primary key that does not sign": "s" not in capabilities,
+        "a primary key whose secret is elsewhere": token == "#",
     }
-    if any(faults.values()):
+    if got := [fault for fault, present in faults.items() if present]:
+        new = f"gpg --quick-generate-key 'NAME <ADDRESS>' {signing.algorithm}4096 sign"
         raise SignError(
             f"not every dist can verify signatures of the key {name}",
             expected=f"a valid key that signs: {signing.algorithm}, {signing.bits} bits or more",
-            got=", ".join(filter(faults.get, faults)),
-            hint=f"gpg --quick-generate-key 'NAME <ADDRESS>' {signing.algorithm}4096 sign",
+            got=", ".join(got),
+            hint=f"gpg --quick-set-expire {row[4]} 2y" if got == ["expired"] else new,
         )

@@ -55,10 +55,14 @@ def test_the_only_key_of_a_name_is_returned(
     [
         (GOOD.replace(":1:", ":22:", 1), "another algorithm"),
         (GOOD.replace("4096", "1024"), "1024 bits"),
-        (GOOD.replace("sec:u", "sec:e"), "expired or revoked"),
-        (GOOD.replace("sec:u", "sec:r"), "expired or revoked"),
+        (GOOD.replace(":1:", ":17:", 1), "another algorithm"),
+        (GOOD.replace("sec:u", "sec:e"), "expired"),
+        (GOOD.replace("sec:u", "sec:r"), "revoked"),
+        (GOOD.replace("scSC", "scSCD"), "disabled"),
         (GOOD.replace("scSC", "cSC"), "a primary key that does not sign"),
-        (GOOD.replace("sec:u:4096", "sec:e:1024"), "expired or revoked, 1024 bits"),
+        (GOOD.replace("scSC", "ecEC"), "a primary key that does not sign"),
+        (GOOD.replace("+", "#"), "a primary key whose secret is elsewhere"),
+        (GOOD.replace("sec:u:4096", "sec:e:1024"), "expired, 1024 bits"),
     ],
 )
 def test_a_key_that_some_rpm_cannot_read_is_refused(
@@ -72,6 +76,8 @@ def test_a_key_that_some_rpm_cannot_read_is_refused(
 
     assert "a valid key that signs: rsa, 2048 bits or more" == caught.value.expected
     assert got == caught.value.got
+    command = "--quick-set-expire" if got == "expired" else "--quick-generate-key"
+    assert command in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -144,18 +150,36 @@ def test_a_key_that_ends_soon_is_warned_of(set_listing: SetListing, find: Find) 
 def test_a_key_with_a_weak_signature_of_itself_is_refused(
     set_listing: SetListing, find: Find, monkeypatch: pytest.MonkeyPatch, number: int, digest: str
 ) -> None:
-    """Enterprise Linux 9 does not import it; signatures of others on it do not matter."""
+    """Enterprise Linux 9 does not import it. What is not served of the key does not matter."""
     set_listing(f"{GOOD}\n{REST}")
-    other = f"sig:::1:{'0' * 16}:1::::x:10x:::::2:\n"
     own = f"sig:::1:{FINGERPRINT[-16:]}:1::::x:13x::{FINGERPRINT}:::{{}}:\n"
-    monkeypatch.setattr(process, "read", lambda *_, **__: other + own.format(8))
+    monkeypatch.setattr(process, "read", lambda *_, **__: own.format(8))
     find(ADDRESS)
-    monkeypatch.setattr(process, "read", lambda *_, **__: other + own.format(number))
+    monkeypatch.setattr(process, "read", lambda *_, **__: own.format(number))
 
     with pytest.raises(SignError, match="not every dist can import") as caught:
         find(ADDRESS)
 
     assert digest == caught.value.got
+
+
+def test_a_revoked_name_is_not_the_owner(set_listing: SetListing, find: Find) -> None:
+    """Of several names of a key, the first that is valid is shown."""
+    set_listing(f"{GOOD}\n{REST.replace('uid:u', 'uid:r').replace('Nobody', 'Old')}{REST}")
+
+    assert "Nobody <nobody@x.invalid>" == find(ADDRESS).owner
+
+
+def test_a_public_key_verifies_and_does_not_sign(
+    set_listing: SetListing, tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the last key, after a change: its secret may be gone."""
+    set_listing(f"{GOOD.replace('sec:', 'pub:').replace('+', '')}\n{REST}")
+    monkeypatch.setattr(Key, "sign_file", lambda *_: pytest.fail("it has no secret"))
+
+    found = key.find_key(ADDRESS, plan.package.signing, tmp_path / "new", secret=False)
+
+    assert FINGERPRINT == found.fingerprint
 
 
 def test_a_passphrase_is_never_asked_for(
