@@ -35,8 +35,12 @@ _FILE_TAGS = (
     *("FILEMTIMES", "FILELINKTOS", "FILEFLAGS"),
 )
 
-# A file name as rpmbuild makes it: a source package has no tag with the name of one.
-_NAME = "%{NAME}-%{VERSION}-%{RELEASE}.%|SOURCERPM?{%{ARCH}}:{src}|.rpm\\n"
+# A file name as rpmbuild makes it (a source package has no tag with the name of one), and what the
+# package requires.
+_OUTLINE = (
+    "%{NAME}-%{VERSION}-%{RELEASE}.%|SOURCERPM?{%{ARCH}}:{src}|.rpm"
+    "[\\t%{REQUIRENAME} %{REQUIREFLAGS:depflags} %{REQUIREVERSION}]\\n"
+)
 
 # The flag of a file that %license marks (rpmfileAttrs in rpm's rpmfiles.h).
 _LICENSE = 1 << 7
@@ -78,14 +82,18 @@ def read(rpm: Path, *, home: Path) -> Header:
     )
 
 
-def names(rpms: Sequence[Path], *, home: Path) -> list[str]:
-    """The file name that each RPM has by its header. Raises CheckError if rpm cannot read one."""
+def outlines(rpms: Sequence[Path], *, home: Path) -> list[tuple[str, frozenset[str]]]:
+    """The file name that each RPM has by its header, and what it requires, as ``name = version``.
+
+    Raises CheckError if rpm cannot read one.
+    """
     text = output_of(
-        ["rpm", "--query", "--nosignature", "--queryformat", _NAME, "--package", *rpms],
+        ["rpm", "--query", "--nosignature", "--queryformat", _OUTLINE, "--package", *rpms],
         error=CheckError("rpm cannot read the packages"),
         env={"HOME": str(home)},
     )
-    return text.splitlines()
+    rows = (line.split("\t") for line in text.splitlines())
+    return [(name, frozenset(" ".join(need.split()) for need in needs)) for name, *needs in rows]
 
 
 def _rows(columns: Mapping[str, list[str]], *tags: str) -> Iterator[tuple[str, ...]]:

@@ -39,6 +39,11 @@ class Item:
         return Version(self.version), self.release
 
     @property
+    def evr(self) -> str:
+        """What another package requires to have this one, of this version and release."""
+        return f"{self.name} = {self.version}-{self.release}.{self.dist}"
+
+    @property
     def folder(self) -> str:
         """The folder of the package: of its architecture, of debug information, or ``source``."""
         if self.name.endswith(DEBUGINFO):
@@ -65,21 +70,35 @@ def read(file: Path) -> Item:
     return Item(file, name, version, int(release), dist, arch)
 
 
-def select(dist: Path, served: Path, key: Key, keep: int) -> Inventory:
-    """The packages to serve.
+def files(*trees: Path) -> dict[str, Path]:
+    """The packages in ``<dist>/<folder>`` of trees, by their names; the last tree's come first."""
+    return {file.name: file for tree in trees for file in sorted(tree.glob("*/*/*.rpm"))}
 
-    ``dist`` holds the finished packages and ``served`` is the current tree; both have folders
-    ``<dist>/<architecture>``. The ``keep`` newest versions of each package stay, all if it is 0.
-    Raises RepositoryError with all packages that must not be served.
+
+def select(
+    finished: Mapping[str, Path],
+    served: Mapping[str, Path],
+    requires: Mapping[str, frozenset[str]],
+    key: Key,
+    keep: int,
+) -> tuple[Inventory, list[str]]:
+    """The packages to serve, and a line for each that is left out because it could not be installed.
+
+    ``finished`` and ``served`` are files by their names, ``requires`` what each requires of ours. Of
+    each package of a release line the ``keep`` newest versions stay, all if it is 0. Raises
+    RepositoryError with all packages that must not be served.
     """
-    finished, current = (
-        {file.name: file for file in sorted(folder.glob("*/*/*.rpm"))} for folder in (dist, served)
-    )
-    items, complaints = [], []
-    for item in _newest(map(read, {**current, **finished}.values()), keep):
+    folders, left_out = _folders(map(read, {**served, **finished}.values())), []
+    for folder, items in folders.items():
+        closed = _closed(items, requires)
+        left_out += [
+            f"{'/'.join(folder)}: {item.file.name}" for item in items if item not in closed
+        ]
+        folders[folder] = _closed(_newest(closed, keep), requires)
+    complaints, chosen = [], {}
+    for item in sorted({item for items in folders.values() for item in items}, key=_order):
         name = item.file.name
-        file, complaint = _choose(finished.get(name), current.get(name), key)
-        items.append(replace(item, file=file))
+        chosen[name], complaint = _choose(finished.get(name), served.get(name), key)
         complaints += [f"{name}: {line}" for line in complaint.splitlines()]
     if complaints:
         raise RepositoryError(
@@ -88,23 +107,47 @@ def select(dist: Path, served: Path, key: Key, keep: int) -> Inventory:
             detail="\n".join(complaints),
             hint=f"invoke sign --key {key.fingerprint}, then the same command again",
         )
-    inventory, arches = {}, {item.arch for item in items}
-    for tag, folder in sorted({(item.dist, item.folder) for item in items if item.arch != NOARCH}):
-        # A noarch package belongs to the folder of each architecture.
+    return {
+        folder: tuple(replace(item, file=chosen[item.file.name]) for item in items)
+        for folder, items in folders.items()
+    }, left_out
+
+
+def _order(item: Item) -> tuple[object, ...]:
+    return item.rank, item.name, item.file
+
+
+def _folders(items: Iterable[Item]) -> dict[tuple[str, str], list[Item]]:
+    """Packages by dist and folder, the newest first; of no architecture: in each architecture's."""
+    items = sorted(items, key=_order, reverse=True)
+    arches = {item.arch for item in items}
+    folders = {}
+    for dist, folder in sorted({(i.dist, i.folder) for i in items if i.arch != NOARCH}):
         kinds = (folder, NOARCH) if folder in arches else (folder,)
-        packages = (item for item in items if item.dist == tag and item.folder in kinds)
-        inventory[tag, folder] = tuple(packages)
-    return inventory
+        folders[dist, folder] = [i for i in items if i.dist == dist and i.folder in kinds]
+    return folders
 
 
-def _newest(items: Iterable[Item], keep: int) -> Iterator[Item]:
-    """The ``keep`` newest versions of each package, all if it is 0; the newest first."""
-    counts = Counter[tuple[str, str, str]]()
-    for item in sorted(items, key=lambda item: (item.rank, item.name), reverse=True):
-        package = (item.dist, item.folder, item.name)
+def _closed(items: list[Item], requires: Mapping[str, frozenset[str]]) -> list[Item]:
+    """Without those that require a package of ours that is not among them.
+
+    Such as a package of no architecture whose release was built for another architecture only: the
+    newest would be one that package managers cannot install.
+    """
+    provided = {item.name for item in items} | {item.evr for item in items}
+    kept = [item for item in items if requires[item.file.name] <= provided]
+    return kept if len(kept) == len(items) else _closed(kept, requires)
+
+
+def _newest(items: Iterable[Item], keep: int) -> list[Item]:
+    """The ``keep`` newest versions of each package of a line, all if it is 0."""
+    counts, newest = Counter[tuple[str, int]](), []
+    for item in items:
+        package = (item.name, item.rank[0].major)
         counts[package] += 1
         if not keep or counts[package] <= keep:
-            yield item
+            newest.append(item)
+    return newest
 
 
 def _choose(finished: Path | None, current: Path | None, key: Key) -> tuple[Path, str]:

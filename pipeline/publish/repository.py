@@ -77,15 +77,21 @@ def run(root: Path, name: str, url: str, keep: int = 0) -> None:
     address, report = _address(url), Report()
     with session(root, name, report) as (place, key):
         link = place.root / "repository"
-        packages = inventory.select(place.dist, link, key, keep)
-        if not packages:
+        package, finished, served = load.package(root), *map(inventory.files, (place.dist, link))
+        files = list({**served, **finished}.values())
+        if not files:
             raise RepositoryError("there is no package yet", file=place.dist, hint="invoke build")
-        names.check(root, {item for items in packages.values() for item in items}, key.folder)
-        context = Context(root, load.package(root), key, address, packages)
+        outlines = names.read(files, package.name, key.folder)
+        requires = {name: outline.requires for name, outline in outlines.items()}
+        packages, left_out = inventory.select(finished, served, requires, key, keep)
+        names.check(root, {item for items in packages.values() for item in items}, outlines)
+        context = Context(root, package, key, address, packages)
         result = "made" if _make(context, place, link) else "up to date"
         for (dist, folder), items in packages.items():
-            newest = items[0].version
-            report.line(f"  {dist:<6}{folder:<17}{len(items):>4} packages, {newest} newest")
+            newest = f", {items[0].version} newest" if items else ""
+            report.line(f"  {dist:<6}{folder:<17}{len(items):>4} packages{newest}")
+        for line in left_out:
+            report.line(f"  left out, as what it requires is not there: {line}")
         report.line(f"  {result}: {link}, to be served at {address}/")
 
 

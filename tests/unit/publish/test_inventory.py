@@ -15,6 +15,7 @@ NAME = "mimalloc-custom"
 
 Put = Callable[..., Path]
 Select = Callable[..., Inventory]
+Choose = Callable[..., tuple[Inventory, list[str]]]
 
 
 @pytest.fixture
@@ -30,9 +31,27 @@ def complaints(monkeypatch: pytest.MonkeyPatch) -> dict[Path, str]:
 
 
 @pytest.fixture
-def select(complaints: object, key: Key, tmp_path: Path) -> Select:
-    """Selects packages from the folders `dist` and `served`."""
-    return lambda keep=0: inventory.select(tmp_path / "dist", tmp_path / "served", key, keep)
+def choose(complaints: object, key: Key, tmp_path: Path) -> Choose:
+    """Selects packages from the folders `dist` and `served`; `-nginx` requires its release."""
+
+    def run(keep: int = 0) -> tuple[Inventory, list[str]]:
+        finished, served = (inventory.files(tmp_path / top) for top in ("dist", "served"))
+        names = [*finished, *served]
+        requires = {
+            name: frozenset({inventory.read(Path(name)).evr.replace("-nginx", "")})
+            if "-nginx" in name
+            else frozenset()
+            for name in names
+        }
+        return inventory.select(finished, served, requires, key, keep)
+
+    return run
+
+
+@pytest.fixture
+def select(choose: Choose) -> Select:
+    """The packages alone."""
+    return lambda keep=0: choose(keep)[0]
 
 
 @pytest.fixture
@@ -122,6 +141,49 @@ def test_a_noarch_package_is_in_the_folder_of_each_architecture(select: Select, 
         folder: len(items) for (_, folder), items in packages.items()
     }
     assert {"el8"} == {dist for dist, _ in packages}
+
+
+def nginx(version: str, release: int = 1) -> str:
+    """The file name of a package of no architecture that requires this release."""
+    return named(version, release, arch="noarch", name=f"{NAME}-nginx")
+
+
+def test_each_folder_is_closed(choose: Choose, put: Put) -> None:
+    """A release that was built for one architecture: the other has no package of it, and says so.
+
+    Of a pruned repository each architecture keeps the newest that can be installed there.
+    """
+    for release in (1, 2):
+        put("dist", named("2.0.6", release))
+        put("dist", nginx("2.0.6", release))
+    put("served", named("2.0.6", arch="aarch64"), "el8/aarch64")
+
+    for keep, x86_64 in ((0, [2, 2, 1, 1]), (1, [2, 2])):
+        packages, left_out = choose(keep)
+
+        assert [f"el8/aarch64: {nginx('2.0.6', 2)}"] == left_out
+        assert [nginx("2.0.6"), named("2.0.6", arch="aarch64")] == names(packages, "aarch64")
+        assert x86_64 == [item.release for item in packages["el8", "x86_64"]]
+
+
+def test_what_requires_a_pruned_package_goes_with_it(choose: Choose, put: Put) -> None:
+    """The newest of its name is not the newest release any more."""
+    put("dist", named("2.0.6", 2))
+    put("served", named("2.0.6", 1))
+    put("served", nginx("2.0.6", 1))
+
+    assert ({("el8", "x86_64"): [named("2.0.6", 2)]}, []) == (
+        {folder: names(choose(1)[0]) for folder in choose(1)[0]},
+        choose(1)[1],
+    )
+
+
+def test_each_release_line_is_pruned_by_itself(select: Select, put: Put) -> None:
+    """Who follows 2.x would find nothing else."""
+    for version in ("2.0.6", "2.4.1", "3.4.3"):
+        put("dist", named(version))
+
+    assert [named("3.4.3"), named("2.4.1")] == names(select(keep=1))
 
 
 def test_the_order_is_that_of_versions_and_names(select: Select, put: Put) -> None:
