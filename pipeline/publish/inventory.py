@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,18 +82,17 @@ def select(
     key: Key,
     keep: int,
 ) -> tuple[Inventory, list[str]]:
-    """The packages to serve, and a line for each that is left out because it could not be installed.
+    """The packages to serve, and those that are left out because they could not be installed.
 
-    ``finished`` and ``served`` are files by their names, ``requires`` what each requires of ours. Of
-    each package of a release line the ``keep`` newest versions stay, all if it is 0. Raises
+    ``finished`` and ``served`` are files by their names, ``requires`` is what each requires of
+    ours. Of each package of a line the ``keep`` newest versions stay, all if it is 0. Raises
     RepositoryError with all packages that must not be served.
     """
-    folders, left_out = _folders(map(read, {**served, **finished}.values())), []
+    folders, left_out = _folders(map(read, {**finished, **served}.values())), []
     for folder, items in folders.items():
         closed = _closed(items, requires)
-        left_out += [
-            f"{'/'.join(folder)}: {item.file.name}" for item in items if item not in closed
-        ]
+        open_ = set(items).difference(closed)
+        left_out += [f"{'/'.join(folder)}: {name}" for name in sorted(i.file.name for i in open_)]
         folders[folder] = _closed(_newest(closed, keep), requires)
     complaints, chosen = [], {}
     for item in sorted({item for items in folders.values() for item in items}, key=_order):
@@ -105,7 +104,8 @@ def select(
             "there are packages that must not be served",
             expected=f"packages that passed the checks, signed with {key.fingerprint}",
             detail="\n".join(complaints),
-            hint=f"invoke sign --key {key.fingerprint}, then the same command again",
+            hint=f"invoke sign --key {key.fingerprint}, then the same command again; for what is "
+            "in repository/ alone: docs/signing-and-serving.md#the-life-of-a-key",
         )
     return {
         folder: tuple(replace(item, file=chosen[item.file.name]) for item in items)

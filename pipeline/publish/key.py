@@ -53,8 +53,8 @@ class Key:
         if self.expires is None or self.expires - now > _SOON:
             return ""
         return (
-            f"the key ends on {self.expires:%F}: extend it (gpg --quick-set-expire "
-            f"{self.fingerprint} 2y), then invoke repo; hosts import it anew"
+            f"the key ends on {self.expires:%F}: replace it in time, as hosts do not see that it "
+            "is extended: docs/signing-and-serving.md#the-life-of-a-key"
         )
 
     def sign_file(self, file: Path) -> None:

@@ -3,27 +3,23 @@
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-from pipeline.artifact.statement import accompanying_files
+from pipeline.artifact import statement
 from pipeline.config import load
-from pipeline.model import Package
 from pipeline.model.errors import RepositoryError, RequestError
-from pipeline.publish import inventory, names
-from pipeline.publish.inventory import DEBUGINFO, SOURCE, Inventory, Item
-from pipeline.publish.key import Key
-from pipeline.publish.signing import session
+from pipeline.publish import inventory, names, page, withdrawn
+from pipeline.publish.inventory import Inventory, Item
+from pipeline.publish.key import Key, find_key
+from pipeline.publish.page import Context
+from pipeline.publish.signing import replace_signature, session
 from pipeline.system import process
-from pipeline.system.checksum import digest, digest_of_files, sha256_of
+from pipeline.system.checksum import digest, sha256_of
 from pipeline.system.report import Report
-from pipeline.system.templates import fill
 from pipeline.system.workspace import Workspace, place_link, remove
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 # The layout of the tree. A tree with another number is replaced.
 _FORMAT = 2
@@ -32,77 +28,109 @@ _FORMAT = 2
 _URL = re.compile(r"(https?|file)://[\w.:/~%+@-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the files describe; ``root`` is the checkout, ``url`` is where the tree is served."""
-
-    root: Path
-    package: Package
-    key: Key
-    url: str
-    inventory: Inventory
-
-    @property
-    def key_file(self) -> str:
-        """The name of the public key's file."""
-        return f"RPM-GPG-KEY-{self.package.name}"
-
-    def repo_file(self, line: str) -> str:
-        """The name of the `.repo` file of a release line."""
-        return f"{self.package.name}-{line}.repo"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The packages of a release line for one dist, the newest first, and its newest soname."""
-
-    name: str
-    soname: str
-    packages: tuple[Item, ...]
-
-    @property
-    def patterns(self) -> list[str]:
-        """The names of its packages, as patterns for dnf and yum."""
-        names = sorted({item.name for item in self.packages if item.folder != SOURCE})
-        return [f"{name}-{self.name.removeprefix('v')}.*" for name in names]
-
-
-def run(root: Path, name: str, url: str, keep: int = 0) -> None:
+def run(
+    root: Path,
+    name: str,
+    url: str,
+    keep: int = 0,
+    *,
+    second_key: str = "",
+    allow_http: bool = False,
+) -> None:
     """Make repositories of the finished packages and of those that are served already.
 
-    ``name`` is the key, ``url`` is where the tree will be served. Of each package the ``keep``
-    newest versions stay, all if it is 0. Raises RepositoryError for a package that must not be
-    served.
+    ``name`` is the key, ``url`` is where the tree will be served. Of each package of a line the
+    ``keep`` newest versions stay, all if it is 0. ``second_key`` is served, too, and what is served
+    with its signature is signed anew. Raises RepositoryError for a package that must not be served.
     """
-    address, report = _address(url), Report()
+    address, report = _address(url, allow_http=allow_http), Report()
     with session(root, name, report) as (place, key):
-        link = place.root / "repository"
-        package, finished, served = load.package(root), *map(inventory.files, (place.dist, link))
-        files = list({**served, **finished}.values())
-        if not files:
-            raise RepositoryError("there is no package yet", file=place.dist, hint="invoke build")
-        outlines = names.read(files, package.name, key.folder)
-        requires = {name: outline.requires for name, outline in outlines.items()}
-        packages, left_out = inventory.select(finished, served, requires, key, keep)
-        names.check(root, {item for items in packages.values() for item in items}, outlines)
-        context = Context(root, package, key, address, packages)
+        package, link = load.package(root), place.root / "repository"
+        second = None
+        if second_key:
+            second = find_key(second_key, package.signing, key.folder / "second", secret=False)
+            if second.fingerprint == key.fingerprint:
+                raise RequestError("--second-key", expected="another key", got=second_key)
+            report.line(f"second key {second.fingerprint}  {second.owner}".rstrip())
+        packages = _select(root, place, (key, second), keep, report)
+        releases = withdrawn.read(root)
+        context = Context(root, package, key, address, packages, second, releases)
         result = "made" if _make(context, place, link) else "up to date"
         for (dist, folder), items in packages.items():
             newest = f", {items[0].version} newest" if items else ""
             report.line(f"  {dist:<6}{folder:<17}{len(items):>4} packages{newest}")
-        for line in left_out:
-            report.line(f"  left out, as what it requires is not there: {line}")
         report.line(f"  {result}: {link}, to be served at {address}/")
 
 
-def _address(url: str) -> str:
+def _select(
+    root: Path, place: Workspace, keys: tuple[Key, Key | None], keep: int, report: Report
+) -> Inventory:
+    """The packages to serve; what is served with the second key alone is signed with the first."""
+    link, (key, second) = place.root / "repository", keys
+    releases = withdrawn.read(root)
+    finished, served = (
+        withdrawn.without(inventory.files(tree), releases) for tree in (place.dist, link)
+    )
+    if releases:
+        report.line(f"  withdrawn: {', '.join(releases)}")
+    if second:
+        anew = _signed_anew(served, place.root / ".repository" / ".anew", key, second)
+        report.line(f"  {len(anew):>4} served packages signed anew")
+        served |= anew
+    files = {**served, **finished}
+    if not files and not link.exists():
+        raise RepositoryError("there is no package yet", file=place.dist, hint="invoke build")
+    outlines = names.read(list(files.values()), load.package(root).name, key.folder)
+    requires = {name: outline.requires for name, outline in outlines.items()}
+    packages, left_out = inventory.select(finished, served, requires, key, keep)
+    names.check(root, {item for items in packages.values() for item in items}, outlines)
+    for line in left_out:
+        report.line(f"  left out, as what it requires is not there: {line}")
+    # A folder that was served stays, if empty: where it is missing, package managers stop.
+    dists = load.dists(root)
+    kept = [(file.parts[-3], file.parts[-2]) for file in sorted(link.glob("*/*/repodata"))]
+    return {**{folder: () for folder in kept if folder[0] in dists}, **packages}
+
+
+def _signed_anew(
+    served: Mapping[str, Path], folder: Path, key: Key, second: Key
+) -> dict[str, Path]:
+    """Copies of the served packages that only the second key has signed, signed with the first."""
+    remove(folder)
+    folder.mkdir(parents=True)
+    anew = {}
+    for name, file in served.items():
+        if key.complaint(file) and not second.complaint(file) and statement.matches(file):
+            for one in (file, *statement.accompanying_files(file)):
+                shutil.copyfile(one, folder / one.name)
+            replace_signature(folder / name, key, key.folder)
+            anew[name] = folder / name
+    return anew
+
+
+def _address(url: str, *, allow_http: bool = False) -> str:
     if not _URL.fullmatch(url):
         raise RequestError(
             "--url is where the repository will be served",
             expected="an address such as https://packages.example.org/mimalloc",
             got=url or "nothing",
         )
+    if url.startswith("http:") and not (allow_http or _is_loopback(url)):
+        raise RequestError(
+            "hosts would fetch the public key from --url, and anybody on the way could replace it",
+            expected="https://...",
+            got=url,
+            hint="if its fingerprint reaches them by another way: --allow-http",
+        )
     return url.rstrip("/")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _make(context: Context, place: Workspace, link: Path) -> bool:
@@ -112,7 +140,8 @@ def _make(context: Context, place: Workspace, link: Path) -> bool:
     so that nobody loses it while copying.
     """
     trees = place.root / ".repository"
-    tree = trees / _key(context)[:16]
+    texts = page.texts(context)
+    tree = trees / _key(context, texts)[:16]
     current = link.resolve() if link.is_symlink() else None
     if current == tree:
         return False
@@ -129,7 +158,8 @@ def _make(context: Context, place: Workspace, link: Path) -> bool:
         _write_metadata(target, current / dist / folder if current else None, log)
         for file in (target / "repodata" / "repomd.xml", target / "SHA256SUMS"):
             context.key.sign_file(file)
-    write_page(context, incomplete)
+    for name, text in texts.items():
+        (incomplete / name).write_text(text, encoding="utf-8")
     _make_readable(trees, incomplete)
     incomplete.rename(tree)
     place_link(os.path.relpath(tree, link.parent), link)
@@ -145,12 +175,11 @@ def _make_readable(trees: Path, tree: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def _key(context: Context) -> str:
-    """The digest of what the tree depends on: signed packages, address, key, templates."""
+def _key(context: Context, texts: Mapping[str, str]) -> str:
+    """The digest of all that is served: the page has the checksum of each package."""
     folders = context.inventory.items()
-    sums = [[*folder, *(sha256_of(item.file) for item in items)] for folder, items in folders]
-    templates = digest_of_files(TEMPLATES.iterdir())
-    return digest(_FORMAT, sums, context.url, context.key.fingerprint, templates)
+    listing = [[*folder, *(item.file.name for item in items)] for folder, items in folders]
+    return digest(_FORMAT, listing, context.key.fingerprint, texts)
 
 
 def _copy_packages(items: Iterable[Item], folder: Path, trees: Path) -> None:
@@ -160,7 +189,7 @@ def _copy_packages(items: Iterable[Item], folder: Path, trees: Path) -> None:
     """
     folder.mkdir(parents=True)
     for item in items:
-        for file in (item.file, *accompanying_files(item.file)):
+        for file in (item.file, *statement.accompanying_files(item.file)):
             copy = os.link if trees in file.resolve().parents else shutil.copy2
             copy(file, folder / file.name)
     lines = [f"{sha256_of(file)}  {file.name}\n" for file in sorted(folder.iterdir())]
@@ -183,54 +212,3 @@ def _write_metadata(folder: Path, previous: Path | None, log: Path) -> None:
         log=log,
         error=RepositoryError(f"createrepo_c cannot write metadata in {folder}"),
     )
-
-
-def write_page(context: Context, tree: Path) -> None:
-    """Write the page, a `.repo` file for each dist and release line, and the public key.
-
-    Each line has a `.repo` file of its own, so that no upgrade changes the line: its library has
-    another soname, and a preload of the old name would be ignored without an error.
-    """
-    sections = list(_sections(context, tree))
-    (tree / context.key_file).write_text(context.key.public, encoding="utf-8")
-    for section in sections:
-        for line in section["lines"]:
-            text = fill(TEMPLATES / "line.repo.j2", context=context, section=section, line=line)
-            file = tree / section["root"].dist / context.repo_file(line.name)
-            file.write_text(text, encoding="utf-8")
-    text = fill(
-        TEMPLATES / "index.html.j2",
-        context=context,
-        sections=sections,
-        tree=tree,
-        today=date.today(),
-        accompanying_files=accompanying_files,
-        sha256_of=sha256_of,
-    )
-    (tree / "index.html").write_text(text, encoding="utf-8")
-
-
-def _sections(context: Context, tree: Path) -> Iterator[dict[str, Any]]:
-    """For each dist that has packages, the newest first: its root, folders and release lines."""
-    for dist in reversed(load.dists(context.root)):
-        folders = [folder for of, folder in context.inventory if of == dist]
-        items = [
-            replace(item, file=tree / dist / folder / item.file.name)
-            for folder in folders
-            for item in context.inventory[dist, folder]
-        ]
-        if items:
-            root, lines = load.build_root(context.root, dist), list(_lines(items, context.root))
-            debug = any(item.name.endswith(DEBUGINFO) for item in items)
-            yield {"root": root, "folders": folders, "lines": lines, "debug": debug}
-
-
-def _lines(items: Iterable[Item], root: Path) -> Iterator[Line]:
-    """The release lines, the newest first, each with its packages from the newest down."""
-    items = sorted(items, key=lambda item: (item.folder == SOURCE, item.name, str(item.file)))
-    items.sort(key=lambda item: item.rank, reverse=True)
-    for major in dict.fromkeys(item.rank[0].major for item in items):
-        packages = tuple(item for item in items if item.rank[0].major == major)
-        newest, versions = packages[0].version, load.versions(root)
-        soname = load.recipe(root, newest).soname if newest in versions else ""
-        yield Line(f"v{major}", soname, packages)

@@ -106,11 +106,19 @@ def _sign(rpm: Path, key: Key, place: Workspace) -> bool:
         examination.examine(rpm, place, folder)
         if not key.complaint(rpm):
             return False
-        copy = shutil.copyfile(rpm, folder / rpm.name)
-        key.sign_rpm(copy)
-        if complaint := key.complaint(copy):
-            raise SignError(f"the signature of {rpm.name} does not verify", detail=complaint)
-        if statement.signed_content(copy) != statement.signed_content(rpm):
-            raise SignError(f"rpmsign has changed more of {rpm.name} than its signature")
-        statement.replace_with_signed(rpm, copy, key.fingerprint)
+        replace_signature(rpm, key, folder)
     return True
+
+
+def replace_signature(rpm: Path, key: Key, scratch: Path) -> None:
+    """Sign a package, in place of the signature that it may have, and change its statement.
+
+    Raises SignError if gpg cannot sign, or if anything but the signature would change.
+    """
+    copy = shutil.copyfile(rpm, scratch / rpm.name)
+    key.sign_rpm(copy)
+    if complaint := key.complaint(copy):
+        raise SignError(f"the signature of {rpm.name} does not verify", detail=complaint)
+    if statement.signed_content(copy) != statement.signed_content(rpm):
+        raise SignError(f"rpmsign has changed more of {rpm.name} than its signature")
+    statement.replace_with_signed(rpm, copy, key.fingerprint)

@@ -134,14 +134,14 @@ def test_gpg_gets_a_whole_name(
 
 
 def test_a_key_that_ends_soon_is_warned_of(set_listing: SetListing, find: Find) -> None:
-    """90 days before; the line has the command that extends it."""
+    """90 days before; the line names what is to be done."""
     end = datetime(2027, 3, 1, tzinfo=UTC)
     set_listing(GOOD.replace("1795537991::", f"1795537991:{end.timestamp():.0f}:") + f"\n{REST}")
     found = find(ADDRESS)
 
     assert "" == found.warning(end - timedelta(days=91))
     warning = found.warning(end - timedelta(days=89))
-    assert warning.startswith("the key ends on 2027-03-01: extend it (gpg --quick-set-expire ")
+    assert warning.startswith("the key ends on 2027-03-01: replace it in time")
     set_listing(f"{GOOD}\n{REST}")
     assert "" == find(ADDRESS).warning(end)
 

@@ -1,104 +1,96 @@
-"""`publish.repository`: the text of the page and of the `.repo` files."""
+"""`publish.repository`: where it may be served, and what makes a new tree."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.config import load
-from pipeline.publish import inventory, repository
+from pipeline.model.errors import RequestError
+from pipeline.publish import inventory, page, repository
 from pipeline.publish.key import Key
-from pipeline.publish.repository import Context
+from pipeline.publish.page import Context
 
-NAMES = (
-    "mimalloc-custom-3.4.3-1.el8.x86_64.rpm",
-    "mimalloc-custom-9.0.1-1.el8.x86_64.rpm",
-    "mimalloc-custom-secure-3.4.3-1.el8.x86_64.rpm",
-)
+NAME = "mimalloc-custom-3.4.3-1.el8.x86_64.rpm"
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A tree with packages of el8."""
-    folder = tmp_path / "el8" / "x86_64"
-    folder.mkdir(parents=True)
-    for name in NAMES:
-        (folder / name).write_text(name)
-    return tmp_path
-
-
-@pytest.fixture
-def context(project: Path, tree: Path, key: Key) -> Context:
-    """The context of a page; 9.0.1 has no recipe any more."""
-    items = tuple(inventory.read(tree / "el8" / "x86_64" / name) for name in NAMES)
+def context(checkout: Path, tmp_path: Path, key: Key) -> Context:
+    """A repository with one package."""
+    (tmp_path / NAME).write_text("content")
+    items = (inventory.read(tmp_path / NAME),)
     url = "https://packages.example.org/m"
-    return Context(project, load.package(project), key, url, {("el8", "x86_64"): items})
+    return Context(checkout, load.package(checkout), key, url, {("el8", "x86_64"): items})
 
 
-def test_each_line_has_a_repo_file(context: Context, tree: Path) -> None:
-    """Also a line without a recipe; a dist without packages is not mentioned."""
-    repository.write_page(context, tree)
+def edit(name: str, old: str, new: str) -> Callable[[Context], Context]:
+    """Edits a file of the checkout."""
 
-    assert {"mimalloc-custom-v3.repo", "mimalloc-custom-v9.repo"} == {
-        file.name for file in tree.glob("*/*.repo")
-    }
-    text = (tree / "el8" / "mimalloc-custom-v3.repo").read_text()
-    assert "includepkgs=mimalloc-custom-3.* mimalloc-custom-secure-3.*\n" in text
-    assert "(libmimalloc.so.3)" in text
-    assert "source" not in text
-    assert "debug" not in text
-    html = (tree / "index.html").read_text()
-    assert 'id="el8"' in html
-    assert 'id="el7"' not in html
-    assert "public key\n" == (tree / context.key_file).read_text()
+    def run(context: Context) -> Context:
+        file = context.root / name
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+        return replace(context, package=load.package(context.root))
+
+    return run
 
 
-def test_debug_information_has_a_section_of_its_own(context: Context, tree: Path) -> None:
-    """Disabled, under the name that `dnf debuginfo-install` enables; each line has its own."""
-    item = inventory.read(
-        tree / "el8/x86_64-debug/mimalloc-custom-debuginfo-3.4.3-1.el8.x86_64.rpm"
-    )
-    item.file.parent.mkdir()
-    item.file.write_text("debug")
-    both = {**context.inventory, ("el8", "x86_64-debug"): (item,)}
-    repository.write_page(replace(context, inventory=both), tree)
-
-    text = (tree / "el8" / "mimalloc-custom-v3.repo").read_text()
-    _, section = text.split("\n[mimalloc-custom-debuginfo]\n")
-    assert "baseurl=https://packages.example.org/m/el8/$basearch-debug/\nenabled=0\n" in section
-    assert "gpgcheck=1\nrepo_gpgcheck=1\n" in section
-    assert " mimalloc-custom-debuginfo-3.* " in section
-    html = (tree / "index.html").read_text()
-    assert '<p class="dim">x86_64; C library' in html
-    assert "el8/x86_64-debug/mimalloc-custom-debuginfo" in html
+def rewrite(context: Context) -> Context:
+    """Gives the package another signature."""
+    context.inventory["el8", "x86_64"][0].file.write_text("other")
+    return context
 
 
-def test_lines_are_sorted_by_number(context: Context, tree: Path) -> None:
-    """v10 is newer than v9."""
-    name = "mimalloc-custom-10.0.0-1.el8.x86_64.rpm"
-    (tree / "el8" / "x86_64" / name).write_text(name)
-    items = (*context.inventory["el8", "x86_64"], inventory.read(tree / "el8" / "x86_64" / name))
-    repository.write_page(replace(context, inventory={("el8", "x86_64"): items}), tree)
+@pytest.mark.parametrize(
+    "change",
+    [
+        rewrite,
+        lambda context: replace(context, url="https://elsewhere.example.org"),
+        lambda context: replace(context, key=replace(context.key, public="extended\n")),
+        lambda context: replace(context, key=replace(context.key, fingerprint="F" * 40)),
+        lambda context: replace(context, second=context.key),
+        lambda context: replace(context, withdrawn={"3.4.3-1": "why"}),
+        lambda context: replace(context, inventory={**context.inventory, ("el9", "x86_64"): ()}),
+        edit("buildroot/el8.toml", 'title = "', 'title = "Another '),
+        edit("buildroot/el8.toml", "until = 2", "until = 1"),
+        edit("recipes/3.4.3.toml", '"libmimalloc.so.3', '"libmimalloc.so.4'),
+        edit("recipes/package.toml", 'suffix = "-tools"', 'suffix = "-others"'),
+    ],
+)
+def test_what_is_served_follows(context: Context, change: Callable[[Context], Context]) -> None:
+    """Packages, keys, the page: a change of any of them makes a new tree, and nothing else does."""
+    before = repository._key(context, page.texts(context))
+    assert before == repository._key(context, page.texts(context))
 
-    text = (tree / "index.html").read_text()
-    positions = [text.index(context.repo_file(line)) for line in ("v10", "v9", "v3")]
-    assert sorted(positions) == positions
+    context = change(context)
+
+    assert before != repository._key(context, page.texts(context))
 
 
-def test_the_owner_of_a_key_is_escaped(context: Context, tree: Path) -> None:
-    """It is any text."""
-    owner = "<script>alert(1)</script> & Co"
-    repository.write_page(replace(context, key=replace(context.key, owner=owner)), tree)
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://packages.example.org/m", "file:///srv/m", "http://127.0.0.1:8000/m"),
+        *("http://127.9.9.9/", "http://localhost/m"),
+    ],
+)
+def test_an_address_that_nobody_can_change(url: str) -> None:
+    """By TLS, or as it does not leave the machine."""
+    assert url.rstrip("/") == repository._address(url)
 
-    text = (tree / "index.html").read_text()
-    assert "<script>alert" not in text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Co" in text
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://packages.example.org/m", "http://127.0.0.1@example.org/", "http://10.0.0.1/"),
+        *("http://localhost.example.org/", "http://127.0.0.1.example.org/"),
+    ],
+)
+def test_http_must_be_asked_for(url: str) -> None:
+    """Whoever is in between could replace the public key."""
+    with pytest.raises(RequestError, match="could replace it") as caught:
+        repository._address(url)
 
-def test_every_line_of_a_repo_file_is_a_setting(context: Context, tree: Path) -> None:
-    """Or a section, a comment, an empty line."""
-    repository.write_page(context, tree)
-
-    for file in tree.glob("*/*.repo"):
-        for line in file.read_text().splitlines():
-            assert not line or line[0] in "#[" or line.count("=") == 1, line
+    assert "--allow-http" in caught.value.hint
+    assert url.rstrip("/") == repository._address(url, allow_http=True)
