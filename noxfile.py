@@ -62,7 +62,7 @@ def _covered(session: nox.Session, *arguments: str) -> None:
 def build(session: nox.Session) -> None:
     """Real sources, the real compiler, real rpmbuild; good packages and bad ones."""
     others = [
-        *("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "php", "reproduce"),
+        *("manifest", "smoke", "nginx", "rpmlint", "install", "dnf", "life", "php", "reproduce"),
         *("programs", "concurrency", "originals", "enterprise", "services"),
     ]
     ignored = [f"--ignore=tests/build/test_{name}.py" for name in others]
@@ -90,7 +90,7 @@ def concurrency(session: nox.Session) -> None:
 @nox.session
 def install(session: nox.Session) -> None:
     """Real rpm and dnf, with a repository on loopback, in scratch roots."""
-    tests = [f"tests/build/test_{name}.py" for name in ("install", "originals", "dnf")]
+    tests = [f"tests/build/test_{name}.py" for name in ("install", "originals", "dnf", "life")]
     session.run("pytest", *tests, *PARALLEL, *session.posargs)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.artifact import statement
 from pipeline.system.checksum import sha256_of
-from tests.build.conftest import NEWEST, Package
+from tests.build.conftest import NEWEST, SEED, Package
 from tests.build.publisher import (
     CONTACT,
     CURVE,
@@ -271,12 +271,12 @@ def test_a_web_server_can_read_all_that_is_served(
 
 
 def test_old_versions_stay_until_they_are_pruned(package: Package, publisher: Publisher) -> None:
-    """A package that is no longer in dist/ is still served; `--keep` prunes old versions."""
-    first = publisher.take(package("2.0.9", "el8"), package("2.0.9", "el8", flavor="secure"))
+    """A package that is no longer in dist/ is still served; `--keep` prunes each release line."""
+    first = publisher.take(package(SEED, "el8"), package(NEWEST, "el8", flavor="secure"))
     publisher.publish(URL)
     for rpm in first:
         rpm.unlink()
-    (newer,) = publisher.take(package(NEWEST, "el8"))
+    (newer,) = publisher.take(package("2.0.9", "el8"))
 
     publisher.publish(URL)
     folder = publisher.served / "el8" / "x86_64"
@@ -284,7 +284,6 @@ def test_old_versions_stay_until_they_are_pruned(package: Package, publisher: Pu
     publisher.publish(URL, "--keep", "1")
 
     assert {newer.name, *(rpm.name for rpm in first)} == both
-    # The secure package is another package, and 2.0.9 is its newest version.
     assert {newer.name, first[1].name} == {file.name for file in folder.glob("*.rpm")}
 
 
