@@ -20,13 +20,15 @@ def of(plan: Plan, root: Path, last: str = "") -> dict[str, str]:
     """The keys by step name, 64 hex digits each, and those of the kinds of artifact.
 
     A key is made of the key of the step before, the step's inputs, and the code that the step
-    runs. ``root`` is the checkout. Where the key is the same, the result is up to date. Where
-    ``last`` is the step of source packages, only what that needs: no compiler need be there.
+    runs. ``root`` is the checkout. Where the key is the same, the result is up to date. With
+    ``last``, only what that step needs: for source packages no compiler need be there.
     """
     keys: dict[str, str] = {}
     steps: tuple[Step, ...] = (*STEPS, DEBUGINFO, SRPM)
     if last == SRPM.name:
         steps = (*(step for step in STEPS if step.name in ("fetch", SRPM.after)), SRPM)
+    elif last in {step.name for step in STEPS}:
+        steps = STEPS
     for step in steps:
         before = keys[step.after] if step.after else ""
         keys[step.name] = digest(before, code_of(step.run.__module__), step.inputs(plan, root))

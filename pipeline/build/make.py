@@ -28,6 +28,21 @@ def step_dirs(
     return StepDirs(workspace, keys.of(plan, workspace.root, last), options)
 
 
+def existing(plan: Plan, workspace: Workspace) -> Built | None:
+    """The package, if it is up to date, for who asks for many: no lock is waited for.
+
+    A build or a signing that is under way, or was interrupted, makes it none. So does a source of
+    the user, which is verified in every run.
+    """
+    if plan.user_source:
+        return None
+    dirs = step_dirs(plan, workspace, last=STEPS[-1].name)
+    try:
+        return placement.finished(plan, dirs)
+    except FileNotFoundError:  # removed, or replaced, since its statement was read
+        return None
+
+
 def package(plan: Plan, workspace: Workspace, report: Report, options: Options = _DEFAULT) -> Built:
     """Make a package, or find that it is up to date."""
     with guarded(), in_use(workspace):

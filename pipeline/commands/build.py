@@ -1,7 +1,7 @@
 """Build packages, or do a step of that: one with its steps, or many at once with a summary."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,7 @@ from pipeline.commands import sequential
 from pipeline.model import Built, Options, Plan, Selection
 from pipeline.model.errors import PackagingError
 from pipeline.system import process, workspace
+from pipeline.system.locks import in_use
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace
 
@@ -32,7 +33,9 @@ def many(
     place: Workspace, plans: Sequence[Plan], last: str, options: Options, report: Report
 ) -> dict[str, object]:
     """Do the same for plans: one with its steps, or several at once."""
-    jobs = min(options.jobs or process.cores(), len(plans))
+    # To look takes less than to start a process for each package, where nothing is to do.
+    ready = _up_to_date(plans, place) if last == BUILD and len(plans) > 1 else {}
+    jobs = max(1, min(options.jobs or process.cores(), len(plans) - len(ready)))
     options = replace(options, jobs=jobs, threads=max(1, process.cores() // jobs))
 
     def action(plan: Plan, report: Report) -> Built | Path:
@@ -45,7 +48,7 @@ def many(
     else:
         # The code is read once, before the workers are forked, and not by each of them.
         keys.of(plans[0], place.root, last)
-        outcomes = _at_once(plans, action, jobs, report)
+        outcomes = _at_once(plans, ready, action, jobs, report)
     built = (outcome.plan.root for outcome in outcomes if outcome.verdict == "built")
     for root in {root.dist: root for root in built}.values():
         if root.support.until < date.today():
@@ -76,12 +79,33 @@ def _single(plan: Plan, action: parallel.Action, report: Report) -> Outcome:
     return outcome
 
 
+def _up_to_date(plans: Sequence[Plan], place: Workspace) -> dict[str, Outcome]:
+    """Those of the plans that are up to date, by name."""
+    outcomes = {}
+    with in_use(place):
+        for plan in plans:
+            began = time.monotonic()
+            if built := make.existing(plan, place):
+                outcomes[plan.nevra] = Outcome(plan, time.monotonic() - began, built)
+    return outcomes
+
+
 def _at_once(
-    plans: Sequence[Plan], action: parallel.Action, jobs: int, report: Report
+    plans: Sequence[Plan],
+    ready: Mapping[str, Outcome],
+    action: parallel.Action,
+    jobs: int,
+    report: Report,
 ) -> list[Outcome]:
     began = time.monotonic()
+    waiting = [plan for plan in plans if plan.nevra not in ready]
     with live_table() as live:
-        outcomes = parallel.run(plans, action, jobs, Progress(live))
+        progress = Progress(live)
+        for outcome in ready.values():
+            progress.end(outcome)
+        done = parallel.run(waiting, action, jobs, progress)
+    by_name = {**ready, **{outcome.plan.nevra: outcome for outcome in done}}
+    outcomes = [by_name[plan.nevra] for plan in plans]
     *table, total = summary(outcomes)
     total += f"; {time.monotonic() - began:.1f} s, {jobs} at once"
     for line in ("", *table, total):

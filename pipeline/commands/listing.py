@@ -27,6 +27,6 @@ def run(root: Path, selection: Selection = ALL) -> dict[str, object]:
 
 
 def _state(plan: Plan, place: Workspace) -> str:
-    if placement.finished(plan, make.step_dirs(plan, place)):
+    if make.existing(plan, place):
         return "built"
     return "outdated" if placement.destination(plan, place).exists() else "missing"

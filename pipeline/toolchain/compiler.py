@@ -5,7 +5,6 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version as installed_version
 from pathlib import Path, PurePosixPath
 
 from pipeline.config import load
@@ -63,7 +62,7 @@ def support(plan: Plan, root: Path) -> list[Path]:
 
 def environment(plan: Plan, workspace: Workspace) -> Mapping[str, str]:
     """The environment variables of the compiler and of cmake."""
-    name = Path("zig", installed_version("ziglang"))
+    name = Path("zig", _installed("ziglang"))
     folder = str((workspace.cache if _is_own(workspace.cache / name) else workspace.work) / name)
     return {
         "SOURCE_DATE_EPOCH": str(plan.recipe.moment),
@@ -85,9 +84,9 @@ def _is_own(cache: Path) -> bool:
 
 def versions(plan: Plan) -> dict[str, str]:
     """The versions of the tools that decide what is compiled, by name."""
-    tools = {name: installed_version(name) for name in ("cmake", "ninja")}
+    tools = {name: _installed(name) for name in ("cmake", "ninja")}
     if plan.compiler.target:
-        return {"zig": installed_version("ziglang"), **tools}
+        return {"zig": _installed("ziglang"), **tools}
     error = ConfigureError(f"{_native()} does not print its version")
     output = process.read([_native(), "--version"], error=error)
     return {Path(_native()).name: output.splitlines()[0], **tools}
@@ -142,6 +141,14 @@ set(CMAKE_C_ARCHIVE_FINISH "")
 def _quoted(word: str) -> str:
     """A cmake argument without special characters."""
     return f"[==[{word}]==]"
+
+
+@cache
+def _installed(name: str) -> str:
+    """The version of a Python package, which takes longer to find out than a key to make."""
+    from importlib.metadata import version
+
+    return version(name)
 
 
 @cache

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifact import placement
+from pipeline.artifact import placement, statement
 from pipeline.build import make
 from pipeline.build.order import STEPS, Step
-from pipeline.model import Built, Plan
+from pipeline.model import Built, Plan, UserSource
 from pipeline.model.errors import (
     CompileError,
     RecipeError,
@@ -291,6 +291,22 @@ def test_a_second_build_does_nothing(
 
     assert [] == steps.ran()
     assert replace(first, fresh=False) == second
+
+
+def test_what_is_there_is_found_without_a_lock(
+    steps: FakeSteps, plan: Plan, workspace: Workspace, build: Build
+) -> None:
+    """As it is built; not where a file is another, nor from a source of the user."""
+    assert make.existing(plan, workspace) is None
+    built = build()
+
+    assert replace(built, fresh=False) == make.existing(plan, workspace)
+    source = UserSource("git", "x", "0" * 40)
+    assert make.existing(replace(plan, user_source=source), workspace) is None
+    built.rpm.write_text("another RPM\n")
+    assert make.existing(plan, workspace) is None
+    statement.accompanying_files(built.rpm)[0].unlink()
+    assert make.existing(plan, workspace) is None
 
 
 def test_a_second_build_imports_only_what_it_needs(project: Path) -> None:

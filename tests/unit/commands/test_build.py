@@ -1,13 +1,15 @@
 """`invoke build`: what the user reads of one package and of many, and of failures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.build import make
+from pipeline.build import make, parallel
+from pipeline.build.progress import Outcome
 from pipeline.commands import build
 from pipeline.model import Built, Options, Plan
 from pipeline.model.buildroot import Support
@@ -47,6 +49,7 @@ def run(
     """Does a step for plans; the answer is what is printed."""
     # The plans of these tests are for machines that no data describe.
     monkeypatch.setattr("pipeline.build.keys.of", lambda plan, root, last: {})
+    monkeypatch.setattr(make, "existing", lambda plan, place: None)
     monkeypatch.setattr("pipeline.toolchain.emulator.runs_here", lambda plan: True)
 
     def lines(*plans: Plan, last: str = "build", jobs: int = 0) -> list[str]:
@@ -144,6 +147,35 @@ def test_many_builds_end_with_a_summary(
     assert ["2.0.6", "up", "to", "date"] == lines[start + 3].split()[:4]
     assert lines[start + 5].startswith("3 packages: 2 up to date, 1 built; ")
     assert lines[start + 5].endswith(", 1 at once")
+
+
+def test_what_is_up_to_date_starts_no_process(
+    plan: Plan,
+    results: Callable[..., None],
+    run: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others are built, and shown in their places."""
+    others = [replace(plan, arch="s390x"), replace(plan, arch="ppc64le")]
+    results({"s390x": _built(others[0])})
+    started: list[str] = []
+
+    def existing(plan: Plan, place: Workspace) -> Built | None:
+        return None if plan.arch == "s390x" else _built(plan, fresh=False)
+
+    def start(plans: Sequence[Plan], *rest: Any) -> list[Outcome]:
+        started.extend(plan.arch for plan in plans)
+        return parallel_run(plans, *rest)
+
+    parallel_run = parallel.run
+    monkeypatch.setattr(make, "existing", existing)
+    monkeypatch.setattr(parallel, "run", start)
+    lines = run(plan, *others, jobs=1)
+
+    assert ["s390x"] == started
+    (row,) = (line.split() for line in lines if line.startswith("2.0.6 "))
+    assert ["up", "to", "date"] == row[1:4] == row[-3:]
+    assert any(line.startswith("3 packages: 2 up to date, 1 built; ") for line in lines)
 
 
 @pytest.mark.parametrize(
