@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,9 +95,11 @@ def select(
         left_out += [f"{'/'.join(folder)}: {name}" for name in sorted(i.file.name for i in open_)]
         folders[folder] = _closed(_newest(closed, keep), requires)
     complaints, chosen = [], {}
-    for item in sorted({item for items in folders.values() for item in items}, key=_order):
+    needed = sorted({item for items in folders.values() for item in items}, key=_order)
+    verified = key.verified([item.file for item in needed])
+    for item in needed:
         name = item.file.name
-        chosen[name], complaint = _choose(finished.get(name), served.get(name), key)
+        chosen[name], complaint = _choose(finished.get(name), served.get(name), key, verified)
         complaints += [f"{name}: {line}" for line in complaint.splitlines()]
     if complaints:
         raise RepositoryError(
@@ -150,17 +152,20 @@ def _newest(items: Iterable[Item], keep: int) -> list[Item]:
     return newest
 
 
-def _choose(finished: Path | None, current: Path | None, key: Key) -> tuple[Path, str]:
+def _choose(
+    finished: Path | None, current: Path | None, key: Key, verified: Collection[Path]
+) -> tuple[Path, str]:
     """The file to serve under a name, and the reason why it must not be served, if there is one.
 
-    A served file stays, so that all copies are the same, unless its signature does not verify.
+    The signatures of ``verified`` files are known to verify. A served file stays, so that all
+    copies are the same, unless its signature does not verify.
     """
     content = statement.signed_content
     if finished and current and content(finished) != content(current):
         return finished, "served already, with another content: raise its release (invoke release)"
     for file in filter(None, (current, finished)):
         forged = "" if statement.matches(file) else "not the file that its provenance names"
-        complaint = forged or key.complaint(file)
+        complaint = forged or ("" if file in verified else key.complaint(file))
         if not complaint:
             break
     return file, complaint

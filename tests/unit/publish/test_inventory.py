@@ -23,6 +23,9 @@ def complaints(monkeypatch: pytest.MonkeyPatch) -> dict[Path, str]:
     """The complaints of rpmkeys about files; filled by a test."""
     complaints: dict[Path, str] = {}
     monkeypatch.setattr(Key, "complaint", lambda self, rpm: complaints.get(rpm, ""))
+    monkeypatch.setattr(
+        Key, "verified", lambda self, rpms: {rpm for rpm in rpms if rpm not in complaints}
+    )
     monkeypatch.setattr(statement, "matches", lambda rpm: b"forged" not in rpm.read_bytes())
     monkeypatch.setattr(
         statement, "signed_content", lambda rpm: rpm.read_bytes().partition(b"|")[2]

@@ -211,3 +211,18 @@ def test_gpg_uses_the_folder_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     monkeypatch.setenv("GNUPGHOME", "/somewhere")
     assert "/somewhere" == key.environment()["GNUPGHOME"]
+
+
+def test_many_packages_take_few_programs(key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for 200, whose exit code is no multiple of 256; where one is bad, each is asked for."""
+    rpms = [Path(f"{number}.rpm") for number in range(450)]
+    parts: list[int] = []
+
+    def attempt(argv: list[object], **_: object) -> tuple[int, str, str]:
+        parts.append(sum(part in rpms for part in argv))
+        return int(rpms[201] in argv), "", ""
+
+    monkeypatch.setattr(process, "attempt", attempt)
+
+    assert frozenset((*rpms[:200], *rpms[400:])) == key.verified(rpms)
+    assert [200, 200, 50] == parts
