@@ -35,7 +35,10 @@ def test_every_package_returns_aligned_blocks(package: Package, which: Which) ->
     assert [0, 0, 0] == wrong
 
 
-@pytest.mark.parametrize(("version", "count"), [(SEED, 1864), ("2.0.9", 1838)])
+@pytest.mark.parametrize(
+    ("version", "count"),
+    [(SEED, 1864), pytest.param("2.0.9", 1838, marks=pytest.mark.full)],
+)
 def test_without_its_patch_the_package_is_refused(
     package: Package, checkout: Path, version: str, count: int
 ) -> None:
