@@ -7,7 +7,7 @@ from cli import packages, publishing, releases, services
 namespace = Collection(
     *(packages.smoke, packages.manifest, packages.verify, packages.list_),
     *(packages.doctor, packages.clean, publishing.sign, publishing.repo),
-    *(releases.bump, releases.release, releases.edit),
+    *(releases.bump, releases.release, releases.edit, releases.profile),
     *(services.dropin, services.run, services.status, services.compare),
 )
 for _name, _purpose in packages.BUILD_TASKS.items():

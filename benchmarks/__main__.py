@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("benchmark", choices=BENCHMARKS)
     parser.add_argument("--sample", action="store_true", help="one round of the smallest work")
     parser.add_argument("--dist", help="whose library is measured (default: benchmarks.toml)")
+    parser.add_argument("--allocator", action="append", help="of library: NAME=PATH; repeatable")
     options = parser.parse_args(arguments)
     report = Report()
     try:
@@ -36,7 +37,8 @@ def main(arguments: list[str]) -> int:
             settings = replace(settings, library=library_settings)
         for line in host_programs.description():
             report.line(line)
-        BENCHMARKS[options.benchmark](settings, ROOT, report)
+        others = {"allocators": options.allocator} if options.allocator else {}
+        BENCHMARKS[options.benchmark](settings, ROOT, report, **others)
     except PackagingError as problem:
         report.line(str(problem))
         return problem.exit_code

@@ -15,7 +15,7 @@ for change in ${patches[@]+"${patches[@]}"}; do
     patch --strip=1 --fuzz=0 --force --no-backup-if-mismatch -d "$work/tree" -i "$change"
 done
 
-cp "$input/toolchain.cmake" "$work/configure/"
+cp "$input/configure/"* "$work/configure/"
 support # compiles what the toolchain adds to the library
 "${configure[@]}"
 "${compile[@]}"

@@ -42,8 +42,12 @@ def write(plan: Plan, dirs: StepDirs, folder: Path) -> Script:
     }
     copies = {package / name: source / "package" / name for name in ("macros", "rpmrc")}
     copies[package / f"{plan.name}.spec"] = source / "package" / f"{plan.name}.spec"
-    copies[dirs.folder("configure") / "toolchain.cmake"] = source / "toolchain.cmake"
-    (source / "package").mkdir(parents=True)
+    configure = dirs.folder("configure")
+    copies[configure / "toolchain.cmake"] = source / "configure" / "toolchain.cmake"
+    for name in ("package", "configure"):
+        (source / name).mkdir(parents=True)
+    for profile in configure.glob("*.profdata"):
+        shutil.copyfile(profile, source / "configure" / profile.name)
     for original, copy in copies.items():
         text = original.read_text(encoding="utf-8")
         copy.write_text(replaced(text, folders), encoding="utf-8")

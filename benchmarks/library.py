@@ -13,9 +13,9 @@ from typing import TypeVar
 from benchmarks import programs, variants
 from benchmarks.programs import Program, Usage
 from benchmarks.settings import Settings
-from benchmarks.variants import PACKAGE, PLAIN, POINTERS
+from benchmarks.variants import PACKAGE, PLAIN
 from pipeline.build import selection
-from pipeline.compare.allocators import C_LIBRARY, Allocator, of_host
+from pipeline.compare.allocators import C_LIBRARY, Allocator, of_host, parse
 from pipeline.compare.results import Measure, Results, schedule, spread, table
 from pipeline.model import Selection
 from pipeline.model.errors import CompareError
@@ -40,8 +40,8 @@ class Setup:
     scratch: Path
 
 
-def run(settings: Settings, root: Path, report: Report) -> None:
-    """Print a table for each measure and each comparison."""
+def run(settings: Settings, root: Path, report: Report, allocators: Sequence[str] = ()) -> None:
+    """Print a table for each measure and each comparison; others by NAME=PATH are measured too."""
     place, arch = workspace.locate(root), platform.machine()
     with temporary("benchmark") as folder:
         # The compiler of the workloads is the same for all releases.
@@ -50,6 +50,7 @@ def run(settings: Settings, root: Path, report: Report) -> None:
         others, missing_others = of_host(root)
         started, missing_programs = programs.gather(settings.workload, plan, place, folder)
         starter = programs.compiled(programs.STARTER, plan, place, folder)
+        others += [parse(text, folder) for text in allocators]
         setup = Setup([Allocator(C_LIBRARY), *ours, *others], started, starter, folder)
         _check_allocators(setup, report)
         missing |= missing_others | missing_programs
@@ -142,10 +143,9 @@ def _print(
     lines = ["", f"{title}, of what it is on {C_LIBRARY}", ""]
     lines += ratios("allocator", results, number, pairs)
     pairs = [
-        (f"{release} {variant}", f"{release} {PLAIN}")
+        (f"{release} {PACKAGE}", f"{release} {PLAIN}")
         for release in settings.library.releases
-        for variant in (PACKAGE, POINTERS)
-        if {f"{release} {variant}", f"{release} {PLAIN}"} <= set(results.subjects)
+        if {f"{release} {PACKAGE}", f"{release} {PLAIN}"} <= set(results.subjects)
     ]
     if pairs:
         lines += ["", f"{title}, of what it is on {PLAIN} of the same release", ""]

@@ -33,26 +33,26 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The releases whose library is measured, and the variants that it is compared with.
-
-    ``plain`` is the compiler of the plain build, ``pointers`` the flag that keeps frame pointers.
-    """
+    """The releases whose library is measured; ``plain`` is the compiler of their plain builds."""
 
     dist: str
     releases: tuple[str, ...]
     plain: str
-    pointers: str
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A program that always does the same; ``size`` is how much, ``counted`` under callgrind."""
+    """A program that always does the same; ``size`` is how much, ``counted`` under callgrind.
+
+    A release's profile is made by those that are ``trained``; the others judge it.
+    """
 
     name: str
     purpose: str
     command: tuple[str, ...]
     size: int
     counted: int
+    trained: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

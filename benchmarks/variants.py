@@ -1,22 +1,21 @@
-"""The libraries of a release: our package's, the same with frame pointers, and a plain build."""
+"""The libraries of a release: our package's, and a plain build of the same tree."""
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.settings import Library
 from pipeline.build import make, selection
 from pipeline.compare.allocators import Allocator
 from pipeline.inspect import payload
-from pipeline.model import Flags, Plan
+from pipeline.model import Plan
 from pipeline.model.errors import CompileError, FetchError
 from pipeline.system import process
 from pipeline.system.report import QuietReport
 from pipeline.system.workspace import Workspace
 from pipeline.toolchain import compiler
 
-PACKAGE, PLAIN, POINTERS = "package", "plain build", "with frame pointers"
+PACKAGE, PLAIN = "package", "plain build"
 
 
 def gather(
@@ -42,12 +41,6 @@ def _of_release(
     built = make.package(plan, workspace, QuietReport())
     files = payload.unpack(built.rpm, folder / f"package-{release}")
     yield Allocator(f"{release} {PACKAGE}", payload.place(files, plan.library), ours=True)
-    flags = plan.compiler.flags
-    pointers = Flags((*flags.compile, settings.pointers), flags.link)
-    variant = replace(plan, compiler=replace(plan.compiler, flags=pointers))
-    make.step(variant, workspace, QuietReport(), "stage")
-    stage = make.step_dirs(variant, workspace).stage
-    yield Allocator(f"{release} {POINTERS}", payload.place(stage, plan.library))
     if shutil.which(settings.plain):
         tree = make.step_dirs(plan, workspace).patched
         library = _plain(plan, settings.plain, tree, folder / f"plain-{release}")

@@ -38,6 +38,7 @@ def bump(
     jobs: str = "",
 ) -> object:
     """Pin a new release: recipe, manifests, README, CHANGELOG, once every package is tried."""
+    from benchmarks import training
     from pipeline.bump import pin, upstream_tags
     from pipeline.bump.request import Request
 
@@ -48,6 +49,7 @@ def bump(
         force=force,
         dry_run=dry_run,
         options=Options(offline, number("jobs", jobs)),
+        train=training.train,
     )
     return pin.run(ROOT, request)
 
@@ -111,3 +113,18 @@ def release(
         options=Options(offline, number("jobs", jobs)),
     )
     pin.raise_number(ROOT, request)
+
+
+@command(
+    help={
+        "version": "a pinned release (default: the newest)",
+        "source": FLAGS["source"],
+        "offline": FLAGS["offline"],
+    }
+)
+def profile(c: Context, version: str = "", source: str = "", offline: bool = False) -> None:
+    """Make the profile that a release's library is optimised for, from real programs."""
+    from benchmarks import training
+    from pipeline.bump import profile
+
+    profile.run(ROOT, version, source, Options(offline), training.train)

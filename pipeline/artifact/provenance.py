@@ -91,12 +91,16 @@ def tool_purl(name: str, version: str) -> PackageURL:
 
 
 def _dependencies(artifact: Artifact) -> Iterator[Descriptor]:
-    """The source, our patches, and the programs used."""
+    """The source, our patches, the profile, and the programs used."""
     recipe = artifact.plan.recipe
     yield {"name": f"mimalloc-{recipe.version}", **_source(artifact.origin)}
     for patch in recipe.patch:
         name = f"patches/{recipe.version}/{patch.file}"
         yield descriptor(name, patch.sha256, annotations={"why": patch.why})
+    if artifact.arch == artifact.plan.arch and artifact.plan.profile:
+        why = "what the compiler optimises the shared library for"
+        checksum = artifact.plan.profile.removeprefix("sha256:")
+        yield descriptor(f"{recipe.version}.profdata", checksum, annotations={"why": why})
     for name, version in artifact.tools.items():
         yield {"name": name, "uri": tool_purl(name, version).to_string()}
 

@@ -12,6 +12,7 @@ from pipeline.bump import (
     documents,
     inspection,
     patches,
+    profile,
     recipe_writer,
     trial_build,
     upstream_tags,
@@ -103,7 +104,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
     comparison = decisions.compare(scratch, other, release.tree.options, text)
     known = [*_known(scratch, release, other, pinned), *decisions.changes(comparison)]
     misfits = patches.misfits(scratch, text, base, release.archive.with_name("tree"))
-    report.line("  then        patches, manifests, packages, checks, smoke, README, CHANGELOG")
+    report.line("  then        patches, profile, manifests, packages, checks, smoke, documents")
     if request.dry_run:
         prediction = _predict(scratch, request, known, comparison.undecided)
         return {**prediction, "to_rewrite": misfits}
@@ -205,6 +206,9 @@ def _try_and_place(scratch: ScratchCheckout, request: Request, base: str, other:
     version, report = scratch.version, scratch.report
     report.line("patches")
     dropped = patches.select(scratch, base)
+    if request.train:
+        report.line("profile")
+        profile.make_where_possible(scratch, request.train)
     report.line("file lists")
     plans = trial_build.write_manifests(scratch)
     report.line(f"comparison with {other}")

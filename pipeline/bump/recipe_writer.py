@@ -18,7 +18,7 @@ from pipeline.model import Source
 from pipeline.model.errors import RecipeError
 
 # Keys that describe one release only, and that the next one does not take over.
-_OWN = re.compile(r"(?m)^(#.*\n)*(folders|unmarked)\b.*\n")
+_OWN = re.compile(r"(?m)^(#.*\n)*(folders|unmarked|profile)\b.*\n")
 
 # The first line of a draft.
 MADE_FROM = "# Made from the recipe of {version}.\n"
@@ -125,6 +125,12 @@ def with_patch(text: str, table: dict[str, str]) -> str:
         return f"{before}{block}\n\n{mark}{last}"
     paragraph, gap, rest = last.partition("\n\n")
     return f"{before}{mark}{paragraph}\n\n{block}{gap}{rest}"
+
+
+def with_profile(text: str, checksum: str) -> str:
+    """A recipe whose profile has this checksum, on the line after that of the tree."""
+    text = re.sub(r"(?m)^profile\b.*\n", "", text)
+    return re.sub(r"(?m)^tree( *=).*\n", rf'\g<0>profile    = "{checksum}"\n', text, count=1)
 
 
 def with_entry(text: str, release: int, day: str, reason: str) -> str:

@@ -1,10 +1,16 @@
 """What a user asks a bump for, and the command line that asks for it."""
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.model import Options
+from pipeline.model import Options, Plan
+from pipeline.system.report import Report
+from pipeline.system.workspace import Workspace
+
+# Writes the profile of a plan's release into a file. Raises HostError where the host cannot.
+Train = Callable[[Plan, Workspace, Path, Report], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +20,7 @@ class Request:
     ``source`` is a git repository or upstream's tarball; ``draft`` is a recipe to begin with;
     ``released`` is the time of the tagged commit, for sources that do not contain it; ``accept``
     is a comma list of accepted changes. ``number`` is a release number to raise, ``reason`` why.
+    ``train`` makes the profile; without it the release gets none.
     """
 
     version: str = ""
@@ -27,6 +34,7 @@ class Request:
     number: int = 0
     reason: str = ""
     options: Options = field(default_factory=Options)
+    train: Train | None = None
 
     @property
     def file(self) -> Path:

@@ -16,7 +16,7 @@ from pipeline.system.disk import guarded
 from pipeline.system.locks import in_use, locked
 from pipeline.system.report import Report
 from pipeline.system.temporary import temporary
-from pipeline.system.workspace import Workspace, place_text, remove
+from pipeline.system.workspace import Workspace, place, remove
 
 # What a bump reads of a checkout.
 _DATA = (
@@ -105,8 +105,7 @@ def place_files(scratch: ScratchCheckout) -> list[str]:
     changed.sort(key=lambda name: (name.endswith(".toml"), name))
     for name in changed:
         if name in new:
-            text = (scratch.root / name).read_text(encoding="utf-8")
-            place_text(text, scratch.checkout / name)
+            place(scratch.root / name, scratch.checkout / name)
         else:
             (scratch.checkout / name).unlink(missing_ok=True)
         scratch.report.line(f"  {'written' if name in new else 'removed'}  {name}")

@@ -29,6 +29,8 @@ LATEST = "latest"
 # What `invoke list` shows.
 LISTED = ("version", "dist", "arch", "flavor")
 
+PROFILES = Path("recipes") / "profiles"
+
 
 def versions(root: Path) -> list[str]:
     """The versions with a recipe, oldest first."""
@@ -147,6 +149,23 @@ def _manifest(file: Path) -> list[str]:
 def hooks(root: Path, plan: Plan) -> list[Path]:
     """The C file of the malloc hooks, where the C library of the dist has them."""
     return [root / "buildroot" / plan.package.hooks.source] if plan.hooks else []
+
+
+def profile_file(root: Path, plan: Plan) -> Path | None:
+    """The file of the plan's profile, if any. Raises RecipeError where it is not the pinned one."""
+    if not plan.profile:
+        return None
+    file = root / PROFILES / f"{plan.recipe.version}.profdata"
+    checksum = f"sha256:{sha256_of(file)}" if file.is_file() else "no such file"
+    if checksum != plan.profile:
+        raise RecipeError(
+            f"{file.name} is not the profile that the recipe pins",
+            expected=plan.profile,
+            got=checksum,
+            file=file,
+            hint=f"restore it, or make another: invoke profile --version {plan.recipe.version}",
+        )
+    return file
 
 
 def patch_file(root: Path, recipe: Recipe, patch: Patch) -> Path:

@@ -50,6 +50,8 @@ def _placeholders(key: str, text: str, *names: str) -> Iterator[str]:
 def of_compiler(compiler: Compiler) -> Iterator[str]:
     """Unknown placeholders."""
     yield from _placeholders("target", compiler.target, "processor", "glibc")
+    for flag in compiler.profile:
+        yield from _placeholders("profile", flag, "file")
 
 
 def of_recipe(recipe: Recipe, version: str) -> Iterator[str]:
@@ -62,6 +64,8 @@ def of_recipe(recipe: Recipe, version: str) -> Iterator[str]:
         yield f"library: expected {recipe.soname}.<minor>, got {recipe.library!r}"
     for number, source in enumerate(recipe.source):
         yield from (f"source[{number}]: {fault}" for fault in _faults_of_source(source))
+    if recipe.profile and not re.fullmatch(f"sha256:{_SHA256.pattern}", recipe.profile):
+        yield f"profile: expected sha256:<64 hex digits>, got {recipe.profile!r}"
     for patch in recipe.patch:
         if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.patch", patch.file):
             yield f"patch: expected NNNN-slug.patch, got {patch.file!r}"

@@ -109,7 +109,8 @@ class Compiler:
 
     ``options`` are given whenever it is started, also where probes and tests are compiled.
     ``support`` are C files below ``buildroot/toolchains/<name>/`` to link into the library.
-    ``debug`` maps flags to those in their place where debug information is wanted.
+    ``debug`` maps flags to those in their place where debug information is wanted. ``profile`` are
+    the flags that make use of a release's profile, ``{file}``; empty where it cannot read one.
     """
 
     name: str
@@ -118,4 +119,5 @@ class Compiler:
     target: str = ""
     options: tuple[str, ...] = ()
     support: tuple[str, ...] = ()
+    profile: tuple[str, ...] = ()
     debug: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

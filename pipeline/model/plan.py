@@ -156,6 +156,11 @@ class Plan:
         return self._flavored(self.recipe.soname)
 
     @property
+    def profile(self) -> str:
+        """The checksum of the profile that the library is compiled with; empty for none."""
+        return self.recipe.profile if self.compiler.profile else ""
+
+    @property
     def accepted(self) -> tuple[str, ...]:
         """The rules of the conformance probe that the library may violate, and must."""
         return tuple(x.rule for x in self.recipe.accepted if x.flavor in ("", self.variant))

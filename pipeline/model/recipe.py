@@ -94,7 +94,8 @@ class Recipe:
     of the shared library. ``folders`` says how an erased package leaves no empty folder: it owns
     those below the prefix, or ``%postun`` removes the empty ones, as it does the prefix itself.
     ``unmarked`` are hardening traits that this release is compiled with, but that cannot be seen in
-    its library.
+    its library. ``profile`` is the checksum of what its library is optimised for, as that of the
+    tree; empty for a release without one.
     """
 
     version: str
@@ -108,6 +109,7 @@ class Recipe:
     changelog: tuple[Change, ...]
     folders: Literal["owned", "swept"] = "owned"
     unmarked: tuple[str, ...] = ()
+    profile: str = ""
     cmake: Mapping[str, str] = field(default_factory=dict)
     patch: tuple[Patch, ...] = ()
     accepted: tuple[Accepted, ...] = ()

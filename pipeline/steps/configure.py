@@ -15,6 +15,7 @@ def inputs(plan: Plan, root: Path) -> object:
         *(compiler.options(plan), plan.compiler, plan.target, plan.processor.name),
         plan.recipe.released,  # upstream compiles its build date in, from SOURCE_DATE_EPOCH
         *(compiler.versions(plan), digest_of_files(compiler.support(plan, root))),
+        *(plan.profile, digest_of_files([root / cmake.LIBRARY])),
     )
 
 

@@ -77,9 +77,10 @@ def real_plan() -> Plan:
 
 @pytest.fixture
 def plan(real_plan: Plan) -> Plan:
-    """2.0.6 for el7, whose recipe is pinned to the tiny release and its tarball; no patches."""
+    """2.0.6 for el7, pinned to the tiny release and its tarball; no patches, and no profile."""
     upstream = release.source(release.tarball(), "https://upstream.invalid/v2.0.6.tar.gz")
-    return release.recast(real_plan, tree=release.identity(), source=(upstream,), patch=())
+    tree = release.identity()
+    return release.recast(real_plan, tree=tree, source=(upstream,), patch=(), profile="")
 
 
 @pytest.fixture

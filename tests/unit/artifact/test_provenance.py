@@ -8,7 +8,9 @@ import pytest
 
 from pipeline.artifact import provenance
 from pipeline.artifact.provenance import Artifact
+from pipeline.config import load
 from pipeline.model import Plan
+from pipeline.system.checksum import sha256_of
 
 SUM, COMMIT = "0" * 64, "1" * 40
 
@@ -54,3 +56,22 @@ def test_each_kind_of_source_is_identified(
     assert (uri, digest) == (source.get("uri"), source["digest"])
     assert "pkg:pypi/ziglang@0.17.1" == zig["uri"]
     assert "pkg:generic/rpmbuild@4.18.0" == rpmbuild["uri"]
+
+
+def test_the_profile_is_an_input_of_what_is_compiled(
+    real_plan: Plan, project: Path, tmp_path: Path
+) -> None:
+    """With the checksum of its file; it takes no part in a sub-package or a source package."""
+    rpm, bill = tmp_path / "a", tmp_path / "b"
+    for file in (rpm, bill):
+        file.touch()
+    origin = {"kind": "folder", "reference": f"sha256:{SUM}"}
+    found = []
+    for arch in (real_plan.arch, "noarch", "src"):
+        artifact = Artifact(real_plan, "mimalloc-custom", arch, SUM, origin, {}, {}, {})
+        definition = provenance.statement(artifact, rpm, bill)["predicate"]["buildDefinition"]
+        entries = definition["resolvedDependencies"]
+        found.append([each["digest"] for each in entries if each["name"].endswith(".profdata")])
+
+    file = project / load.PROFILES / f"{real_plan.recipe.version}.profdata"
+    assert [[{"sha256": sha256_of(file)}], [], []] == found

@@ -23,7 +23,7 @@ from pipeline.model.errors import (
     VerifyError,
 )
 from pipeline.system.report import Report
-from pipeline.system.workspace import place_text
+from pipeline.system.workspace import place
 from tests.unit import release
 from tests.unit.bump import upstream
 from tests.unit.bump.conftest import NEW, OLD
@@ -178,13 +178,13 @@ def test_killed_while_files_are_placed_the_same_command_completes_it(
     def work() -> None:
         placed: list[Path] = []
 
-        def counted(text: str, target: Path) -> None:
+        def counted(source: Path, target: Path) -> None:
             if len(placed) == count:
                 os.kill(os.getpid(), signal.SIGKILL)
-            place_text(text, target)
+            place(source, target)
             placed.append(target)
 
-        monkeypatch.setattr(scratch, "place_text", counted)
+        monkeypatch.setattr(scratch, "place", counted)
         bump()
 
     assert _killed(work)

@@ -9,7 +9,7 @@ from pipeline.bump import pin, scratch, trial_build
 from pipeline.bump.request import Request
 from pipeline.config import load
 from pipeline.model.errors import BumpError, CheckError, RequestError
-from pipeline.system.workspace import place_text
+from pipeline.system.workspace import place
 from tests.unit.bump.conftest import OLD
 
 REASON = "Build with another compiler"
@@ -59,13 +59,13 @@ def test_a_run_that_ends_before_the_recipe_is_completed_by_the_same_command(
 ) -> None:
     """The recipe is placed last; the changelog gets its entry once."""
 
-    def place(text: str, target: Path) -> None:
+    def stopping(source: Path, target: Path) -> None:
         if target.suffix == ".toml":
             raise KeyboardInterrupt
-        place_text(text, target)
+        place(source, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(scratch, "place_text", place)
+        patched.setattr(scratch, "place", stopping)
         with pytest.raises(KeyboardInterrupt):
             raise_number()
     assert [" M CHANGELOG.md"] == status().splitlines()

@@ -156,6 +156,7 @@ def test_name_that_is_similar_to_none() -> None:
         ("sha256 = ", 'sdist = "a==1"\nsha256 = ', "source[0]: exactly one of url, sdist, debian"),
         (f'url    = "{URL}"', 'sdist = "a>=1"', "source[0]: sdist: expected name==version"),
         (f'url    = "{URL}"', 'debian = "a b"', "source[0]: debian: expected name=version"),
+        ('profile    = "sha256:', 'profile = "', "profile: expected sha256:<64 hex digits>, got '"),
         ("0001-align", "../0001-align", "patch: expected NNNN-slug.patch, got '../0001"),
         ("[[source]]", "[[source]", "Expected ']]'"),
         ("[[source]]", ACCEPTED + "[[source]]", "accepted[0].why: missing"),
@@ -432,3 +433,26 @@ def test_missing_manifest_is_named(checkout: Path, plan: Plan) -> None:
     assert load.manifest_files(checkout, lone)[0] == caught.value.file
     command = "invoke manifest --write --version 9.9.9 --dist el7 --flavor plain"
     assert command == caught.value.hint
+
+
+def test_a_profile_is_the_pinned_one(checkout: Path) -> None:
+    """Another file, or none, stops a build: the packages would be others, or slower ones."""
+    plan = selection.plan(checkout, "3.4.3", "el8", "x86_64")
+    file = checkout / load.PROFILES / "3.4.3.profdata"
+
+    assert file == load.profile_file(checkout, plan)
+
+    for spoil in (lambda: file.write_bytes(file.read_bytes()[:-1]), file.unlink):
+        spoil()
+        with pytest.raises(RecipeError, match="not the profile that the recipe pins") as caught:
+            load.profile_file(checkout, plan)
+        assert (plan.profile, file) == (caught.value.expected, caught.value.file)
+        assert "invoke profile --version 3.4.3" in caught.value.hint
+
+
+def test_a_profile_is_for_a_compiler_that_reads_it(checkout: Path) -> None:
+    """The host's gcc does not."""
+    plan = selection.plans(checkout, Selection(version="3.4.3", toolchain="native"))[0]
+
+    assert plan.recipe.profile
+    assert ("", None) == (plan.profile, load.profile_file(checkout, plan))

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import load
 from pipeline.model import Plan
 from pipeline.model.errors import ConfigureError
 from pipeline.steps import configure
+from pipeline.system.checksum import sha256_of
 from pipeline.system.report import Report
 from pipeline.system.workspace import StepDirs
-from pipeline.toolchain import compiler
+from pipeline.toolchain import cmake, compiler
+from tests.unit import release
 
 # The end of cmake 3.31's output, with two options that a release does not have.
 IGNORED = """\
@@ -91,3 +94,22 @@ def test_support_is_compiled_and_linked(
     assert first.startswith(f"$ true {compiler.flags(plan).compile[0]} ")
     assert first.endswith(f" -c /some/extra.c -o {target}")
     assert f"""'-DCMAKE_C_STANDARD_LIBRARIES="{target}"'""" in second
+
+
+def test_the_profile_has_its_checksum_as_its_name(
+    plan: Plan,
+    dirs: StepDirs,
+    program: Callable[[str], None],
+    checkout: Path,
+) -> None:
+    """The compiler's own cache does not look into it. The content is that of the recipe's."""
+    program(":")
+    file = checkout / load.PROFILES / f"{plan.recipe.version}.profdata"
+    plan = release.recast(plan, profile=f"sha256:{sha256_of(file)}")
+    configure.run(plan, dirs, Report())
+    copy = dirs.folder("configure") / f"{sha256_of(file)}.profdata"
+    log = dirs.log("configure").read_text()
+
+    assert file.read_bytes() == copy.read_bytes()
+    assert f"-DLIBRARY_FLAGS=-fprofile-instr-use={copy}" in log
+    assert f"-DCMAKE_PROJECT_INCLUDE={checkout / cmake.LIBRARY}" in log
