@@ -65,7 +65,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout for one dist and one machine, in which the newest release is not pinned."""
     checkout = tmp_path_factory.mktemp("project") / "checkout"
     checkout.mkdir()
-    for name in ("recipes", "patches", "buildroot", "cli", "pipeline"):
+    for name in ("recipes", "patches", "buildroot", "cli", "pipeline", "benchmarks"):
         shutil.copytree(ROOT / name, checkout / name)
     for name in ("tasks.py", "README.md", "CHANGELOG.md", ".gitignore"):
         shutil.copy(ROOT / name, checkout / name)

@@ -28,7 +28,7 @@ EXIT_TIMEOUT, TIMEOUT = 20.0, 300
 # It is the user's: it outlives the run that started it, and ends with its folder.
 _AGENT = "gpg-agent"
 
-_DATA = ("recipes", "patches", "buildroot", "cli", "pipeline")
+_DATA = ("recipes", "patches", "buildroot", "cli", "pipeline", "benchmarks")
 _FILES = ("tasks.py", "pyproject.toml", "README.md", "CHANGELOG.md", ".gitignore")
 
 
