@@ -204,6 +204,7 @@ def _try_and_place(scratch: ScratchCheckout, request: Request, base: str, other:
     Returns the paths of what was placed.
     """
     version, report = scratch.version, scratch.report
+    profile.unpin_missing(scratch)
     report.line("patches")
     dropped = patches.select(scratch, base)
     if request.train:

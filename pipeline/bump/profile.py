@@ -7,7 +7,7 @@ from pipeline.bump.request import Train
 from pipeline.bump.scratch import ScratchCheckout, place_files, scratch_checkout
 from pipeline.config import load
 from pipeline.model import Options
-from pipeline.model.errors import HostError
+from pipeline.model.errors import HostError, RecipeError
 from pipeline.system import workspace
 from pipeline.system.checksum import sha256_of
 
@@ -32,6 +32,15 @@ def make(scratch: ScratchCheckout, train: Train) -> None:
     text = scratch.recipe.read_text(encoding="utf-8")
     text = recipe_writer.with_profile(text, f"sha256:{sha256_of(file)}")
     scratch.recipe.write_text(text, encoding="utf-8")
+
+
+def unpin_missing(scratch: ScratchCheckout) -> None:
+    """Take the checksum of a profile that is not there out of the recipe, which was a draft."""
+    try:
+        load.profile_file(scratch.root, trial_build.samples(scratch.plans())[0])
+    except RecipeError:
+        text = scratch.recipe.read_text(encoding="utf-8")
+        scratch.recipe.write_text(recipe_writer.without_profile(text), encoding="utf-8")
 
 
 def make_where_possible(scratch: ScratchCheckout, train: Train) -> None:

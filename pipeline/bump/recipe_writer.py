@@ -129,8 +129,13 @@ def with_patch(text: str, table: dict[str, str]) -> str:
 
 def with_profile(text: str, checksum: str) -> str:
     """A recipe whose profile has this checksum, on the line after that of the tree."""
-    text = re.sub(r"(?m)^profile\b.*\n", "", text)
+    text = without_profile(text)
     return re.sub(r"(?m)^tree( *=).*\n", rf'\g<0>profile    = "{checksum}"\n', text, count=1)
+
+
+def without_profile(text: str) -> str:
+    """A recipe that pins no profile."""
+    return re.sub(r"(?m)^profile\b.*\n", "", text)
 
 
 def with_entry(text: str, release: int, day: str, reason: str) -> str:

@@ -85,3 +85,16 @@ def test_an_unknown_release_has_no_profile(root: Path) -> None:
     """The releases that are pinned are named."""
     with pytest.raises(RequestError, match="unknown version 9"):
         profile.run(root, "9", "", Options(), _train)
+
+
+def test_a_draft_with_a_profile_that_is_not_there_has_none(
+    root: Path, bump: Bump, tmp_path: Path
+) -> None:
+    """Such as the recipe of another checkout: its profile did not come with it."""
+    draft = tmp_path / "draft.toml"
+    text = (root / "recipes" / f"{OLD}.toml").read_text().replace(OLD, NEW)
+    assert "\nprofile " in text
+    draft.write_text(text)
+    bump(draft=str(draft))
+
+    assert "" == load.recipe(root, NEW).profile
