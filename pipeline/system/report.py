@@ -67,11 +67,11 @@ def columns() -> int:
 def wrapped(text: str, width: int) -> str:
     """A text whose lines are no wider, but for words that are: paths and checksums.
 
-    A command stays whole, to be pasted. The width 0 is none.
+    A command stays whole, to be pasted, and so does a line of a difference. The width 0 is none.
     """
     lines = []
     for line in text.splitlines():
-        if not width or len(line) <= width or re.match(r"invoke \S", line):
+        if not width or len(line) <= width or re.match(r"invoke \S| {4}[-+] ", line):
             lines.append(line)
             continue
         indent = line[: len(line) - len(line.lstrip())]

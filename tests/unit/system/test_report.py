@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.model.errors import WorkspaceError
@@ -74,12 +74,14 @@ LINES = st.lists(WORDS, min_size=1).map(" ".join)
 
 @given(LINES, st.integers(20, 100), st.sampled_from(["", "  ", "    "]))
 def test_no_line_is_wider_than_the_terminal(text: str, width: int, indent: str) -> None:
-    """But for a word that is; no word is lost, and a command is not broken."""
+    """But for a word that is; no word is lost; commands and differences are not broken."""
+    assume(not text.startswith(("+ ", "- ")))
     lines = wrapped(f"{indent}{text}", width).splitlines()
 
     assert text.split() == " ".join(lines).split()
     assert [] == [line for line in lines if len(line) > width and len(line.split()) > 1]
-    assert f"invoke {text}" == wrapped(f"invoke {text}", width)
+    for whole in (f"invoke {text}", f"    + {text}"):
+        assert whole == wrapped(whole, width)
     assert f"{indent}{text}" == wrapped(f"{indent}{text}", 0)
 
 
