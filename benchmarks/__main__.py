@@ -32,13 +32,12 @@ def main(arguments: list[str]) -> int:
     report = Report()
     try:
         settings = load().sampled() if options.sample else load()
-        if options.dist:
-            library_settings = replace(settings.library, dist=options.dist)
-            settings = replace(settings, library=library_settings)
+        changes = {"dist": options.dist, "allocators": tuple(options.allocator or ())}
+        changes = {name: value for name, value in changes.items() if value}
+        settings = replace(settings, library=replace(settings.library, **changes))
         for line in host_programs.description():
             report.line(line)
-        others = {"allocators": options.allocator} if options.allocator else {}
-        BENCHMARKS[options.benchmark](settings, ROOT, report, **others)
+        BENCHMARKS[options.benchmark](settings, ROOT, report)
     except PackagingError as problem:
         report.line(str(problem))
         return problem.exit_code

@@ -40,8 +40,8 @@ class Setup:
     scratch: Path
 
 
-def run(settings: Settings, root: Path, report: Report, allocators: Sequence[str] = ()) -> None:
-    """Print a table for each measure and each comparison; others by NAME=PATH are measured too."""
+def run(settings: Settings, root: Path, report: Report) -> None:
+    """Print a table for each measure and each comparison."""
     place, arch = workspace.locate(root), platform.machine()
     with temporary("benchmark") as folder:
         # The compiler of the workloads is the same for all releases.
@@ -50,7 +50,7 @@ def run(settings: Settings, root: Path, report: Report, allocators: Sequence[str
         others, missing_others = of_host(root)
         started, missing_programs = programs.gather(settings.workload, plan, place, folder)
         starter = programs.compiled(programs.STARTER, plan, place, folder)
-        others += [parse(text, folder) for text in allocators]
+        others += [parse(text, folder) for text in settings.library.allocators]
         setup = Setup([Allocator(C_LIBRARY), *ours, *others], started, starter, folder)
         _check_allocators(setup, report)
         missing |= missing_others | missing_programs

@@ -33,11 +33,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The releases whose library is measured; ``plain`` is the compiler of their plain builds."""
+    """The releases whose library is measured; ``plain`` is the compiler of their plain builds.
+
+    ``allocators`` are further ones, each as ``NAME=PATH``.
+    """
 
     dist: str
     releases: tuple[str, ...]
     plain: str
+    allocators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
