@@ -10,7 +10,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import programs, settings
+from benchmarks import programs, settings, variants
 from pipeline.build import make
 from pipeline.compare import nginx
 from pipeline.compare.allocators import Allocator
@@ -36,7 +36,10 @@ def train(plan: Plan, place: Workspace, target: Path, report: Report) -> None:
     clang, merger = tools(plan)
     make.step(plan, place, QuietReport(), "patch")
     with temporary("profile") as folder:
-        library = _counting(plan, place, clang, folder / "library")
+        tree = make.step_dirs(plan, place).patched
+        options = cmake.library_options(place.root, [*_COUNTING, "-O3"])
+        options += [f"-DCMAKE_CXX_COMPILER={clang}", f"-DCMAKE_SHARED_LINKER_FLAGS={_COUNTING[0]}"]
+        library = variants.built_by(clang, plan, tree, folder / "library", *options)
         # Processes add what they count to one file; by its %m, clang knows the library.
         env = {"LLVM_PROFILE_FILE": f"{folder}/%m.profraw"}
         allocator = Allocator(plan.label, library, env=env)
@@ -81,29 +84,6 @@ def _version(argv: list[str]) -> str:
     _, output, _ = process.attempt(argv)  # an older llvm-profdata has no such option
     match = re.search(r"version (\d+\.\d+\.\d+)", output)
     return match[1] if match else ""
-
-
-def _counting(plan: Plan, place: Workspace, clang: str, build: Path) -> Path:
-    """The shared library of a release, compiled to count."""
-    options = {
-        **plan.options,
-        "MI_BUILD_STATIC": "OFF",
-        "MI_BUILD_OBJECT": "OFF",
-        "CMAKE_C_COMPILER": clang,
-        "CMAKE_CXX_COMPILER": clang,
-    }
-    words = [f"-D{name}={value}" for name, value in options.items()]
-    words += cmake.library_options(place.root, [*_COUNTING, "-O3"])
-    words.append(f"-DCMAKE_SHARED_LINKER_FLAGS={_COUNTING[0]}")
-    tree = make.step_dirs(plan, place).patched
-    commands: tuple[list[str | Path], ...] = (
-        [*cmake.command(tree, build), *words],
-        [compiler.program("ninja"), "-C", build, plan.library.name],
-    )
-    for argv in commands:
-        error = CompileError(f"mimalloc {plan.recipe.version} does not compile to count")
-        process.run(argv, log=build.with_name("log"), error=error)
-    return build / plan.library.name
 
 
 def _serve(allocator: Allocator, folder: Path, report: Report) -> None:

@@ -13,7 +13,7 @@ from pipeline.model.errors import CompileError, FetchError
 from pipeline.system import process
 from pipeline.system.report import QuietReport
 from pipeline.system.workspace import Workspace
-from pipeline.toolchain import compiler
+from pipeline.toolchain import cmake, compiler
 
 PACKAGE, PLAIN = "package", "plain build"
 
@@ -43,33 +43,32 @@ def _of_release(
     yield Allocator(f"{release} {PACKAGE}", payload.place(files, plan.library), ours=True)
     if shutil.which(settings.plain):
         tree = make.step_dirs(plan, workspace).patched
-        library = _plain(plan, settings.plain, tree, folder / f"plain-{release}")
+        library = built_by(settings.plain, plan, tree, folder / f"plain-{release}")
         yield Allocator(f"{release} {PLAIN}", library)
 
 
-def _plain(plan: Plan, host_compiler: str, tree: Path, target: Path) -> Path:
-    """The library as an administrator would build it: upstream's flags, the host's compiler.
+def built_by(program: str, plan: Plan, tree: Path, target: Path, *more: str) -> Path:
+    """The shared library as an administrator would build it: the host's compiler, upstream's flags.
 
-    It has the recipe's options, and so is the same library but for flags and compiler.
+    It has the recipe's options, and so is the same library but for flags and compiler. ``more`` are
+    further options of cmake.
     """
     options = {
-        **plan.package.cmake,
-        **plan.recipe.cmake,
+        **plan.options,
         # Only the shared library is run.
         "MI_BUILD_STATIC": "OFF",
         "MI_BUILD_OBJECT": "OFF",
-        "CMAKE_C_COMPILER": host_compiler,
-        "CMAKE_MAKE_PROGRAM": str(compiler.program("ninja")),
+        "CMAKE_C_COMPILER": program,
     }
     words = [f"-D{name}={value}" for name, value in options.items()]
     commands: tuple[list[str | Path], ...] = (
-        [compiler.program("cmake"), "-G", "Ninja", "-S", tree, "-B", target, *words],
+        [*cmake.command(tree, target), *words, *more],
         [compiler.program("ninja"), "-C", target],
     )
     for argv in commands:
         process.run(
             argv,
             log=target.with_name(f"{target.name}.log"),
-            error=CompileError(f"{host_compiler} cannot build mimalloc {plan.recipe.version}"),
+            error=CompileError(f"{program} cannot build mimalloc {plan.recipe.version}"),
         )
-    return target / plan.recipe.library
+    return target / plan.library.name
