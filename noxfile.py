@@ -41,8 +41,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Whether the tests of the checks notice each small change of a check."""
-    session.run("python", "-m", "tests.mutation")
+    """Whether the tests notice small changes of the checks: a quarter, or all with `-- --full`."""
+    session.run("python", "-m", "tests.mutation", *session.posargs)
 
 
 @nox.session

@@ -7,12 +7,13 @@ reach that has them.
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from tests.tally import untested
 
-OLDER = "bullseye"
+OLDER, CURRENT = "bullseye", "bookworm"
 KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 # Debian's names of architectures.
@@ -35,6 +36,21 @@ def unpacked(
     for file in [*folder.glob("*.deb"), *folder.glob("apt/archives/*.deb")]:
         subprocess.run(["dpkg-deb", "-x", file, folder / "root"], check=True)
     return folder / "root"
+
+
+def bootstrap(what: str, target: Path, packages: Iterable[str], *options: str) -> None:
+    """Installs a Debian with packages into a folder, or with ``--format=tar`` into a file.
+
+    Skips, with a notice of what is untested, where it cannot be had. Needs root.
+    """
+    # What it mounts below the folder ends with it, so that nothing else is removed with the folder.
+    command = ["unshare", "--mount", "timeout", "1800", "mmdebstrap", "--quiet"]
+    command += ["--variant=minbase", f"--include={','.join(packages)}", *options, CURRENT]
+    done = subprocess.run(
+        [*command, target, mirror()], stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        untested(what, f"mmdebstrap failed: {done.stderr[-500:]}")
 
 
 def _options(folder: Path, arch: str, suite: str) -> list[str]:

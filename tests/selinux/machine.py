@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.system import process
+from tests.build import debian
 from tests.tally import untested
 
 WHAT = "SELinux in enforcing mode"
@@ -47,14 +48,7 @@ def host() -> None:
 
 def make(root: Path) -> None:
     """Installs Debian, nginx, rpm and the policy into a folder; skips where they cannot be had."""
-    packages = ",".join(PACKAGES)
-    command: list[str | Path]
-    # What it mounts below the folder ends with it, so that nothing else is removed with the folder.
-    command = ["unshare", "--mount", "mmdebstrap", "--variant=minbase"]
-    command += [f"--include={packages}", "bookworm", root]
-    code, _, errors = process.attempt(command, timeout=SECONDS)
-    if code != 0:
-        untested(WHAT, f"mmdebstrap: {process.last_lines(errors)}")
+    debian.bootstrap(WHAT, root, PACKAGES)
 
 
 def prepare(root: Path, script: Path, packages: Iterable[Path]) -> None:
