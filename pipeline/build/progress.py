@@ -58,6 +58,11 @@ def of_plan(plan: Plan) -> dict[str, object]:
     }
 
 
+def failures(outcomes: Iterable[Outcome]) -> list[tuple[Plan, PackagingError]]:
+    """The errors, each with its plan."""
+    return [(o.plan, o.result) for o in outcomes if isinstance(o.result, PackagingError)]
+
+
 class Progress:
     """Prints a line for each package that is done; on a terminal, a live table of the others."""
 

@@ -102,14 +102,14 @@ def with_other(
     old_plans = trial_build.stage_other(other, checkout, source)
     libraries = trial_build.libraries(plans, scratch)
     old_libraries = trial_build.libraries(old_plans, checkout)
-    needed = {dist: elf.read(file).needed for dist, file in libraries.items()}
+    needed = {dist: elf.read(libraries[dist]).needed for dist in old_libraries}
     old_needed = {dist: elf.read(file).needed for dist, file in old_libraries.items()}
     yield from _files(old, new, plans, scratch)
     if old_plans:
         yield from of_libraries(old_needed, needed)
     else:
         yield Change("libraries", f"unknown for mimalloc {other}, which cannot be built")
-    dist = next((plan.root.dist for plan in plans if emulator.runs_here(plan)), "")
+    dist = next((plan.root.dist for plan in old_plans if emulator.runs_here(plan)), "")
     for version, files in ((other, old_libraries), (scratch.version, libraries)):
         if dist in files:
             scratch.report.line(f"  cat on {version:<8} {_memory(files[dist])}")

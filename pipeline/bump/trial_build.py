@@ -4,15 +4,19 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from packaging.version import Version
+
 from pipeline.artifact import placement
-from pipeline.build import make
+from pipeline.build import make, parallel
+from pipeline.build.progress import Progress, failures
 from pipeline.bump.scratch import ScratchCheckout
-from pipeline.commands import build, manifest
+from pipeline.commands import build, manifest, sequential
 from pipeline.inspect import payload
 from pipeline.model import PLAIN, Plan, Trial
 from pipeline.model.errors import BumpError, PackagingError, PatchError
 from pipeline.smoke import suite, trials
-from pipeline.system.report import QuietReport
+from pipeline.system import process
+from pipeline.system.report import QuietReport, Report
 from pipeline.system.workspace import StepDirs
 from pipeline.toolchain import emulator
 
@@ -72,10 +76,14 @@ def every_package(scratch: ScratchCheckout) -> None:
     plans, workspace = scratch.plans(), scratch.workspace
     build.many(workspace, plans, build.BUILD, scratch.options, scratch.report)
     scratch.report.line("smoke")
-    for plan in plans:
-        rpm = placement.destination(plan, workspace)
-        names = ", ".join(trial.name for trial in suite.run(plan, rpm, workspace, QuietReport()))
-        scratch.report.line(f"  {plan.nevra:<50} {names}")
+
+    def smoke(plan: Plan, report: Report) -> Path:
+        suite.run(plan, placement.destination(plan, workspace), workspace, QuietReport())
+        return suite.log_of(plan, workspace)
+
+    jobs = scratch.options.jobs or process.cores()
+    outcomes = parallel.run(plans, smoke, jobs, Progress())
+    sequential.check(failures(outcomes), len(outcomes), "good")
 
 
 def check_logs(scratch: ScratchCheckout) -> list[str]:
@@ -85,15 +93,18 @@ def check_logs(scratch: ScratchCheckout) -> list[str]:
 
 
 def stage_other(version: str, scratch: ScratchCheckout, source: str) -> list[Plan]:
-    """Stage another release for each dist; returns its plans, or none where it cannot be built.
+    """Stage another release for two dists; returns its plans, or none where it cannot be built.
 
-    It is taken from ``source``, else from where it is pinned. ``scratch`` is that of the checkout
+    These have the oldest and the newest C library: what a library needs besides depends on that. It
+    is taken from ``source``, else from where it is pinned. ``scratch`` is that of the checkout
     itself, where it may have been built before.
     """
     reason = ""
     for location in dict.fromkeys((source, "")):
         try:
             plans = [p for p in samples(scratch.plans(version, location)) if p.variant == PLAIN]
+            plans.sort(key=lambda plan: Version(plan.root.glibc))
+            plans = [plans[0], *plans[1:][-1:]]
             build.many(scratch.workspace, plans, "stage", scratch.options, QuietReport())
             return plans
         except PackagingError as problem:

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from pipeline.build import keys, make, parallel
-from pipeline.build.progress import Outcome, Progress, Result, live_table, summary
+from pipeline.build.progress import Outcome, Progress, Result, failures, live_table, summary
 from pipeline.build.selection import plans
 from pipeline.commands import sequential
 from pipeline.model import Built, Options, Plan, Selection
@@ -53,9 +53,8 @@ def many(
     for root in {root.dist: root for root in built}.values():
         if root.support.until < date.today():
             report.line(f"{root.title} has had no maintenance since {root.support.until}")
-    failures = [(o.plan, o.result) for o in outcomes if isinstance(o.result, PackagingError)]
     results: dict[str, object] = {"packages": [outcome.fields() for outcome in outcomes]}
-    sequential.check(failures, len(outcomes), "done", results)
+    sequential.check(failures(outcomes), len(outcomes), "done", results)
     return results
 
 

@@ -36,7 +36,7 @@ def run(plan: Plan, rpm: Path, workspace: Workspace, report: Report) -> tuple[Tr
 
     Raises SmokeError with every assertion that does not hold.
     """
-    log = workspace.work / "smoke" / f"{plan.nevra}.log"
+    log = log_of(plan, workspace)
     remove(log)
     with temporary("smoke") as folder:
         library = library_of(plan, payload.unpack(rpm, folder / "package"))
@@ -56,6 +56,11 @@ def run(plan: Plan, rpm: Path, workspace: Workspace, report: Report) -> tuple[Tr
             hint=f"rpm2cpio {rpm} | cpio -idm\nLD_DEBUG=libs LD_PRELOAD=$PWD/{path} true",
         )
     return done
+
+
+def log_of(plan: Plan, workspace: Workspace) -> Path:
+    """The log of the results of one package."""
+    return workspace.work / "smoke" / f"{plan.nevra}.log"
 
 
 def library_of(plan: Plan, files: Path) -> LibraryUnderTest:

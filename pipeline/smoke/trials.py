@@ -18,7 +18,7 @@ from pipeline.toolchain import emulator
 # What probes are started with; their first lines say what it means. An emulator's own process does
 # not stand a fork while it has threads, and takes memory of its own.
 ARGUMENTS = {
-    "forks": ("400", "4"),
+    "forks": ("400", "4", "10", "1"),
     "reclaimer": ("200", "64"),
     "sparse": ("64", "2"),
     "plugin": ("100",),

@@ -63,7 +63,7 @@ def smoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
 
 def log_of(plan: Plan, folder: Path) -> Path:
     """The log of the suite."""
-    return replace(workspace.locate(ROOT), root=folder).work / "smoke" / f"{plan.nevra}.log"
+    return suite.log_of(plan, replace(workspace.locate(ROOT), root=folder))
 
 
 def impostor(plan: Plan, folder: Path) -> Path:

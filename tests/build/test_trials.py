@@ -142,7 +142,8 @@ def test_a_library_without_our_patches_is_found(
     message: str,
 ) -> None:
     """Children that hang, here after a second; and what outlives the code of a plugin."""
-    monkeypatch.setitem(trials.ARGUMENTS, "forks", (*trials.ARGUMENTS["forks"], "1"))
+    forks, starters, *_ = trials.ARGUMENTS["forks"]
+    monkeypatch.setitem(trials.ARGUMENTS, "forks", (forks, starters, "1"))
     plan = package(version, "el7").plan
     dirs = unpacked_in(checkout, plan)
     library = payload.place(dirs.unpacked, plan.library)

@@ -8,9 +8,10 @@
  * ever or crash. The C library's allocator promises that they do not. POSIX does not promise it, but
  * many programs rely on it: every fork without exec in a process that has threads.
  *
- * Run:  LD_PRELOAD=/path/to/libmimalloc.so.3 ./forks [FORKS [STARTERS [SECONDS]]]
+ * Run:  LD_PRELOAD=/path/to/libmimalloc.so.3 ./forks [FORKS [STARTERS [SECONDS [HUNG]]]]
  *       STARTERS threads start the threads that end (0: no fork of a process with threads, which an
- *       emulator does not stand); a child has hung after SECONDS
+ *       emulator does not stand); a child has hung after SECONDS; after HUNG of them there are no more
+ *       forks, for each takes all its seconds, and a processor
  *       (gcc with glibc below 2.34: link with -lpthread -ldl)
  * Exit: 0 all right, 1 a child hung, crashed or found wrong content, 2 not on mimalloc
  */
@@ -33,7 +34,6 @@ enum {
   STARTERS_MAX = 64,
   SLOTS = 256,     // blocks on their way from thread to thread
   AT_ONCE = 8,     // children that live at the same time
-  HUNG_MAX = 16,   // then it ends: each takes all its seconds
   IN_THREAD = 8,   // blocks that a thread of the parent allocates at most
   IN_CHILD = 16,   // blocks that are live in a child at once, of 16 bytes to 512 KiB
   FORKS_AGAIN = 4, // each fourth child
@@ -154,6 +154,7 @@ int main(int argc, char **argv) {
   unsigned long starters = argument_or(argc, argv, 2, 4);
   pthread_t threads[STARTERS_MAX];
   seconds = (unsigned)argument_or(argc, argv, 3, seconds);
+  const unsigned long hung = argument_or(argc, argv, 4, 16);
   if (starters > STARTERS_MAX) starters = STARTERS_MAX;
   for (uintptr_t i = 0; i < starters; i++)
     if (pthread_create(&threads[i], NULL, start_threads, (void *)(i + 1)) != 0) return 1;
@@ -161,7 +162,7 @@ int main(int argc, char **argv) {
   const double began = now();
   for (unsigned long live = 0, last = forks; counts.forks < last || live > 0;) {
     alarm(4 * seconds);  // this process hangs, too, where a fork never returns
-    if (counts.hung >= HUNG_MAX) last = counts.forks;
+    if (counts.hung >= hung) last = counts.forks;
     const pid_t child = counts.forks < last && live < AT_ONCE ? fork() : -1;
     if (child == 0) be_child((unsigned)counts.forks, starters > 0 && counts.forks % FORKS_AGAIN == 0);
     if (child > 0) counts.forks++, live++;
