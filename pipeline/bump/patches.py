@@ -61,7 +61,7 @@ def _needless(patches: Collection[Patch], text: str, scratch: ScratchCheckout) -
     if any(patch.test for patch in patches):
         bare = recipe_writer.with_patches(text, {}, scratch.version)
         scratch.recipe.write_text(bare, encoding="utf-8")
-        passed = {trial.name: trial.passed for trial in trial_build.without_patches(scratch)}
+        passed = trial_build.without_patches(scratch)
     for patch in patches:
         if patch.test and patch.test not in passed:
             raise BumpError(f"{patch.file}: there is no trial {patch.test}", file=scratch.recipe)

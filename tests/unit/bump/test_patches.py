@@ -9,7 +9,6 @@ import pytest
 from pipeline.bump import trial_build
 from pipeline.bump.scratch import ScratchCheckout
 from pipeline.config import load
-from pipeline.model import Trial
 from pipeline.model.errors import BumpError
 from pipeline.smoke import consumers, probe, trials
 from tests.unit import release
@@ -44,9 +43,9 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Sets whether the release passes the trial without the patch."""
 
     def set_result(passed: bool) -> None:
-        def run(scratch: ScratchCheckout) -> tuple[Trial, ...]:
+        def run(scratch: ScratchCheckout) -> dict[str, bool]:
             assert () == scratch.plans()[0].recipe.patch
-            return (Trial("aligned", passed, ""), Trial("archive", True, ""))
+            return {"aligned": passed, "archive": True}
 
         monkeypatch.setattr(trial_build, "without_patches", run)
 

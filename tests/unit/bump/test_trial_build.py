@@ -9,9 +9,10 @@ from pipeline.build import make
 from pipeline.bump import trial_build
 from pipeline.bump.scratch import ScratchCheckout, scratch_checkout
 from pipeline.commands import build
-from pipeline.model import Options, Plan
+from pipeline.inspect import payload
+from pipeline.model import Options, Plan, Trial
 from pipeline.model.errors import SmokeError, StageError
-from pipeline.smoke import suite
+from pipeline.smoke import suite, trials
 from pipeline.system import workspace
 from tests.unit.bump.conftest import OLD
 
@@ -31,6 +32,22 @@ def test_the_logs_of_all_checks_so_far_are_read(scratch: ScratchCheckout) -> Non
     log.write_bytes(b"aligned: \xff\n")
 
     assert ["aligned: \ufffd\n"] == trial_build.check_logs(scratch)
+
+
+def test_the_trials_without_patches_are_run_once(
+    scratch: ScratchCheckout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the release's files, options, or our code change: then its folder is another one."""
+    results = [(Trial("forks", False, "hung 1"), Trial("aligned", True, ""))]
+    unpacked: list[Path] = []
+    monkeypatch.setattr(trial_build, "run_step", lambda *_: None)
+    monkeypatch.setattr(payload, "unpack", lambda _, folder: unpacked.append(folder))
+    monkeypatch.setattr(trials, "run", lambda *_: results.pop())
+
+    passed = {"forks": False, "aligned": True}
+    assert [passed, passed] == [trial_build.without_patches(scratch) for _ in range(2)]
+    dirs = make.step_dirs(trial_build.samples(scratch.plans())[0], scratch.workspace)
+    assert [dirs.folder("check")] == unpacked
 
 
 def test_a_package_that_fails_its_smoke_test_is_named(
