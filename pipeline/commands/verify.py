@@ -34,6 +34,7 @@ def run(root: Path, rpm: Path, *, offline: bool) -> dict[str, object]:
         if not rpm.is_file():
             raise RequestError("no such package", file=rpm)
         tags = header.read(rpm, home=scratch).tags
+        header.verify_digests(rpm, home=scratch)
         nevra = [tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH")]
         plan = selection.by_nevra(root, *nevra)
         report.line(rpm.name)

@@ -82,6 +82,19 @@ def read(rpm: Path, *, home: Path) -> Header:
     )
 
 
+def verify_digests(rpm: Path, *, home: Path) -> None:
+    """Raise CheckError where the digests in an RPM file are not those of its header and payload."""
+    output_of(
+        ["rpmkeys", "--checksig", "--nosignature", rpm.absolute()],
+        error=CheckError(
+            f"{rpm.name} is damaged: its digests are not those of its content",
+            file=rpm,
+            hint="bring it again from where it is served",
+        ),
+        env={"HOME": str(home)},
+    )
+
+
 def outlines(rpms: Sequence[Path], *, home: Path) -> list[tuple[str, frozenset[str]]]:
     """The file name that each RPM has by its header, and what it requires, as ``name = version``.
 

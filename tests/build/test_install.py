@@ -130,7 +130,11 @@ def test_an_upgrade_removes_the_old_folders(
 @pytest.mark.parametrize("first", ["plain", "secure"])
 @pytest.mark.parametrize(
     ("version", "dist", "arch"),
-    [(SEED, "el7", "x86_64"), (NEWEST, "el8", "x86_64"), (NEWEST, "el10", "aarch64")],
+    [
+        (SEED, "el7", "x86_64"),
+        (NEWEST, "el8", "x86_64"),
+        pytest.param(NEWEST, "el10", "aarch64", marks=pytest.mark.full),
+    ],
 )
 def test_both_flavors_can_be_installed_together(
     package: Package, rpm: Rpm, tmp_path: Path, version: str, dist: str, arch: str, first: str

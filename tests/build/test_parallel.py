@@ -64,6 +64,7 @@ def test_a_failure_does_not_stop_the_others(
     good = package(VERSION, "el8")
     patch = next((checkout / "patches" / OTHER).glob("*.patch"))
     patch.write_text(patch.read_text() + "\n")
+    share_steps(checkout)
 
     done = invoke("build", "--version", f"{VERSION},{OTHER}", "--dist", "el8", "--arch", "x86_64")
 
