@@ -99,20 +99,18 @@ def with_other(
     """
     new, old = load.recipe(scratch.root, scratch.version), load.recipe(scratch.root, other)
     checkout = replace(scratch, workspace=replace(scratch.workspace, root=scratch.checkout))
-    old_plans = trial_build.stage_other(other, checkout, source)
-    libraries = trial_build.libraries(plans, scratch)
-    old_libraries = trial_build.libraries(old_plans, checkout)
-    needed = {dist: elf.read(libraries[dist]).needed for dist in old_libraries}
-    old_needed = {dist: elf.read(file).needed for dist, file in old_libraries.items()}
+    former, library = (
+        trial_build.staged_other(other, checkout, source),
+        trial_build.library(plans[0], scratch),
+    )
     yield from _files(old, new, plans, scratch)
-    if old_plans:
-        yield from of_libraries(old_needed, needed)
-    else:
+    if not former:
         yield Change("libraries", f"unknown for mimalloc {other}, which cannot be built")
-    dist = next((plan.root.dist for plan in old_plans if emulator.runs_here(plan)), "")
-    for version, files in ((other, old_libraries), (scratch.version, libraries)):
-        if dist in files:
-            scratch.report.line(f"  cat on {version:<8} {_memory(files[dist])}")
+        return
+    yield from of_libraries(elf.read(former).needed, elf.read(library).needed)
+    if emulator.runs_here(plans[0]):
+        for version, file in ((other, former), (scratch.version, library)):
+            scratch.report.line(f"  cat on {version:<8} {_memory(file)}")
 
 
 def _memory(library: Path) -> str:
@@ -181,11 +179,7 @@ def of_tree(package: Package, old: Recipe, cmake: str, new: Tree, folder: Path) 
         yield Change("cmake", f"{cmake} or newer for {old.version}, {new.cmake} or newer now")
 
 
-def of_libraries(
-    old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
-) -> Iterator[Change]:
-    """The libraries that the library needs, by dist."""
-    added = {dist: sorted(set(needed) - set(old.get(dist, ()))) for dist, needed in new.items()}
-    lines = [f"{dist}: {', '.join(names)}" for dist, names in added.items() if names]
-    if lines:
-        yield Change("libraries", "\n".join(lines))
+def of_libraries(old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+    """The libraries that the library needs."""
+    if added := sorted(set(new) - set(old)):
+        yield Change("libraries", ", ".join(added))

@@ -1,7 +1,7 @@
 """Which patches a new release still needs: those whose trial fails without them."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.bump import recipe_writer, trial_build
@@ -14,28 +14,42 @@ from pipeline.system.checksum import sha256_of
 from pipeline.system.workspace import copy_tree, remove
 
 
-def misfits(scratch: ScratchCheckout, recipe: str, base: str, tree: Path) -> list[str]:
-    """The patches of a new recipe that do not apply to the tree of its release, as it says."""
-    copy, names = tree.with_name("patched"), list[str]()
+def find(
+    scratch: ScratchCheckout, recipe: str, releases: Sequence[str], tree: Path
+) -> tuple[dict[str, Path], list[str]]:
+    """The file of each patch of a new recipe, by name; and the names of those that do not apply.
+
+    A file is that in the checkout's folder for this version; else that of the first of ``releases``
+    that applies to ``tree``, else that of the first. Raises BumpError for a patch that none has.
+    """
+    copy, sources, misfits = tree.with_name("patched"), dict[str, Path](), list[str]()
     copy_tree(tree, copy)
-    patches = recipe_writer.patches(recipe)
     argv = ("patch", "--strip=1", "--fuzz=0", "--force", "--input")
-    for name in patches:
-        file = str(_source(name, base, scratch))
-        if process.attempt([*argv, file, "--dry-run"], cwd=copy)[0]:
-            names.append(name)
+    for name in recipe_writer.patches(recipe):
+        files = _files(name, releases, scratch)
+        first = sources[name] = files[0]
+        fits = (
+            file for file in files if not process.attempt([*argv, file, "--dry-run"], cwd=copy)[0]
+        )
+        if not (file := next(fits, None)):
+            misfits.append(name)
             scratch.report.line(f"  to rewrite  {name} does not apply; see whether it is needed")
-        else:
-            process.attempt([*argv, file], cwd=copy)
-    scratch.report.line(f"  patches     {len(patches) - len(names)} of {len(patches)} apply")
-    return names
+            continue
+        process.attempt([*argv, file], cwd=copy)
+        if file != first:
+            sources[name] = file
+            others = f"that of {file.parent.name}; that of {first.parent.name} does not apply"
+            scratch.report.line(f"  patch       {name}: {others}")
+    count = len(sources)
+    scratch.report.line(f"  patches     {count - len(misfits)} of {count} apply")
+    return sources, misfits
 
 
-def select(scratch: ScratchCheckout, base: str) -> list[Patch]:
+def select(scratch: ScratchCheckout, sources: Mapping[str, Path]) -> list[Patch]:
     """Carry the patches of the recipe that are needed; returns those that are dropped.
 
-    A patch is copied from the checkout's folder for this version, else from that of ``base``.
-    Raises BumpError for one that is needed and does not apply.
+    ``sources`` are their files, by name. Raises BumpError for one that is needed and does not
+    apply.
     """
     patches = load.recipe(scratch.root, scratch.version).patch
     remove(scratch.root / "patches" / scratch.version)
@@ -45,7 +59,7 @@ def select(scratch: ScratchCheckout, base: str) -> list[Patch]:
     text = scratch.recipe.read_text(encoding="utf-8")
     dropped = _needless(patches, text, scratch)
     checksums = {
-        patch.file: _copy(patch, base, scratch) for patch in patches if patch not in dropped
+        patch.file: _copy(sources[patch.file], scratch) for patch in patches if patch not in dropped
     }
     text = recipe_writer.with_patches(text, checksums, scratch.version)
     scratch.recipe.write_text(text, encoding="utf-8")
@@ -76,19 +90,19 @@ def _needless(patches: Collection[Patch], text: str, scratch: ScratchCheckout) -
     return dropped
 
 
-def _copy(patch: Patch, base: str, scratch: ScratchCheckout) -> str:
+def _copy(source: Path, scratch: ScratchCheckout) -> str:
     """Copy a patch to where the new recipe finds it; returns its checksum."""
-    target = scratch.root / "patches" / scratch.version / patch.file
+    target = scratch.root / "patches" / scratch.version / source.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_source(patch.file, base, scratch), target)
+    shutil.copyfile(source, target)
     return sha256_of(target)
 
 
-def _source(name: str, base: str, scratch: ScratchCheckout) -> Path:
-    """A patch in the checkout's folder for this version, else in that of ``base``."""
-    patches = scratch.checkout / "patches"
-    sources = [patches / version / name for version in (scratch.version, base)]
-    source = next(filter(Path.is_file, sources), None)
-    if not source:
-        raise BumpError("no such patch", expected=" or ".join(map(str, sources)))
-    return source
+def _files(name: str, releases: Sequence[str], scratch: ScratchCheckout) -> list[Path]:
+    """The files of a patch: the one that is written for this version, or those of releases."""
+    folders = scratch.checkout / "patches"
+    own, *others = (folders / version / name for version in (scratch.version, *releases))
+    files = [own] if own.is_file() else list(filter(Path.is_file, others))
+    if not files:
+        raise BumpError("no such patch", expected=" or ".join(map(str, (own, *others))))
+    return files

@@ -1,6 +1,6 @@
 """Pin a release, or raise the release number of a pinned one, once all packages are tried."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,7 +103,8 @@ def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
     text = decisions.carry(scratch, text, release.tree.options, others)
     comparison = decisions.compare(scratch, other, release.tree.options, text)
     known = [*_known(scratch, release, other, pinned), *decisions.changes(comparison)]
-    misfits = patches.misfits(scratch, text, base, release.archive.with_name("tree"))
+    releases = list(dict.fromkeys((base, *others)))
+    files, misfits = patches.find(scratch, text, releases, release.archive.with_name("tree"))
     report.line("  then        patches, profile, manifests, packages, checks, smoke, documents")
     if request.dry_run:
         prediction = _predict(scratch, request, known, comparison.undecided)
@@ -120,7 +121,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
     decisions.write(scratch, release.tree.options, release.tree.cmake)
     scratch = replace(scratch, source=str(release.archive))
     try:
-        return {"pinned": True, "written": _try_and_place(scratch, request, base, other)}
+        return {"pinned": True, "written": _try_and_place(scratch, request, files, other)}
     except _RECIPE_ERRORS as problem:
         problem.hint = f"correct {draft}, then\n{command}"
         raise
@@ -198,15 +199,18 @@ def _draft(scratch: ScratchCheckout, request: Request, base: str, release: Relea
     return text
 
 
-def _try_and_place(scratch: ScratchCheckout, request: Request, base: str, other: str) -> list[str]:
+def _try_and_place(
+    scratch: ScratchCheckout, request: Request, files: Mapping[str, Path], other: str
+) -> list[str]:
     """Try the recipe that is in the scratch checkout, and place it with all that belongs to it.
 
-    Returns the paths of what was placed.
+    ``files`` are those of its patches, by name. Returns the paths of what was placed.
     """
     version, report = scratch.version, scratch.report
+    base = version if version in load.versions(scratch.checkout) else other
     profile.unpin_missing(scratch)
     report.line("patches")
-    dropped = patches.select(scratch, base)
+    dropped = patches.select(scratch, files)
     if request.train:
         report.line("profile")
         profile.make_where_possible(scratch, request.train)

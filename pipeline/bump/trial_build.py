@@ -13,7 +13,7 @@ from pipeline.build.progress import Progress, failures
 from pipeline.bump.scratch import ScratchCheckout
 from pipeline.commands import build, manifest, sequential
 from pipeline.inspect import payload
-from pipeline.model import PLAIN, Plan
+from pipeline.model import Plan
 from pipeline.model.errors import BumpError, PackagingError, PatchError
 from pipeline.smoke import suite, trials
 from pipeline.system import process
@@ -31,11 +31,18 @@ def run_step(plan: Plan, scratch: ScratchCheckout, step: str) -> StepDirs:
 
 
 def samples(plans: Iterable[Plan]) -> list[Plan]:
-    """A plan for each dist and flavor, of a machine that this host can run, where there is one."""
-    groups: dict[tuple[str, str], list[Plan]] = {}
+    """A plan for each flavor, of a machine that this host can run, where there is one.
+
+    Of these it has the oldest C library, beside which a program needs most other libraries.
+    """
+    groups: dict[str, list[Plan]] = {}
     for plan in plans:
-        groups.setdefault((plan.root.dist, plan.variant), []).append(plan)
-    return [min(group, key=lambda plan: not emulator.runs_here(plan)) for group in groups.values()]
+        groups.setdefault(plan.variant, []).append(plan)
+    return [min(group, key=_preference) for group in groups.values()]
+
+
+def _preference(plan: Plan) -> tuple[bool, Version]:
+    return not emulator.runs_here(plan), Version(plan.root.glibc)
 
 
 def without_patches(scratch: ScratchCheckout) -> dict[str, bool]:
@@ -71,7 +78,7 @@ def apply_patches(scratch: ScratchCheckout) -> None:
 
 
 def write_manifests(scratch: ScratchCheckout) -> list[Plan]:
-    """Build a package for each dist and flavor, and write the manifests; returns their plans."""
+    """Build a package of each flavor, and write the manifests; returns their plans."""
     plans = samples(scratch.plans())
     build.many(scratch.workspace, plans, "package", scratch.options, QuietReport())
     for plan in plans:
@@ -101,31 +108,24 @@ def check_logs(scratch: ScratchCheckout) -> list[str]:
     return [log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file()]
 
 
-def stage_other(version: str, scratch: ScratchCheckout, source: str) -> list[Plan]:
-    """Stage another release for two dists; returns its plans, or none where it cannot be built.
+def staged_other(version: str, scratch: ScratchCheckout, source: str) -> Path | None:
+    """The library of another release, staged; None, and the reason is printed, where that fails.
 
-    These have the oldest and the newest C library: what a library needs besides depends on that. It
-    is taken from ``source``, else from where it is pinned. ``scratch`` is that of the checkout
+    It is taken from ``source``, else from where it is pinned. ``scratch`` is that of the checkout
     itself, where it may have been built before.
     """
     reason = ""
     for location in dict.fromkeys((source, "")):
         try:
-            plans = [p for p in samples(scratch.plans(version, location)) if p.variant == PLAIN]
-            plans.sort(key=lambda plan: Version(plan.root.glibc))
-            plans = [plans[0], *plans[1:][-1:]]
-            build.many(scratch.workspace, plans, "stage", scratch.options, QuietReport())
-            return plans
+            plan = samples(scratch.plans(version, location))[0]
+            build.many(scratch.workspace, [plan], "stage", scratch.options, QuietReport())
+            return library(plan, scratch)
         except PackagingError as problem:
             reason = problem.what
     scratch.report.line(f"  mimalloc {version} cannot be built for comparison: {reason}")
-    return []
+    return None
 
 
-def libraries(plans: Iterable[Plan], scratch: ScratchCheckout) -> dict[str, Path]:
-    """The staged libraries of the plain flavor, by dist."""
-    return {
-        plan.root.dist: payload.place(make.step_dirs(plan, scratch.workspace).stage, plan.library)
-        for plan in plans
-        if plan.variant == PLAIN
-    }
+def library(plan: Plan, scratch: ScratchCheckout) -> Path:
+    """The staged library of a plan."""
+    return payload.place(make.step_dirs(plan, scratch.workspace).stage, plan.library)

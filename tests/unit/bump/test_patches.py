@@ -97,6 +97,29 @@ def test_a_dry_run_says_which_patches_apply(
     assert "  patches     0 of 1 apply\n" in output
 
 
+def test_a_patch_is_that_of_the_nearest_release_where_it_applies(
+    patched: Path,
+    repository: Path,
+    bump: Bump,
+    trial: Callable[[bool], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The next one has it for the changed lines; a dry run says so, and the bump carries it."""
+    trial(False)
+    _move(repository)
+    anew = release.CHANGE.replace("line_9", "other_9").replace("line_12", "other_12")
+    file = patched / "patches" / "2.4.1" / NAME
+    file.parent.mkdir()
+    file.write_text(anew)
+    bump(dry_run=True)
+    output = capsys.readouterr().out
+
+    assert f"  patch       {NAME}: that of 2.4.1; that of {OLD} does not apply\n" in output
+    assert "  patches     1 of 1 apply\n" in output
+    bump()
+    assert anew == (patched / "patches" / NEW / NAME).read_text()
+
+
 def test_a_patch_that_is_needed_and_does_not_apply_stops_it(
     patched: Path, repository: Path, bump: Bump, trial: Callable[[bool], None]
 ) -> None:

@@ -1,5 +1,6 @@
 """A release in a scratch checkout: the logs of its checks, its smoke tests, and another release."""
 
+import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -73,30 +74,40 @@ def test_a_package_that_fails_its_smoke_test_is_named(
         assert str(suite.log_of(plan, scratch.workspace)) in output
 
 
-def test_another_release_is_staged_for_the_oldest_and_the_newest_c_library(
-    scratch: ScratchCheckout, monkeypatch: pytest.MonkeyPatch
+def test_what_is_built_first_has_the_oldest_c_library_of_what_runs_here(
+    scratch: ScratchCheckout,
 ) -> None:
-    """Of each dist whatever the order of their files; and none where it cannot be built."""
+    """One package of each flavor, whatever the order of dists and machines."""
+    plans = scratch.plans()
+
+    chosen = trial_build.samples(reversed(plans))
+
+    assert {"plain", "secure"} == {plan.variant for plan in chosen}
+    assert {("el7", platform.machine())} == {(plan.root.dist, plan.arch) for plan in chosen}
+    elsewhere = [plan for plan in plans if plan.arch != platform.machine()]
+    assert {"el7"} == {plan.root.dist for plan in trial_build.samples(elsewhere)}
+
+
+def test_another_release_is_staged_from_the_first_place_that_has_it(
+    scratch: ScratchCheckout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason why it cannot be is printed."""
+    failures = [StageError("no such file")]
     staged: list[Plan] = []
 
     def many(place: object, plans: Sequence[Plan], last: str, *_: object) -> None:
         assert "stage" == last
         staged.extend(plans)
+        if failures:
+            raise failures.pop()
 
-    newest = (scratch.root / "buildroot" / "el8.toml").read_text()
-    for old, new in {'dist = "el8"': 'dist = "el10"', 'glibc = "2.28"': 'glibc = "2.39"'}.items():
-        assert old in newest
-        newest = newest.replace(old, new)
-    (scratch.root / "buildroot" / "el10.toml").write_text(newest)
     monkeypatch.setattr(build, "many", many)
+    folder = str(scratch.root)
+    file = trial_build.staged_other(OLD, scratch, folder)
 
-    plans = trial_build.stage_other(OLD, scratch, "")
+    assert [True, False] == [bool(plan.user_source) for plan in staged]
+    assert file == trial_build.library(staged[-1], scratch)
 
-    assert plans == staged
-    assert ["el7", "el10"] == [plan.root.dist for plan in plans]
-
-    def fail(*_: object) -> None:
-        raise StageError("no such file")
-
-    monkeypatch.setattr(build, "many", fail)
-    assert [] == trial_build.stage_other(OLD, scratch, "")
+    failures += [StageError("none"), StageError("nor there")]
+    assert trial_build.staged_other(OLD, scratch, folder) is None
+    assert f"mimalloc {OLD} cannot be built for comparison: none" in capsys.readouterr().out
