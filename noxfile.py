@@ -6,9 +6,10 @@ built before: what one session has built, the next finds up to date.
 
 import nox
 
-# Two at a time: most tests wait for one program. Those of a file share what they set up; files go
-# by their names, for those with few tests, which would come last, take longest.
-PARALLEL = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder")
+# Three at a time on two cores: most tests wait for one program, and some for the clock. Those of a
+# file share what they set up; files go by their names, for those with few tests, which would come
+# last, take longest.
+PARALLEL = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 
 SCRIPTS = (
     *("bootstrap", ".ci/apply-bump", ".ci/run", ".ci/with-key"),
