@@ -100,6 +100,11 @@ class Plan:
         return (self.file_name, *(subpackage.file_name for subpackage in self.subpackages))
 
     @property
+    def all_file_names(self) -> tuple[str, ...]:
+        """The names of all files that the plan makes: those, debug information, and the source."""
+        return (*self.file_names, self.debuginfo.file_name, self.source_name)
+
+    @property
     def summary(self) -> str:
         """The summary of the package."""
         return self._filled(self.package.summary)

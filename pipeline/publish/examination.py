@@ -16,7 +16,8 @@ from pipeline.config import load
 from pipeline.inspect import debuginfo, header, package, payload
 from pipeline.model import Facts, Finding, Plan
 from pipeline.model.errors import CheckError, PackagingError, SignError
-from pipeline.publish.inventory import SOURCE
+from pipeline.publish import inventory
+from pipeline.publish.inventory import NOARCH
 from pipeline.steps import srpm, unpack
 from pipeline.system.checksum import identity_of
 from pipeline.system.workspace import Workspace
@@ -43,17 +44,14 @@ def examine(rpm: Path, place: Workspace, scratch: Path) -> None:
 
 def _findings(rpm: Path, place: Workspace, scratch: Path) -> Iterator[Finding]:
     tags = header.read(rpm, home=scratch).tags
-    nevra = (tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH"))
+    nevra = [tags.get(tag, "") for tag in ("NAME", "VERSION", "RELEASE", "ARCH")]
     plan = selection.by_nevra(place.root, *nevra)
     is_source = tags.get("SOURCEPACKAGE") == "1"
-    names, folders = (plan.file_names, [plan.arch])
-    if is_source:
-        names, folders = (plan.source_name,), [SOURCE]
-    elif tags["NAME"] == plan.debuginfo.name:
-        names, folders = (plan.debuginfo.file_name,), [placement.debug_folder(plan.arch)]
-    elif tags["NAME"] != plan.name:  # a sub-package lies beside the package of each architecture
-        folders = list(plan.root.machine)
-    places = [place.dist / plan.root.dist / folder / name for folder in folders for name in names]
+    file_name = plan.source_name if is_source else "{}-{}-{}.{}.rpm".format(*nevra)
+    made = inventory.read(Path(file_name))
+    # A sub-package lies beside the package of each architecture.
+    folders = plan.root.machine if made.arch == NOARCH else [made.folder]
+    places = [place.dist / plan.root.dist / folder / file_name for folder in folders]
     if rpm not in places:
         yield Finding("nevra", "path", " or ".join(map(str, places)), str(rpm))
     payload.unpack(rpm, scratch, limit=plan.package.limits.unpacked)

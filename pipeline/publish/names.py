@@ -1,14 +1,14 @@
 """What is served has the name that its header says, of a package that a recipe makes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.build import selection
 from pipeline.inspect import header
-from pipeline.model import Plan
 from pipeline.model.errors import CheckError, RepositoryError
-from pipeline.publish.inventory import NOARCH, Item
+from pipeline.publish import inventory
+from pipeline.publish.inventory import Item
 
 # How many paths a command line has space for, however long they are.
 _AT_ONCE = 400
@@ -50,34 +50,27 @@ def check(root: Path, items: Iterable[Item], outlines: Mapping[str, Outline]) ->
     An older release number than the recipe's is right: it was the recipe's before.
     """
     newest, complaints = _newest_releases(root), []
-    for item in sorted(items, key=lambda item: item.file):
+    for item in items:
         name = outlines[item.file.name].name
         if name != item.file.name:
             complaints.append(f"{item.file.name}: its header says {name or 'nothing'}")
-        elif item.release > newest.get((item.name, item.version, item.dist, item.arch), 0):
+        elif item.release > newest.get(_without_release(item), 0):
             complaints.append(f"{name}: no recipe makes it")
     if complaints:
         raise RepositoryError(
             "there are packages that are not ours",
             expected="packages of the recipes, under the names of their headers",
-            detail="\n".join(complaints),
+            detail="\n".join(sorted(complaints)),
             hint="remove them from dist/ and from repository/, then the same command again",
         )
 
 
 def _newest_releases(root: Path) -> dict[tuple[str, str, str, str], int]:
-    """The release number of each package that recipes make: by name, version, dist and arch."""
+    """The release number of each package that recipes make."""
     plans = selection.plans(root, selection.ALL)
-    return {
-        (name, plan.recipe.version, plan.root.dist, arch): plan.recipe.release
-        for plan in plans
-        for name, arch in _names(plan)
-    }
+    made = [inventory.read(Path(name)) for plan in plans for name in plan.all_file_names]
+    return {_without_release(item): item.release for item in made}
 
 
-def _names(plan: Plan) -> Iterator[tuple[str, str]]:
-    yield plan.name, plan.arch
-    yield plan.name, "src"
-    yield plan.debuginfo.name, plan.arch
-    for subpackage in plan.subpackages:
-        yield subpackage.name, NOARCH
+def _without_release(item: Item) -> tuple[str, str, str, str]:
+    return item.name, item.version, item.dist, item.arch
