@@ -29,9 +29,9 @@ def plans(root: Path, selection: Selection) -> list[Plan]:
             "--source is of one release", expected="one version", got=", ".join(versions)
         )
     # Each file is read once, and the user's source examined once, for however many plans.
-    targets = [load.build_root(root, dist) for dist in dists]
-    machines = [(one, arch) for one in targets for arch in _arches(one, targets, selection)]
     processors = cache(partial(load.processor, root))
+    targets = [load.build_root(root, dist, processors) for dist in dists]
+    machines = [(one, arch) for one in targets for arch in _arches(one, targets, selection)]
     recipes = [load.recipe(root, version) for version in versions]
     toolchain = load.checked_name("toolchain", selection.toolchain, load.toolchains(root))
     compiler, source = load.compiler(root, toolchain), selection.source

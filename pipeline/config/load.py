@@ -1,7 +1,7 @@
 """The data of the project: recipes, build roots, processors, compilers, manifests, patches."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -91,11 +91,12 @@ def recipe(root: Path, version: str) -> Recipe:
     return load(file, Recipe, lambda recipe: validation.of_recipe(recipe, version))
 
 
-def build_root(root: Path, dist: str) -> BuildRoot:
-    """The build root of a dist."""
-    file = root / "buildroot" / f"{dist}.toml"
-    processors = partial(processor, root)
-    return load(file, BuildRoot, lambda target: validation.of_build_root(target, dist, processors))
+def build_root(
+    root: Path, dist: str, processors: Callable[[str], Processor] | None = None
+) -> BuildRoot:
+    """The build root of a dist; ``processors`` reads a kind of processor by its name."""
+    file, read = root / "buildroot" / f"{dist}.toml", processors or partial(processor, root)
+    return load(file, BuildRoot, lambda target: validation.of_build_root(target, dist, read))
 
 
 def processor(root: Path, name: str) -> Processor:

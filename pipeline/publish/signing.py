@@ -12,7 +12,6 @@ from pathlib import Path
 from pipeline.artifact import statement
 from pipeline.config import load
 from pipeline.model.errors import SignError
-from pipeline.publish import examination
 from pipeline.publish.key import Key, find_key
 from pipeline.system import locks, workspace
 from pipeline.system.disk import guarded
@@ -102,6 +101,8 @@ def _sign(rpm: Path, key: Key, place: Workspace) -> bool:
             file=rpm,
             hint="invoke build (or invoke srpm), then sign again",
         )
+    from pipeline.publish import examination
+
     with temporary("sign") as folder:
         examination.examine(rpm, place, folder)
         if not key.complaint(rpm):
