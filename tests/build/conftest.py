@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -22,6 +23,7 @@ from pipeline.toolchain import compiler, emulator
 from tests.tally import untested
 
 if TYPE_CHECKING:
+    from tests.build.life import Life
     from tests.build.publisher import Publisher
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,6 +219,22 @@ def publisher(checkout: Path, origin: Path, gnupg: Path) -> "Publisher":
     publisher.set_contact(checkout)
     share_steps(checkout)
     return publisher.Publisher(checkout, origin, gnupg)
+
+
+@pytest.fixture
+def life(
+    publisher: "Publisher", gnupg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator["Life"]:
+    """A publisher of small packages, with keys of its own, that serves on loopback."""
+    from tests.build import life
+    from tests.build import publisher as publishing
+
+    with (
+        publishing.copy_of_keys(gnupg) as home,
+        publishing.serving(publisher.checkout) as url,
+    ):
+        monkeypatch.setenv("GNUPGHOME", str(home))
+        yield life.Life(replace(publisher, gnupg=home), tmp_path, f"{url}/repository")
 
 
 def invoke_in(

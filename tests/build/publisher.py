@@ -152,6 +152,18 @@ def keys() -> Iterator[Path]:
 
 
 @contextmanager
+def copy_of_keys(home: Path) -> Iterator[Path]:
+    """A copy of a GnuPG home, whose keys may be changed."""
+    with tempfile.TemporaryDirectory(prefix="gpg-") as folder:
+        for one in home.iterdir():
+            if not one.is_socket():
+                copy = shutil.copytree if one.is_dir() else shutil.copy2
+                copy(one, Path(folder) / one.name)
+        yield Path(folder)
+        subprocess.run(["gpgconf", "--homedir", folder, "--kill", "all"], check=True)
+
+
+@contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """Serves a folder on the loopback interface; yields its address."""
 
