@@ -100,9 +100,11 @@ def set_signer(statement: dict[str, Any], sha256: str, signer: str) -> None:
 def finish_interrupted_signing(rpm: Path) -> None:
     """Complete the signing of a package that was interrupted, or undo it if nothing is replaced."""
     upcoming = _upcoming(rpm)
+    if not upcoming.exists():
+        return
     if matches(rpm, statement=upcoming):
         upcoming.replace(accompanying_files(rpm)[0])
-    elif upcoming.exists():
+    else:
         upcoming.unlink()
 
 
@@ -115,6 +117,12 @@ def _upcoming(rpm: Path) -> Path:
 def write(statement: dict[str, Any], file: Path) -> None:
     """Write a statement under its final name, as JSON."""
     place_text(json.dumps(statement, indent=2) + "\n", file)
+
+
+def have_same_content(rpm: Path, other: Path) -> bool:
+    """Whether two RPM files are the same but for their signatures. Raises CheckError."""
+    same = rpm.read_bytes() == other.read_bytes()
+    return same or signed_content(rpm) == signed_content(other)
 
 
 def signed_content(rpm: Path) -> bytes:

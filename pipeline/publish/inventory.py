@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from packaging.version import Version
@@ -11,6 +12,8 @@ from packaging.version import Version
 from pipeline.artifact import placement, statement
 from pipeline.model.errors import RepositoryError
 from pipeline.publish.key import Key
+
+_version = cache(Version)
 
 # Name, version, release, dist tag and architecture of a file name.
 _VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9})*(?:(?:a|alpha|b|beta|rc)[0-9]{0,9})?"
@@ -36,7 +39,7 @@ class Item:
     @property
     def rank(self) -> tuple[Version, int]:
         """The order of the packages of one name, from the oldest to the newest."""
-        return Version(self.version), self.release
+        return _version(self.version), self.release
 
     @property
     def evr(self) -> str:
@@ -72,7 +75,7 @@ def read(file: Path) -> Item:
 
 def files(*trees: Path) -> dict[str, Path]:
     """The packages in ``<dist>/<folder>`` of trees, by their names; the last tree's come first."""
-    return {file.name: file for tree in trees for file in sorted(tree.glob("*/*/*.rpm"))}
+    return {file.name: file for tree in trees for file in sorted(tree.glob("*/*/*.rpm"), key=str)}
 
 
 def select(
@@ -81,12 +84,14 @@ def select(
     requires: Mapping[str, frozenset[str]],
     key: Key,
     keep: int,
+    intact: Collection[Path] = (),
 ) -> tuple[Inventory, list[str]]:
     """The packages to serve, and those that are left out because they could not be installed.
 
     ``finished`` and ``served`` are files by their names, ``requires`` is what each requires of
-    ours. Of each package of a line the ``keep`` newest versions stay, all if it is 0. Raises
-    RepositoryError with all packages that must not be served.
+    ours. ``intact`` are those served files that need not be verified again. Of each package of a
+    line the ``keep`` newest versions stay, all if it is 0. Raises RepositoryError with all packages
+    that must not be served.
     """
     folders, left_out = _folders(map(read, {**finished, **served}.values())), []
     for folder, items in folders.items():
@@ -96,7 +101,8 @@ def select(
         folders[folder] = _closed(_newest(closed, keep), requires)
     complaints, chosen = [], {}
     needed = sorted({item for items in folders.values() for item in items}, key=_order)
-    verified = key.verified([item.file for item in needed])
+    others = [item.file for item in needed if item.file not in intact]
+    verified = {*intact, *filter(statement.matches, key.verified(others))}
     for item in needed:
         name = item.file.name
         chosen[name], complaint = _choose(finished.get(name), served.get(name), key, verified)
@@ -116,7 +122,7 @@ def select(
 
 
 def _order(item: Item) -> tuple[object, ...]:
-    return item.rank, item.name, item.file
+    return item.rank, item.file.name
 
 
 def _folders(items: Iterable[Item]) -> dict[tuple[str, str], list[Item]]:
@@ -157,15 +163,16 @@ def _choose(
 ) -> tuple[Path, str]:
     """The file to serve under a name, and the reason why it must not be served, if there is one.
 
-    The signatures of ``verified`` files are known to verify. A served file stays, so that all
-    copies are the same, unless its signature does not verify.
+    Of ``verified`` files there is nothing to complain. A served file stays, so that all copies are
+    the same, unless its signature does not verify.
     """
-    content = statement.signed_content
-    if finished and current and content(finished) != content(current):
+    if finished and current and not statement.have_same_content(finished, current):
         return finished, "served already, with another content: raise its release (invoke release)"
     for file in filter(None, (current, finished)):
-        forged = "" if statement.matches(file) else "not the file that its provenance names"
-        complaint = forged or ("" if file in verified else key.complaint(file))
+        if file in verified:
+            return file, ""
+        matches = statement.matches(file)
+        complaint = key.complaint(file) if matches else "not the file that its provenance names"
         if not complaint:
             break
     return file, complaint

@@ -86,6 +86,17 @@ class Key:
             env={**environment(), "HOME": str(self.folder)},
         )
 
+    def has_signed(self, file: Path) -> bool:
+        """Whether the detached signature beside a file is a valid one of this key."""
+        options = ["--batch", "--no-auto-key-retrieve", "--trust-model", "always"]
+        code, status, _ = process.attempt(
+            ["gpg", *options, "--status-fd", "1", "--verify", "--", f"{file}.asc", file],
+            env=environment(),
+        )
+        rows = [line.split(" ")[1:3] for line in status.splitlines()]
+        is_good = any(row[:1] == ["GOODSIG"] for row in rows)  # it has not ended
+        return code == 0 and is_good and ["VALIDSIG", self.fingerprint] in rows
+
     def verified(self, rpms: Sequence[Path]) -> frozenset[Path]:
         """Those whose signature verifies, but for some beside one that does not: ask for each.
 

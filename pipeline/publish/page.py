@@ -22,7 +22,8 @@ class Context:
     """What the files describe; ``root`` is the checkout, ``url`` is where the tree is served.
 
     ``key`` signs. ``second`` is the next key or the last one, while hosts change over.
-    ``withdrawn`` are releases that are not served any more, and why.
+    ``withdrawn`` are releases that are not served any more, and why. ``sums`` are checksums of
+    packages and of the files beside them, as far as they are known.
     """
 
     root: Path
@@ -32,6 +33,7 @@ class Context:
     inventory: Inventory
     second: Key | None = None
     withdrawn: Mapping[str, str] = field(default_factory=dict)
+    sums: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -83,7 +85,7 @@ def texts(context: Context) -> dict[str, str]:
         today=date.today(),
         accompanying_files=accompanying_files,
         sizes={file.name: file.stat().st_size for file in packages},
-        sums={file.name: sha256_of(file) for file in packages},
+        sums={file.name: context.sums.get(file) or sha256_of(file) for file in packages},
     )
     return files
 

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from pipeline.artifact import statement
 from pipeline.config import load
 from pipeline.model.errors import RepositoryError, RequestError
-from pipeline.publish import inventory, names, page, withdrawn
+from pipeline.publish import checksums, inventory, names, page, withdrawn
 from pipeline.publish.inventory import Inventory, Item
 from pipeline.publish.key import Key, find_key
 from pipeline.publish.page import Context
 from pipeline.publish.signing import replace_signature, session
 from pipeline.system import process
-from pipeline.system.checksum import digest, sha256_of
+from pipeline.system.checksum import digest
 from pipeline.system.report import Report
 from pipeline.system.workspace import Workspace, place_link, remove
 
@@ -52,9 +52,8 @@ def run(
             if second.fingerprint == key.fingerprint:
                 raise RequestError("--second-key", expected="another key", got=second_key)
             report.line(f"second key {second.fingerprint}  {second.owner}".rstrip())
-        packages = _select(root, place, (key, second), keep, report)
-        releases = withdrawn.read(root)
-        context = Context(root, package, key, address, packages, second, releases)
+        packages, sums = _select(root, place, (key, second), keep, report)
+        context = Context(root, package, key, address, packages, second, withdrawn.read(root), sums)
         result = "made" if _make(context, place, link) else "up to date"
         for (dist, folder), items in packages.items():
             newest = f", {items[0].version} newest" if items else ""
@@ -64,8 +63,11 @@ def run(
 
 def _select(
     root: Path, place: Workspace, keys: tuple[Key, Key | None], keep: int, report: Report
-) -> Inventory:
-    """The packages to serve; what is served with the second key alone is signed with the first."""
+) -> tuple[Inventory, Mapping[Path, str]]:
+    """The packages to serve, and the checksums of those that are served as they were verified.
+
+    What is served with the second key alone is signed with the first.
+    """
     link, (key, second) = place.root / "repository", keys
     releases = withdrawn.read(root)
     finished, served = (
@@ -73,8 +75,10 @@ def _select(
     )
     if releases:
         report.line(f"  withdrawn: {', '.join(releases)}")
+    intact = checksums.intact(served.values(), key)
     if second:
-        anew = _signed_anew(served, place.root / ".repository" / ".anew", key, second)
+        doubtful = {name: file for name, file in served.items() if file not in intact}
+        anew = _signed_anew(doubtful, place.root / ".repository" / ".anew", key, second)
         report.line(f"  {len(anew):>4} served packages signed anew")
         served |= anew
     files = {**served, **finished}
@@ -82,14 +86,14 @@ def _select(
         raise RepositoryError("there is no package yet", file=place.dist, hint="invoke build")
     outlines = names.read(list(files.values()), load.package(root).name, key.folder)
     requires = {name: outline.requires for name, outline in outlines.items()}
-    packages, left_out = inventory.select(finished, served, requires, key, keep)
+    packages, left_out = inventory.select(finished, served, requires, key, keep, intact)
     names.check(root, {item for items in packages.values() for item in items}, outlines)
     for line in left_out:
         report.line(f"  left out, as what it requires is not there: {line}")
     # A folder that was served stays, if empty: where it is missing, package managers stop.
     dists = load.dists(root)
     kept = [(file.parts[-3], file.parts[-2]) for file in sorted(link.glob("*/*/repodata"))]
-    return {**{folder: () for folder in kept if folder[0] in dists}, **packages}
+    return {**{folder: () for folder in kept if folder[0] in dists}, **packages}, intact
 
 
 def _signed_anew(
@@ -153,11 +157,11 @@ def _make(context: Context, place: Workspace, link: Path) -> bool:
     incomplete.mkdir(parents=True)
     for (dist, folder), items in context.inventory.items():
         target = incomplete / dist / folder
-        _copy_packages(items, target, trees)
+        known = _copy_packages(items, target, trees, context.sums)
+        checksums.write(target, context.key, known)
         log = place.work / "repository" / f"{dist}-{folder}.log"
         _write_metadata(target, current / dist / folder if current else None, log)
-        for file in (target / "repodata" / "repomd.xml", target / "SHA256SUMS"):
-            context.key.sign_file(file)
+        context.key.sign_file(target / "repodata" / "repomd.xml")
     for name, text in texts.items():
         (incomplete / name).write_text(text, encoding="utf-8")
     _make_readable(trees, incomplete)
@@ -182,18 +186,22 @@ def _key(context: Context, texts: Mapping[str, str]) -> str:
     return digest(_FORMAT, listing, context.key.fingerprint, texts)
 
 
-def _copy_packages(items: Iterable[Item], folder: Path, trees: Path) -> None:
-    """Put packages and their accompanying files into a folder, with a list of checksums.
+def _copy_packages(
+    items: Iterable[Item], folder: Path, trees: Path, sums: Mapping[Path, str]
+) -> dict[str, str]:
+    """Put packages and their accompanying files into a folder; their checksums, if in ``sums``.
 
     Files of the last tree are linked, as nobody writes to them.
     """
     folder.mkdir(parents=True)
+    known = {}
     for item in items:
         for file in (item.file, *statement.accompanying_files(item.file)):
             copy = os.link if trees in file.resolve().parents else shutil.copy2
             copy(file, folder / file.name)
-    lines = [f"{sha256_of(file)}  {file.name}\n" for file in sorted(folder.iterdir())]
-    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+            if file in sums:
+                known[file.name] = sums[file]
+    return known
 
 
 def _write_metadata(folder: Path, previous: Path | None, log: Path) -> None:

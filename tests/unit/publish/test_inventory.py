@@ -1,6 +1,6 @@
 """`publish.inventory`: which packages are served, which are pruned, which are refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ def complaints(monkeypatch: pytest.MonkeyPatch) -> dict[Path, str]:
 def choose(complaints: object, key: Key, tmp_path: Path) -> Choose:
     """Selects packages from the folders `dist` and `served`; `-nginx` requires its release."""
 
-    def run(keep: int = 0) -> tuple[Inventory, list[str]]:
+    def run(keep: int = 0, intact: Collection[Path] = ()) -> tuple[Inventory, list[str]]:
         finished, served = (inventory.files(tmp_path / top) for top in ("dist", "served"))
         names = [*finished, *served]
         requires = {
@@ -46,7 +46,7 @@ def choose(complaints: object, key: Key, tmp_path: Path) -> Choose:
             else frozenset()
             for name in names
         }
-        return inventory.select(finished, served, requires, key, keep)
+        return inventory.select(finished, served, requires, key, keep, intact)
 
     return run
 
@@ -209,6 +209,22 @@ def test_the_served_file_stays_if_only_the_signature_differs(
     assert served == select()["el8", "x86_64"][0].file
     complaints[served] = "another key"
     assert finished == select()["el8", "x86_64"][0].file
+
+
+def test_what_is_intact_is_not_verified_again(
+    choose: Choose, complaints: dict[Path, str], put: Put
+) -> None:
+    """Neither its signature nor its statement; the package in `dist` is held to it all the same."""
+    served = put("served", named("2.0.6"), text="forged|c")
+    complaints[served] = "NOKEY"
+
+    packages, _ = choose(intact={served})
+
+    assert served == packages["el8", "x86_64"][0].file
+    put("dist", named("2.0.6"), text="s|other")
+    with pytest.raises(RepositoryError) as caught:
+        choose(intact={served})
+    assert "served already, with another content" in caught.value.detail
 
 
 def test_another_content_is_refused(select: Select, put: Put) -> None:

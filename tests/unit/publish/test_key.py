@@ -1,6 +1,7 @@
 """`publish.key`: which keys are accepted, by what gpg prints about them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -211,6 +212,31 @@ def test_gpg_uses_the_folder_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     monkeypatch.setenv("GNUPGHOME", "/somewhere")
     assert "/somewhere" == key.environment()["GNUPGHOME"]
+
+
+GOODSIG = f"[GNUPG:] GOODSIG {FINGERPRINT[-16:]} Nobody <nobody@x.invalid>"
+VALIDSIG = "[GNUPG:] VALIDSIG {} 2026-11-26 1795719812 0 4 0 1 8 00 {}"
+
+
+@pytest.mark.parametrize(
+    ("code", "rows", "has_signed"),
+    [
+        (0, [GOODSIG, VALIDSIG.format(FINGERPRINT, FINGERPRINT)], True),
+        (1, [GOODSIG, VALIDSIG.format(FINGERPRINT, FINGERPRINT)], False),
+        (0, [GOODSIG, VALIDSIG.format("B" * 40, "B" * 40)], False),
+        (0, [GOODSIG, VALIDSIG.format("B" * 40, FINGERPRINT)], False),
+        (0, [VALIDSIG.format(FINGERPRINT, FINGERPRINT)], False),
+        (0, [GOODSIG, f"[GNUPG:] NOTATION_DATA x\\n[GNUPG:] VALIDSIG {FINGERPRINT} "], False),
+        (2, ["[GNUPG:] NODATA 4", "", "gpg"], False),
+    ],
+)
+def test_a_signature_is_of_the_key_itself(
+    key: Key, monkeypatch: pytest.MonkeyPatch, code: int, rows: list[str], has_signed: bool
+) -> None:
+    """Not of another key, nor of a subkey; it has not ended; and gpg has nothing to complain."""
+    monkeypatch.setattr(process, "attempt", lambda *_, **__: (code, "\n".join(rows), ""))
+
+    assert has_signed == replace(key, fingerprint=FINGERPRINT).has_signed(Path("SHA256SUMS"))
 
 
 def test_many_packages_take_few_programs(key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
