@@ -63,8 +63,8 @@ def gather(
             path: str | None = str(compiled(source, plan, workspace, folder))
         else:
             path = shutil.which(first)
-        if path is None:
-            missing[workload.name] = f"no {first} on this host"
+        if path is None or (workload.needs and not shutil.which(workload.needs)):
+            missing[workload.name] = f"no {workload.needs or first} on this host"
             continue
         timed, counted = (
             (path, *(word.format(size=size, sources=SOURCES) for word in others))

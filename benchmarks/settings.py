@@ -48,7 +48,8 @@ class Library:
 class Workload:
     """A program that always does the same; ``size`` is how much, ``counted`` under callgrind.
 
-    A release's profile is made by those that are ``trained``; the others judge it.
+    A release's profile is made by those that are ``trained``; the others judge it. ``needs`` is the
+    program that a script runs.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Workload:
     size: int
     counted: int
     trained: bool = False
+    needs: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import programs
+from benchmarks.settings import Workload
+from pipeline.model import Plan
 from pipeline.model.errors import CompareError
+from pipeline.system.workspace import Workspace
 
 PROFILE = """
 ob=(1) /usr/bin/program
@@ -57,6 +60,21 @@ totals: 49
 """
 
     assert 42 == programs.inside(profile, library)
+
+
+def test_a_script_without_its_program_is_named_as_missing(
+    plan: Plan, workspace: Workspace, tmp_path: Path
+) -> None:
+    """The shell that runs it is everywhere."""
+    runs = Workload("runs", "", ("sh", "{sources}/x.sh", "{size}"), 7, 3, needs="cat")
+    lacks = Workload("lacks", "", ("sh", "{sources}/x.sh", "{size}"), 7, 3, needs="no-program")
+
+    started, missing = programs.gather([runs, lacks], plan, workspace, tmp_path)
+
+    assert {"lacks": "no no-program on this host"} == missing
+    (program,) = started
+    assert (f"{programs.SOURCES}/x.sh", "7") == program.timed[1:]
+    assert (f"{programs.SOURCES}/x.sh", "3") == program.counted[1:]
 
 
 def test_the_same_result_is_good() -> None:

@@ -28,6 +28,15 @@ def test_every_compiled_workload_has_its_source() -> None:
     assert compiled == {file.stem for file in SOURCES.glob("*.c")}
 
 
+def test_every_script_of_a_workload_is_there() -> None:
+    """A script that is not there would be found by a whole run only."""
+    words = [word for workload in settings.load().workload for word in workload.command]
+    named = {word.rpartition("{sources}/")[2] for word in words if "{sources}/" in word}
+
+    assert "history.sh" in named
+    assert named <= {file.name for file in SOURCES.iterdir()}
+
+
 def test_the_sample_is_one_round_of_the_smallest_work() -> None:
     """Its numbers mean nothing; it shows that all of it works."""
     sample = settings.load().sampled()
