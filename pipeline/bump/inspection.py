@@ -37,6 +37,11 @@ class Release:
     verdicts: Mapping[Source, str]
     packing: str = ""
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the tree."""
+        return self.archive.with_name("tree")
+
     def sources(self) -> list[Source]:
         """The sources for a recipe, upstream's first: the origin, and those that agree.
 

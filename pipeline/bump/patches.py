@@ -101,7 +101,8 @@ def _copy(source: Path, scratch: ScratchCheckout) -> str:
 def _files(name: str, releases: Sequence[str], scratch: ScratchCheckout) -> list[Path]:
     """The files of a patch: the one that is written for this version, or those of releases."""
     folders = scratch.checkout / "patches"
-    own, *others = (folders / version / name for version in (scratch.version, *releases))
+    versions = dict.fromkeys((scratch.version, *releases))
+    own, *others = (folders / version / name for version in versions)
     files = [own] if own.is_file() else list(filter(Path.is_file, others))
     if not files:
         raise BumpError("no such patch", expected=" or ".join(map(str, (own, *others))))

@@ -103,8 +103,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
     text = decisions.carry(scratch, text, release.tree.options, others)
     comparison = decisions.compare(scratch, other, release.tree.options, text)
     known = [*_known(scratch, release, other, pinned), *decisions.changes(comparison)]
-    releases = list(dict.fromkeys((base, *others)))
-    files, misfits = patches.find(scratch, text, releases, release.archive.with_name("tree"))
+    files, misfits = patches.find(scratch, text, [base, *others], release.folder)
     report.line("  then        patches, profile, manifests, packages, checks, smoke, documents")
     if request.dry_run:
         prediction = _predict(scratch, request, known, comparison.undecided)
@@ -141,8 +140,7 @@ def _known(scratch: ScratchCheckout, release: Release, other: str, pinned: bool)
     former = load.recipe(scratch.checkout, scratch.version) if pinned else None
     _, cmake = cmake_options.recorded(scratch.root, other)
     old, package = load.recipe(scratch.root, other), load.package(scratch.root)
-    folder = release.archive.with_name("tree")
-    of_tree = changes.of_tree(package, old, cmake, release.tree, folder)
+    of_tree = changes.of_tree(package, old, cmake, release.tree, release.folder)
     return [*inspection.changes(release, former), *of_tree]
 
 
