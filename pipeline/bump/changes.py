@@ -33,6 +33,8 @@ FOLLOWS = {
     "[cmake] of the draft",
     "libraries": "a program on the library does not start where these are missing: rpm installs "
     "them, or refuses the update where no repository has them",
+    "settings": "the settings of the sub-packages, in package.toml, and the tables of "
+    "docs/administrator.md are those of the pinned releases: decide on each for the new one",
     "source": "the tree is not confirmed by upstream, or those who package it have different "
     "ones: compare the trees before you trust one",
     "tag": "packages of the same name, version and release would differ: an installed old one is "
@@ -111,6 +113,7 @@ def with_other(
     if emulator.runs_here(plans[0]):
         for version, file in ((other, former), (scratch.version, library)):
             scratch.report.line(f"  cat on {version:<8} {_memory(file)}")
+        yield from of_settings(_settings(former), _settings(library))
 
 
 def _memory(library: Path) -> str:
@@ -122,6 +125,14 @@ def _memory(library: Path) -> str:
     if code or str(library) not in output or len(sizes) < 2:
         raise SmokeError(f"cat does not run on {library.name}", detail=errors, file=library)
     return f"VSZ {sizes['VmSize']:>9} KiB   RSS {sizes['VmRSS']:>7} KiB"
+
+
+def _settings(library: Path) -> dict[str, str]:
+    """The environment variables that a library reads, with their defaults, as it prints them."""
+    env = {"LD_PRELOAD": str(library), "MIMALLOC_VERBOSE": "1"}
+    _, output, errors = process.attempt(["true"], env=env)
+    options = re.findall(r"option '(\w+)': (-?\d+)", output + errors)
+    return {f"MIMALLOC_{name.upper()}": value for name, value in options}
 
 
 def _files(
@@ -183,3 +194,14 @@ def of_libraries(old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
     """The libraries that the library needs."""
     if added := sorted(set(new) - set(old)):
         yield Change("libraries", ", ".join(added))
+
+
+def of_settings(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
+    """The environment variables that the library reads, by name, with their defaults."""
+    lines = [
+        f"{name}: {old.get(name, 'none')} -> {new.get(name, 'none')}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name) and "_DEPRECATED_" not in name
+    ]
+    if lines:
+        yield Change("settings", "\n".join(lines))

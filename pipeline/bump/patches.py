@@ -1,5 +1,6 @@
 """Which patches a new release still needs: those whose trial fails without them."""
 
+import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,10 @@ from pipeline.model.errors import BumpError
 from pipeline.system import process
 from pipeline.system.checksum import sha256_of
 from pipeline.system.workspace import copy_tree, remove
+
+# In the output of patch, and in a patch.
+_FAILED = re.compile(r"^(\d+) out of \d+ hunks? FAILED", re.MULTILINE)
+_HUNK = re.compile(r"^@@ ", re.MULTILINE)
 
 
 def find(
@@ -27,22 +32,31 @@ def find(
     argv = ("patch", "--strip=1", "--fuzz=0", "--force", "--input")
     for name in recipe_writer.patches(recipe):
         files = _files(name, releases, scratch)
-        first = sources[name] = files[0]
+        first = files[0]
         fits = (
             file for file in files if not process.attempt([*argv, file, "--dry-run"], cwd=copy)[0]
         )
-        if not (file := next(fits, None)):
+        file = sources[name] = next(fits, first)
+        # Of one that does not apply some hunks do, and what comes after it may build on these.
+        code, output, _ = process.attempt([*argv, file], cwd=copy)
+        release = file.parent.name
+        if code:
             misfits.append(name)
-            scratch.report.line(f"  to rewrite  {name} does not apply; see whether it is needed")
-            continue
-        process.attempt([*argv, file], cwd=copy)
-        if file != first:
-            sources[name] = file
-            others = f"that of {file.parent.name}; that of {first.parent.name} does not apply"
+            scratch.report.line(_rewrite(file, output))
+        elif file != first:
+            others = f"that of {release}; that of {first.parent.name} does not apply"
             scratch.report.line(f"  patch       {name}: {others}")
     count = len(sources)
     scratch.report.line(f"  patches     {count - len(misfits)} of {count} apply")
     return sources, misfits
+
+
+def _rewrite(file: Path, output: str) -> str:
+    """A line about a patch that does not apply; ``output`` is that of patch."""
+    hunks = len(_HUNK.findall(file.read_text(encoding="utf-8", errors="replace")))
+    failed = sum(map(int, _FAILED.findall(output))) or hunks
+    of = f"{failed} of {hunks} hunks of that of {file.parent.name}"
+    return f"  to rewrite  {file.name}: {of} do not apply; is it needed?"
 
 
 def select(scratch: ScratchCheckout, sources: Mapping[str, Path]) -> list[Patch]:

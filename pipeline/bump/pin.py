@@ -122,7 +122,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
     try:
         return {"pinned": True, "written": _try_and_place(scratch, request, files, other)}
     except _RECIPE_ERRORS as problem:
-        problem.hint = f"correct {draft}, then\n{command}"
+        problem.hint = f"correct {draft}, or a patch in patches/{version}/, then\n{command}"
         raise
 
 
@@ -154,7 +154,7 @@ def _predict(
         scratch.report.line(f"  to decide   {name}: {place}")
     for change in known:
         scratch.report.line(f"  to accept   {change.name}: {change.evidence.splitlines()[0]}")
-    scratch.report.line("  known once it is built: files, libraries")
+    scratch.report.line("  known once it is built: files, libraries, settings")
     scratch.report.line("nothing was written; to do it:")
     command = request.command(scratch.version, accept=accept)
     scratch.report.line(command)

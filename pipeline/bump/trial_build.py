@@ -88,8 +88,12 @@ def write_manifests(scratch: ScratchCheckout) -> list[Plan]:
 
 
 def every_package(scratch: ScratchCheckout) -> None:
-    """Build and check every package of the release, and run the smoke tests on each."""
+    """Build and check every package of the release, and run the smoke tests on each.
+
+    One of each flavor is checked first: what is wrong with the release is mostly wrong with all.
+    """
     plans, workspace = scratch.plans(), scratch.workspace
+    build.many(workspace, samples(plans), build.BUILD, scratch.options, QuietReport())
     build.many(workspace, plans, build.BUILD, scratch.options, scratch.report)
     scratch.report.line("smoke")
 

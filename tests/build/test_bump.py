@@ -182,10 +182,11 @@ def test_a_changed_file_list_stops_it(checkout: Path, bump: Bump) -> None:
     code, output = bump()
 
     assert 40 == code
-    assert "has changes that are not accepted: files" in output
+    assert "has changes that are not accepted: files, settings" in output
     assert re.search(rf"\+ \S*/include/mimalloc-{{line}}/{HEADER} +\(plain\)", output)
     assert "so: after the update other paths are there" in output
-    assert "--accept files" in output
+    assert "MIMALLOC_ARENA_IS_NUMA_LOCAL: none -> 0" in output
+    assert "--accept files,settings" in output
     assert "" == _status(checkout)
 
 
@@ -195,7 +196,7 @@ def test_a_release_is_pinned_as_we_have_pinned_it(checkout: Path, bump: Bump) ->
     The repository was made here, so its commit, and with it the tarball, is not upstream's. Dates
     differ, and a host that can make a profile makes one of its own.
     """
-    code, output = bump("--accept", "files")
+    code, output = bump("--accept", "files,settings")
 
     assert 0 == code, output
     assert f"sdist       cmeel-mimalloc=={NEWEST}: agrees" in output

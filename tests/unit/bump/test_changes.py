@@ -75,6 +75,16 @@ def test_a_library_that_comes_is_a_change() -> None:
     assert [] == list(changes.of_libraries(old, old[:1]))
 
 
+def test_a_setting_that_comes_goes_or_has_another_default_is_a_change() -> None:
+    """Those that the library calls deprecated have no effect."""
+    old = {"MIMALLOC_A": "1", "MIMALLOC_B": "0", "MIMALLOC_C": "5", "MIMALLOC_DEPRECATED_D": "1"}
+    (change,) = changes.of_settings(old, {"MIMALLOC_B": "2", "MIMALLOC_C": "5", "MIMALLOC_E": "0"})
+
+    lines = ["MIMALLOC_A: 1 -> none", "MIMALLOC_B: 0 -> 2", "MIMALLOC_E: none -> 0"]
+    assert lines == change.evidence.splitlines()
+    assert [] == list(changes.of_settings(old, old))
+
+
 @pytest.mark.parametrize("name", changes.FOLLOWS)
 def test_the_message_about_a_change_has_its_effect_on_users(name: str) -> None:
     """And the flag that accepts it; with the flag nothing is raised."""

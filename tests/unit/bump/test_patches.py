@@ -93,8 +93,31 @@ def test_a_dry_run_says_which_patches_apply(
     bump(dry_run=True)
     output = capsys.readouterr().out
 
-    assert f"  to rewrite  {NAME} does not apply; see whether it is needed\n" in output
+    rewrite = f"{NAME}: 1 of 1 hunks of that of {OLD} do not apply; is it needed?"
+    assert f"  to rewrite  {rewrite}\n" in output
     assert "  patches     0 of 1 apply\n" in output
+
+
+def test_a_patch_that_builds_on_one_that_does_not_apply_is_not_reported(
+    patched: Path, repository: Path, bump: Bump, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As far as the other one does apply: it would be written anew for nothing."""
+    folder, second = patched / "patches" / OLD, "0002-more.patch"
+    fitting = "@@ -1,3 +1,3 @@\n int line_1;\n-int line_2;\n+int first;\n int line_3;\n"
+    (folder / NAME).write_text(release.CHANGE.replace("@@ -7", f"{fitting}@@ -7"))
+    lines = [" int line_1;", " int first;", "-int line_3;", "+int second;", " int line_4;"]
+    more = "\n".join(["@@ -1,5 +1,5 @@", *lines, " int line_5;", ""])
+    (folder / second).write_text(f"--- a/src/alloc.c\n+++ b/src/alloc.c\n{more}")
+    recipe = patched / "recipes" / f"{OLD}.toml"
+    (table,) = re.findall(r"(?ms)^\[\[patch\]\].*?\n\n", recipe.read_text())
+    both = table + table.replace(NAME, second)
+    recipe.write_text(recipe.read_text().replace(table, both))
+    _move(repository)
+    bump(dry_run=True)
+    output = capsys.readouterr().out
+
+    assert f"  to rewrite  {NAME}: 1 of 2 hunks of that of {OLD} do not apply" in output
+    assert "  patches     1 of 2 apply\n" in output
 
 
 def test_a_patch_is_that_of_the_nearest_release_where_it_applies(

@@ -12,7 +12,7 @@ from pipeline.bump.scratch import ScratchCheckout, scratch_checkout
 from pipeline.commands import build
 from pipeline.inspect import payload
 from pipeline.model import Options, Plan, Trial
-from pipeline.model.errors import SmokeError, StageError
+from pipeline.model.errors import CheckError, SmokeError, StageError
 from pipeline.smoke import suite, trials
 from pipeline.system import workspace
 from tests.unit.bump.conftest import OLD
@@ -72,6 +72,24 @@ def test_a_package_that_fails_its_smoke_test_is_named(
     assert good
     for plan in good:
         assert str(suite.log_of(plan, scratch.workspace)) in output
+
+
+def test_one_package_of_each_flavor_is_checked_before_the_others(
+    scratch: ScratchCheckout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of the release is a finding after seconds, and not one of each package."""
+    asked: list[Sequence[Plan]] = []
+
+    def many(place: object, plans: Sequence[Plan], last: str, *_: object) -> None:
+        assert build.BUILD == last
+        asked.append(plans)
+        raise CheckError("0002 does not mend it any more")
+
+    monkeypatch.setattr(build, "many", many)
+
+    with pytest.raises(CheckError, match="mend"):
+        trial_build.every_package(scratch)
+    assert [trial_build.samples(scratch.plans())] == asked
 
 
 def test_what_is_built_first_has_the_oldest_c_library_of_what_runs_here(
