@@ -165,4 +165,5 @@ def reproduce(session: nox.Session) -> None:
 @nox.session
 def faults(session: nox.Session) -> None:
     """Kills, full disks, hostile data and odd settings: a sample, or all with `-- --full`."""
-    session.run("pytest", "tests/faults", *PARALLEL, *session.posargs)
+    # Two at a time: each worker builds a project of its own first.
+    session.run("pytest", "tests/faults", *PARALLEL, "--numprocesses=2", *session.posargs)

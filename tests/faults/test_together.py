@@ -6,6 +6,8 @@ import subprocess
 import time
 from collections.abc import Sequence
 
+import pytest
+
 from pipeline.artifact import statement
 from pipeline.build.order import STEPS
 from tests.faults.project import BUILD, DIST, REPO, SIGN, TIMEOUT, VERSION, Project
@@ -39,6 +41,7 @@ def test_eight_builds_of_one_package(project: Project) -> None:
     assert expected == project.checksums()
 
 
+@pytest.mark.full
 def test_builds_of_packages_that_share_a_source(project: Project) -> None:
     """What they have in common is done once, and each is as if it were built alone."""
     dists = (DIST, "el9")
