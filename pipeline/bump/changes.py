@@ -101,10 +101,8 @@ def with_other(
     """
     new, old = load.recipe(scratch.root, scratch.version), load.recipe(scratch.root, other)
     checkout = replace(scratch, workspace=replace(scratch.workspace, root=scratch.checkout))
-    former, library = (
-        trial_build.staged_other(other, checkout, source),
-        trial_build.library(plans[0], scratch),
-    )
+    former = trial_build.staged_other(other, checkout, source)
+    library = trial_build.library(plans[0], scratch)
     yield from _files(old, new, plans, scratch)
     if not former:
         yield Change("libraries", f"unknown for mimalloc {other}, which cannot be built")

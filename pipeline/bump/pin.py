@@ -120,7 +120,7 @@ def _bump(scratch: ScratchCheckout, request: Request) -> dict[str, object]:
     decisions.write(scratch, release.tree.options, release.tree.cmake)
     scratch = replace(scratch, source=str(release.archive))
     try:
-        return {"pinned": True, "written": _try_and_place(scratch, request, files, other)}
+        return {"pinned": True, "written": _try_and_place(scratch, request, files, base, other)}
     except _RECIPE_ERRORS as problem:
         problem.hint = f"correct {draft}, or a patch in patches/{version}/, then\n{command}"
         raise
@@ -198,14 +198,13 @@ def _draft(scratch: ScratchCheckout, request: Request, base: str, release: Relea
 
 
 def _try_and_place(
-    scratch: ScratchCheckout, request: Request, files: Mapping[str, Path], other: str
+    scratch: ScratchCheckout, request: Request, files: Mapping[str, Path], base: str, other: str
 ) -> list[str]:
     """Try the recipe that is in the scratch checkout, and place it with all that belongs to it.
 
     ``files`` are those of its patches, by name. Returns the paths of what was placed.
     """
     version, report = scratch.version, scratch.report
-    base = version if version in load.versions(scratch.checkout) else other
     profile.unpin_missing(scratch)
     report.line("patches")
     dropped = patches.select(scratch, files)

@@ -101,6 +101,7 @@ def _sign(rpm: Path, key: Key, place: Workspace) -> bool:
             file=rpm,
             hint="invoke build (or invoke srpm), then sign again",
         )
+    # It loads the disassembler, which serving packages does not need.
     from pipeline.publish import examination
 
     with temporary("sign") as folder:

@@ -70,7 +70,8 @@ def test_without_its_patch_the_package_is_refused(
     dirs = make.step_dirs(plan, place)
     library = payload.place(dirs.unpacked, plan.preload)
     program = str(dirs.folder("check") / "aligned")
-    command = emulator.start([program, trials.EMULATED_BLOCKS], {"LD_PRELOAD": str(library)})
+    given = trials.EMULATED["aligned"]
+    command = emulator.start([program, *given], {"LD_PRELOAD": str(library)})
     few = probe.attempt("aligned", command, tmp_path)
     counts = TOTAL.search(few.output)
     assert counts
